@@ -1,0 +1,161 @@
+"""A hyper-parameter is written down once, as a dataclass field made by `knob`.
+
+The field carries its label, explanation, bounds and choices. Forms in the application, options of
+the command line, range checks and JSON all read them from there, so a new field of a layer or of the
+training configuration appears everywhere by being declared.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+from engine.errors import FieldError
+
+__all__ = ["Knob", "check_knobs", "knob", "knobs_from_json", "knobs_of", "knobs_to_json"]
+
+T = TypeVar("T")
+Scalar = int | float | bool | str
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What is known of one hyper-parameter.
+
+    Attributes
+    ----------
+    name : str
+        Field name, also the JSON key and (with dashes) the command-line option.
+    type : type
+        int, float, bool or str.
+    default : int, float, bool or str
+    label : str
+        Plain words for a form.
+    doc : str
+        One sentence, used as tooltip and as help text.
+    low, high : float or None
+        Inclusive bounds of a number.
+    choices : tuple of str
+        Allowed values of a text field; empty for the other types.
+    unit : str
+        Shown behind the number.
+    advanced : bool
+        Shown only when the user asks for more settings.
+    """
+
+    name: str
+    type: type
+    default: Scalar
+    label: str
+    doc: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+    advanced: bool = False
+
+    def check(self, value: object) -> None:
+        """Raise `FieldError` unless `value` has this knob's type and lies in its range."""
+        if not self._has_type(value):
+            raise FieldError(self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {value!r}.")
+        if self.choices and value not in self.choices:
+            allowed = ", ".join(self.choices)
+            raise FieldError(self.name, f"{self.label} is {value!r}; choose one of: {allowed}.")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            self._check_range(value)
+
+    def parse(self, text: str) -> Scalar:
+        """Read this knob's value from `text`, as typed into a form or on the command line."""
+        try:
+            value: Scalar = _PARSERS[self.type](text.strip())
+        except (ValueError, KeyError):
+            raise FieldError(
+                self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {text!r}."
+            ) from None
+        self.check(value)
+        return value
+
+    def _has_type(self, value: object) -> bool:
+        if isinstance(value, bool) or self.type is bool:
+            return isinstance(value, bool) and self.type is bool
+        return isinstance(value, (int, float) if self.type is float else self.type)
+
+    def _check_range(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise FieldError(self.name, f"{self.label} must be a finite number, got {value}.")
+        if self.low is not None and value < self.low:
+            raise FieldError(self.name, f"{self.label} must be at least {self.low:g}, got {value:g}.")
+        if self.high is not None and value > self.high:
+            raise FieldError(self.name, f"{self.label} must be at most {self.high:g}, got {value:g}.")
+
+
+_TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_PARSERS: dict[type, Callable[[str], Scalar]] = {
+    int: int,
+    float: float,
+    str: str,
+    bool: lambda text: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
+        text.lower()
+    ],
+}
+
+
+def knob(
+    default: Any,
+    label: str,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    unit: str = "",
+    advanced: bool = False,
+) -> Any:
+    """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments."""
+    facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
+    return field(default=default, metadata={"knob": {**facts, "unit": unit, "advanced": advanced}})
+
+
+_KNOBS_OF: dict[type, tuple[Knob, ...]] = {}
+
+
+def knobs_of(cls: type) -> tuple[Knob, ...]:
+    """Return the knobs that the dataclass `cls` declares, in order."""
+    if cls not in _KNOBS_OF:
+        types = get_type_hints(cls)
+        _KNOBS_OF[cls] = tuple(
+            Knob(f.name, types[f.name], f.default, **f.metadata["knob"])  # type: ignore[arg-type]
+            for f in dataclasses.fields(cls)
+            if "knob" in f.metadata
+        )
+    return _KNOBS_OF[cls]
+
+
+def check_knobs(owner: object) -> None:
+    """Raise `FieldError` for the first knob of the dataclass instance `owner` that is out of range."""
+    for k in knobs_of(type(owner)):
+        k.check(getattr(owner, k.name))
+
+
+def knobs_to_json(owner: object) -> dict[str, Scalar]:
+    """Return the knob values of `owner` as a JSON object."""
+    return {k.name: getattr(owner, k.name) for k in knobs_of(type(owner))}
+
+
+def knobs_from_json(cls: type[T], values: Mapping[str, Any]) -> T:
+    """Make a `cls` from a JSON object; absent knobs take their default, unknown ones are refused."""
+    known = {k.name: k for k in knobs_of(cls)}
+    for name in values:
+        if name not in known:
+            allowed = ", ".join(known) or "none"
+            raise FieldError(name, f"unknown field {name!r}; known fields are: {allowed}.")
+    return cls(**{name: _coerce(known[name], value) for name, value in values.items()})
+
+
+def _coerce(known: Knob, value: Any) -> Any:
+    """JSON writes 1.0 as 1 in some tools: accept a whole number where a float is meant."""
+    known.check(value)
+    return float(value) if known.type is float else value

@@ -1,0 +1,47 @@
+"""The layers, one file each; listed by hand because a directory scan hides modules from PyInstaller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.layers.conv2d import Conv2D
+from engine.layers.dense import Dense
+from engine.layers.depthwise import DepthwiseConv2D
+from engine.layers.dropout import Dropout
+from engine.layers.elementwise import ACTIVATIONS, Activation
+from engine.layers.flatten import Flatten
+from engine.layers.norm import BatchNorm
+from engine.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from engine.specs import LayerSpec
+
+__all__ = [
+    "ACTIVATIONS",
+    "LAYERS",
+    "Activation",
+    "AvgPool2D",
+    "BatchNorm",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Dropout",
+    "Flatten",
+    "GlobalAvgPool2D",
+    "MaxPool2D",
+]
+
+LAYERS: Mapping[str, type[LayerSpec]] = {
+    cls.kind: cls
+    for cls in (
+        Conv2D,
+        DepthwiseConv2D,
+        Dense,
+        MaxPool2D,
+        AvgPool2D,
+        GlobalAvgPool2D,
+        Flatten,
+        Activation,
+        BatchNorm,
+        Dropout,
+    )
+}
+"""Every layer by its kind, in the order in which a menu offers them."""

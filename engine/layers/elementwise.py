@@ -1,0 +1,236 @@
+"""Bias and activation functions: what happens to each number on its own.
+
+Every activation's derivative is written in terms of its *output*, so all of them work in place and no
+copy of the input is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.knobs import knob
+from engine.ops import Arrays, Bound, Op, nothing
+from engine.params import Init, normal
+from engine.specs import LayerSpec, Shape
+
+__all__ = ["ACTIVATIONS", "LINEAR", "Activate", "Activation", "ActivationFunction", "AddBias", "activation_knob"]
+
+FloatArray = NDArray[np.floating[Any]]
+LEAK = 0.01  # of leaky relu, as in PyTorch and Keras
+
+
+@dataclass(frozen=True)
+class ActivationFunction:
+    """One function with all that differs between functions.
+
+    Attributes
+    ----------
+    name : str
+    forward : callable
+        ``forward(x)`` replaces the array x by f(x).
+    backward : callable
+        ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x).
+    monotone : bool
+        Whether f never decreases and acts on each number alone, so that it commutes with a maximum.
+    probabilities : bool
+        Whether outputs are already scores in [0, 1].
+    gain : float
+        Variance gain of the initializer: weights start with variance gain / fan-in
+        (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
+    """
+
+    name: str
+    forward: Callable[[FloatArray], None]
+    backward: Callable[[FloatArray, FloatArray], None]
+    monotone: bool = True
+    probabilities: bool = False
+    gain: float = 1.0
+
+    def init(self, fan_in: int) -> Init:
+        """Return the initializer of a weight with `fan_in` inputs before this function."""
+        return normal((self.gain / fan_in) ** 0.5)
+
+
+def _keep(x: FloatArray) -> None:
+    pass
+
+
+def _keep_gradient(y: FloatArray, dy: FloatArray) -> None:
+    pass
+
+
+def _relu(x: FloatArray) -> None:
+    np.maximum(x, 0, out=x)
+
+
+def _relu_gradient(y: FloatArray, dy: FloatArray) -> None:
+    np.multiply(dy, y > 0, out=dy)
+
+
+def _leaky_relu(x: FloatArray) -> None:
+    np.maximum(x, x * x.dtype.type(LEAK), out=x)
+
+
+def _leaky_relu_gradient(y: FloatArray, dy: FloatArray) -> None:
+    np.multiply(dy, dy.dtype.type(LEAK), out=dy, where=y < 0)
+
+
+def _relu6(x: FloatArray) -> None:
+    np.clip(x, 0, 6, out=x)
+
+
+def _relu6_gradient(y: FloatArray, dy: FloatArray) -> None:
+    np.multiply(dy, (y > 0) & (y < 6), out=dy)
+
+
+def _sigmoid(x: FloatArray) -> None:
+    # 1 / (1 + exp(-x)) as a tanh: never overflows
+    x *= x.dtype.type(0.5)
+    np.tanh(x, out=x)
+    x += x.dtype.type(1)
+    x *= x.dtype.type(0.5)
+
+
+def _sigmoid_gradient(y: FloatArray, dy: FloatArray) -> None:
+    dy *= y
+    dy *= 1 - y
+
+
+def _tanh(x: FloatArray) -> None:
+    np.tanh(x, out=x)
+
+
+def _tanh_gradient(y: FloatArray, dy: FloatArray) -> None:
+    dy *= 1 - y * y
+
+
+def _channel_axis(x: FloatArray) -> int:
+    return x.ndim - 3 if x.ndim == 4 else 0
+
+
+def _softmax(x: FloatArray) -> None:
+    axis = _channel_axis(x)
+    x -= x.max(axis, keepdims=True)
+    np.exp(x, out=x)
+    x /= x.sum(axis, keepdims=True)
+
+
+def _softmax_gradient(y: FloatArray, dy: FloatArray) -> None:
+    dy -= (dy * y).sum(_channel_axis(y), keepdims=True)
+    dy *= y
+
+
+LINEAR = ActivationFunction("linear", _keep, _keep_gradient)
+
+ACTIVATIONS: Mapping[str, ActivationFunction] = {
+    function.name: function
+    for function in (
+        LINEAR,
+        ActivationFunction("relu", _relu, _relu_gradient, gain=2.0),
+        ActivationFunction("leaky_relu", _leaky_relu, _leaky_relu_gradient, gain=2.0),
+        ActivationFunction("relu6", _relu6, _relu6_gradient, gain=2.0),
+        ActivationFunction("sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True),
+        ActivationFunction("tanh", _tanh, _tanh_gradient),
+        ActivationFunction("softmax", _softmax, _softmax_gradient, monotone=False, probabilities=True),
+    )
+}
+"""Every activation function by name."""
+
+
+def activation_knob(default: str = LINEAR.name) -> Any:
+    """Declare a field that names an activation function."""
+    return knob(default, "Activation", "function applied to every output", choices=tuple(ACTIVATIONS))
+
+
+@dataclass(frozen=True)
+class AddBias(Op):
+    """Add one number to each channel, in place."""
+
+    in_place: ClassVar[bool] = True
+
+    @property
+    def keeps_order(self) -> bool:
+        return True
+
+    def reshaped(self, shape: Shape) -> Op:
+        return AddBias(shape, shape)
+
+    def bind(self, a: Arrays) -> Bound:
+        y, dy = a.y, a.dy
+        column = (slice(None), None, None) if y.ndim == 4 else (slice(None), None)
+        bias = a.p["bias"][column]
+
+        def forward() -> None:
+            np.add(y, bias, out=y)
+
+        if dy is None:
+            return Bound(forward, nothing)
+        grad = a.g["bias"]
+        rows = dy.reshape(*dy.shape[:2], -1) if dy.ndim == 4 else dy[None]
+        partial = np.empty(rows.shape[:2], dy.dtype)
+
+        def backward() -> None:
+            np.add.reduce(rows, axis=2, out=partial)
+            np.add.reduce(partial, axis=0, out=grad)
+
+        return Bound(forward, backward)
+
+
+@dataclass(frozen=True)
+class Activate(Op):
+    """Apply an activation function in place."""
+
+    function: ActivationFunction = LINEAR
+
+    in_place: ClassVar[bool] = True
+    reads_output: ClassVar[bool] = True
+
+    @property
+    def keeps_order(self) -> bool:
+        return self.function.monotone
+
+    def reshaped(self, shape: Shape) -> Op:
+        return Activate(shape, shape, self.function)
+
+    def bind(self, a: Arrays) -> Bound:
+        y, dy, function = a.y, a.dy, self.function
+
+        def forward() -> None:
+            function.forward(y)
+
+        if dy is None:
+            return Bound(forward, nothing)
+        gradient = dy
+
+        def backward() -> None:
+            function.backward(y, gradient)
+
+        return Bound(forward, backward)
+
+
+def finish(shape: Shape, bias: bool, activation: str) -> tuple[Op, ...]:
+    """Return the operations behind a weighted sum: bias where there is one, activation unless linear."""
+    function = ACTIVATIONS[activation]
+    ops: tuple[Op, ...] = (AddBias(shape, shape),) if bias else ()
+    return ops if function is LINEAR else (*ops, Activate(shape, shape, function))
+
+
+@dataclass(frozen=True)
+class Activation(LayerSpec):
+    """A function applied to every number."""
+
+    kind = "activation"
+    title = "Activation"
+
+    function: str = activation_knob("relu")
+
+    def out_shape(self, x: Shape) -> Shape:
+        return x
+
+    def lower(self, x: Shape) -> tuple[Op, ...]:
+        return (Activate(x, x, ACTIVATIONS[self.function]),)

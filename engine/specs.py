@@ -1,0 +1,242 @@
+"""A network is described before it exists: frozen specs, shapes worked out without data.
+
+`LayerSpec` says what one layer is; `ModelSpec` is the input shape and the layers. The editor, the
+trainer, the file format, the cost figures and the C generator all read the same objects. What computes
+is elsewhere: a spec *lowers* itself to array operations (`engine.ops`), which a workspace binds to
+buffers.
+
+Shapes are ``(height, width, channels)`` for images and feature maps and ``(features,)`` once flat.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from engine.errors import FieldError, SpecError
+from engine.knobs import check_knobs, knobs_from_json, knobs_to_json
+
+if TYPE_CHECKING:
+    from engine.export.context import CContext
+    from engine.ops import Op
+    from engine.params import Param
+
+__all__ = ["LayerRow", "LayerSpec", "ModelSpec", "Shape", "describe_shape", "need_image", "size"]
+
+Shape = tuple[int, ...]
+MAX_LAYERS = 100
+MAX_ELEMENTS = 1 << 26  # of one feature map or parameter: far above any microcontroller, below harm
+
+
+def size(shape: Shape) -> int:
+    """Return the number of elements of `shape`."""
+    return math.prod(shape)
+
+
+def describe_shape(shape: Shape) -> str:
+    """Return `shape` as people write it, ``28×28×6``."""
+    return "×".join(str(n) for n in shape)
+
+
+def need_image(shape: Shape, title: str) -> tuple[int, int, int]:
+    """Return `shape` as (height, width, channels), or raise `SpecError` when it is flat."""
+    if len(shape) != 3:
+        raise SpecError(
+            f"{title} needs an image (height × width × channels) but gets {describe_shape(shape)} "
+            "numbers; move it before the layer that flattens."
+        )
+    height, width, channels = shape
+    return height, width, channels
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """Frozen description of one layer; its fields are declared with `engine.knobs.knob`."""
+
+    kind: ClassVar[str]
+    """Name in JSON files; never compared, only looked up in `engine.layers.LAYERS`."""
+    title: ClassVar[str]
+    """Name on the screen."""
+
+    def __post_init__(self) -> None:
+        try:
+            check_knobs(self)
+        except FieldError as error:
+            raise SpecError(str(error), field=error.field) from None
+
+    def out_shape(self, x: Shape) -> Shape:
+        """Return the output shape for input shape `x`, or raise `SpecError`."""
+        raise NotImplementedError
+
+    def params(self, x: Shape) -> Mapping[str, Param]:
+        """Return the arrays that this layer owns for input shape `x`, by name."""
+        return {}
+
+    def macs(self, x: Shape) -> int:
+        """Return the multiply-accumulates of one inference on input shape `x`."""
+        return 0
+
+    def lower(self, x: Shape) -> tuple[Op, ...]:
+        """Return the array operations that compute this layer on input shape `x`, in order."""
+        raise NotImplementedError
+
+    def c_call(self, c: CContext) -> None:
+        """Write the C that computes this layer through `c`."""
+        raise NotImplementedError
+
+    def summary(self) -> str:
+        """Return the fields in a few words, for a card or a table."""
+        return " ".join(str(v) for v in knobs_to_json(self).values())
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One line of a network's table: a layer with everything that follows from its place."""
+
+    index: int
+    layer: LayerSpec
+    in_shape: Shape
+    out_shape: Shape
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A sequential network.
+
+    Parameters
+    ----------
+    layers : tuple of LayerSpec
+    input_shape : tuple of int
+        (height, width, channels).
+    """
+
+    layers: tuple[LayerSpec, ...]
+    input_shape: Shape = (28, 28, 1)
+
+    def rows(self) -> tuple[LayerRow, ...]:
+        """Return the table of the network; raise `SpecError` at the first layer that does not fit."""
+        rows, error = self.inspect()
+        if error is not None:
+            raise error
+        return rows
+
+    def inspect(self) -> tuple[tuple[LayerRow, ...], SpecError | None]:
+        """Return the rows up to the first fault, and the fault: what an editor shows while typing."""
+        rows: list[LayerRow] = []
+        try:
+            _check_input(self.input_shape, len(self.layers))
+        except SpecError as error:
+            return (), error
+        shape = self.input_shape
+        for index, layer in enumerate(self.layers):
+            try:
+                row = _row(index, layer, shape)
+            except SpecError as error:
+                return tuple(rows), SpecError(error.reason, index, error.field)
+            rows.append(row)
+            shape = row.out_shape
+        return tuple(rows), _end_fault(rows)
+
+    @property
+    def out_shape(self) -> Shape:
+        """The shape of the network's output."""
+        return self.rows()[-1].out_shape
+
+    @property
+    def classes(self) -> int:
+        """The number of outputs."""
+        return self.out_shape[0]
+
+    @property
+    def parameters(self) -> int:
+        """The number of parameters, running statistics included."""
+        return sum(row.parameters for row in self.rows())
+
+    @property
+    def macs(self) -> int:
+        """The multiply-accumulates of one inference."""
+        return sum(row.macs for row in self.rows())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON object that `from_json` reads."""
+        layers = [{"kind": layer.kind, **knobs_to_json(layer)} for layer in self.layers]
+        return {"input_shape": list(self.input_shape), "layers": layers}
+
+    @classmethod
+    def from_json(cls, value: object) -> ModelSpec:
+        """Make a spec from parsed JSON; raise `SpecError` naming the layer and field at fault."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("layers"), Sequence):
+            raise SpecError('a network must be a JSON object with "input_shape" and a list "layers".')
+        raw_layers = value["layers"]
+        if len(raw_layers) > MAX_LAYERS:
+            raise SpecError(f"a network has at most {MAX_LAYERS} layers, this has {len(raw_layers)}.")
+        layers = tuple(_layer_from_json(i, raw) for i, raw in enumerate(raw_layers))
+        return cls(layers, _shape_from_json(value.get("input_shape", [28, 28, 1])))
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of the description, for file names and comparisons."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _row(index: int, layer: LayerSpec, shape: Shape) -> LayerRow:
+    out = layer.out_shape(shape)
+    if size(out) > MAX_ELEMENTS:
+        raise SpecError(f"its output {describe_shape(out)} is too large; make the layer smaller.")
+    parameters = sum(size(p.shape) for p in layer.params(shape).values())
+    if parameters > MAX_ELEMENTS:
+        raise SpecError(f"it would have {parameters:,} parameters; make the layer smaller.")
+    return LayerRow(index, layer, shape, out, parameters, layer.macs(shape))
+
+
+def _check_input(shape: Shape, layers: int) -> None:
+    if len(shape) != 3 or min(shape) < 1 or size(shape) > MAX_ELEMENTS:
+        raise SpecError(f"the input must be height × width × channels, got {describe_shape(shape)}.")
+    if layers == 0:
+        raise SpecError("the network has no layers; add one.")
+
+
+def _end_fault(rows: list[LayerRow]) -> SpecError | None:
+    last = rows[-1]
+    if len(last.out_shape) == 1:
+        return None
+    return SpecError(
+        f"the network ends in {describe_shape(last.out_shape)} but must end in one number for each class; "
+        "add Flatten and Dense, or global average pooling.",
+        last.index,
+    )
+
+
+def _layer_from_json(index: int, raw: object) -> LayerSpec:
+    from engine.layers import LAYERS  # the registry imports this module
+
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("kind"), str):
+        raise SpecError('must be a JSON object with a "kind".', index)
+    cls = LAYERS.get(raw["kind"])
+    if cls is None:
+        raise SpecError(f"unknown kind {raw['kind']!r}; known kinds are: {', '.join(LAYERS)}.", index)
+    fields = {name: value for name, value in raw.items() if name != "kind"}
+    try:
+        return knobs_from_json(cls, fields)
+    except FieldError as error:
+        raise SpecError(str(error), index, error.field) from None
+    except SpecError as error:
+        raise SpecError(error.reason, index, error.field) from None
+
+
+def _shape_from_json(raw: object) -> Shape:
+    if not isinstance(raw, Sequence) or not all(type(n) is int for n in raw):
+        raise SpecError(f'"input_shape" must be three whole numbers, got {raw!r}.')
+    return tuple(raw)
