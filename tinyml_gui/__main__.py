@@ -1,0 +1,10 @@
+"""``python -m tinyml_gui`` starts the application."""
+
+from __future__ import annotations
+
+import sys
+
+from tinyml_gui.app import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+"""Every measure, type size and colour of the application, and the switch between light and dark.
+
+The application's palette is the single truth of which theme is on: `tokens` reads it, so a widget
+needs no reference to anything; it repaints when `is_theme_change` says that an event calls for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTemporaryDir, Signal
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "SERIES",
+    "Theme",
+    "Tokens",
+    "contrast",
+    "is_theme_change",
+    "number_font",
+    "plot_colours",
+    "text_font",
+    "tokens",
+]
+
+GRID: Final = 4  #: px; every measure below is a multiple
+GAP: Final = 2 * GRID  #: between things that belong together
+GAP_WIDE: Final = 4 * GRID  #: between groups
+PAGE_MARGIN: Final = 6 * GRID
+CONTROL_HEIGHT: Final = 8 * GRID
+HEADER_HEIGHT: Final = 12 * GRID
+FOOTER_HEIGHT: Final = 12 * GRID
+NAVIGATION_WIDTH: Final = 28 * GRID
+RADIUS: Final = 8
+RADIUS_SMALL: Final = 6
+MOTION_MS: Final = 120
+
+BODY: Final = 13  #: px
+CAPTION: Final = 11
+SECTION: Final = 15
+TITLE: Final = 20
+KEY_FIGURE: Final = 28
+TOP_CLASS: Final = 56
+
+MODES: Final = ("system", "light", "dark")
+
+#: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest.
+SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The colours of one theme, as ``#rrggbb``."""
+
+    name: str
+    window: str  # behind everything
+    surface: str  # cards, fields, header
+    sunken: str  # tracks of bars, wells, disabled fields
+    hover: str
+    border: str  # cards
+    outline: str  # controls; 3:1 against the surface
+    text: str
+    muted: str  # captions; still 4.5:1
+    disabled: str
+    accent: str
+    accent_hover: str
+    accent_soft: str  # behind the selected page
+    on_accent: str
+    good: str
+    warning: str
+    bad: str
+    bad_soft: str
+    ink: str  # strokes on the canvas
+    paper: str  # the canvas
+    series: tuple[str, ...]  # SERIES, with those swapped that vanish on this background
+
+
+LIGHT: Final = Tokens(
+    name="light",
+    window="#F5F6F8",
+    surface="#FFFFFF",
+    sunken="#E9ECF0",
+    hover="#EEF1F5",
+    border="#DFE3E8",
+    outline="#8A93A0",
+    text="#1A1E24",
+    muted="#59626E",
+    disabled="#9BA3AD",
+    accent="#1D5FD1",
+    accent_hover="#174FB0",
+    accent_soft="#E3ECFC",
+    on_accent="#FFFFFF",
+    good="#14753C",
+    warning="#8F5A00",
+    bad="#BF2626",
+    bad_soft="#FCEBEB",
+    ink="#1A1E24",
+    paper="#FFFFFF",
+    series=SERIES,
+)
+
+DARK: Final = Tokens(
+    name="dark",
+    window="#15171B",
+    surface="#1D2025",
+    sunken="#2B2F36",
+    hover="#282C33",
+    border="#30353D",
+    outline="#737C89",
+    text="#E6E9EE",
+    muted="#9DA6B3",
+    disabled="#656D79",
+    accent="#74A9FF",
+    accent_hover="#93BCFF",
+    accent_soft="#223250",
+    on_accent="#0C1526",
+    good="#5CC98A",
+    warning="#E3B04B",
+    bad="#FF8080",
+    bad_soft="#3A2226",
+    ink="#F2F4F7",
+    paper="#1D2025",
+    series=("#56B4E9", "#E69F00", "#2BC49A", "#DE97BF", "#F07B3A", "#3D9BDC", "#F0E442"),
+)
+
+
+def tokens() -> Tokens:
+    """Return the colours of the theme that is on."""
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    return LIGHT if window.lightnessF() > 0.5 else DARK
+
+
+def is_theme_change(event: QEvent) -> bool:
+    """Tell whether a widget that paints with `tokens` must do so anew."""
+    return event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ApplicationPaletteChange)
+
+
+def plot_colours() -> dict[str, str]:
+    """Return pyqtgraph's background and axis colours, and its grid line colour."""
+    t = tokens()
+    return {"background": t.surface, "foreground": t.muted, "grid": t.border}
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the WCAG 2.1 contrast ratio of two colours, 1 to 21."""
+    bright, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.1."""
+    c = QColor(colour)
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in c.getRgbF()[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def text_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the system's UI font at a size of the type scale."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    font.setPixelSize(pixels)
+    font.setWeight(weight)
+    return font
+
+
+def number_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the UI font with figures of one width, so that numbers line up and do not jump."""
+    font = text_font(pixels, weight)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font
+
+
+def make_palette(t: Tokens) -> QPalette:
+    """Return the Fusion palette of theme `t`."""
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    colours = {
+        role.Window: t.window,
+        role.WindowText: t.text,
+        role.Base: t.surface,
+        role.AlternateBase: t.window,
+        role.Text: t.text,
+        role.PlaceholderText: t.muted,
+        role.Button: t.surface,
+        role.ButtonText: t.text,
+        role.BrightText: t.bad,
+        role.ToolTipBase: t.text,
+        role.ToolTipText: t.window,
+        role.Highlight: t.accent,
+        role.HighlightedText: t.on_accent,
+        role.Accent: t.accent,
+        role.Link: t.accent,
+        role.LinkVisited: t.accent,
+        role.Light: t.surface,
+        role.Midlight: t.hover,
+        role.Mid: t.border,
+        role.Dark: t.outline,
+        role.Shadow: t.outline,
+    }
+    palette = QPalette()
+    for key, colour in colours.items():
+        palette.setColor(key, QColor(colour))
+    for key in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        palette.setColor(group.Disabled, key, QColor(t.disabled))
+    palette.setColor(group.Disabled, role.Highlight, QColor(t.sunken))
+    return palette
+
+
+class Theme(QObject):
+    """Applies light or dark to the whole application, following the system unless told otherwise.
+
+    Signals
+    -------
+    mode_changed(str)
+        One of `MODES` was chosen.
+    """
+
+    mode_changed = Signal(str)
+
+    def __init__(self, app: QApplication, mode: str = "system") -> None:
+        super().__init__(app)
+        self._app = app
+        self._mode = mode if mode in MODES else "system"
+        self._folder = QTemporaryDir()  # holds the few icons that a stylesheet can only name by path
+        app.setStyle("Fusion")
+        app.setFont(text_font())
+        app.styleHints().colorSchemeChanged.connect(self._system_changed)
+        self._apply()
+
+    @property
+    def mode(self) -> str:
+        """What the user chose: system, light or dark."""
+        return self._mode
+
+    def set_mode(self, mode: str) -> None:
+        """Switch at once to `mode`, one of `MODES`."""
+        if mode != self._mode:
+            self._mode = mode
+            self._apply()
+            self.mode_changed.emit(mode)
+
+    def toggle(self) -> None:
+        """Switch to the theme that is not on."""
+        self.set_mode("light" if tokens() is DARK else "dark")
+
+    def _wanted(self) -> Tokens:
+        if self._mode == "system":
+            return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+        return DARK if self._mode == "dark" else LIGHT
+
+    def _system_changed(self) -> None:
+        if self._mode == "system":
+            self._apply()
+
+    def _apply(self) -> None:
+        from tinyml_gui.stylesheet import stylesheet
+
+        wanted = self._wanted()
+        self._app.setPalette(make_palette(wanted))
+        self._app.setStyleSheet(stylesheet(wanted, self._folder.path()))

@@ -1,0 +1,133 @@
+"""The few building blocks that every page is made of; their looks come from the stylesheet by role."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from tinyml_gui import icons, theme
+
+__all__ = [
+    "Card",
+    "IconButton",
+    "button",
+    "caption",
+    "key_figure",
+    "label",
+    "muted",
+    "section",
+    "set_role",
+    "set_state",
+    "title",
+]
+
+
+def set_role(widget: QWidget, role: str) -> None:
+    """Say what `widget` is; its looks follow, also when it is already on the screen."""
+    _restyle(widget, "role", role)
+
+
+def set_state(widget: QWidget, state: str) -> None:
+    """Say which state `widget` is in: ``""``, ``"selected"``, ``"warning"`` or ``"error"``."""
+    _restyle(widget, "state", state)
+
+
+def _restyle(widget: QWidget, name: str, value: str) -> None:
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
+
+
+def label(text: str = "", role: str = "body", wrap: bool = False) -> QLabel:
+    """Return a label of the type scale."""
+    made = QLabel(text)
+    made.setProperty("role", role)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(wrap)
+    return made
+
+
+def title(text: str) -> QLabel:
+    """Return a page's title, 20 px."""
+    return label(text, "title")
+
+
+def section(text: str) -> QLabel:
+    """Return a section's title, 15 px."""
+    return label(text, "section")
+
+
+def caption(text: str = "", wrap: bool = False) -> QLabel:
+    """Return small grey text, 11 px."""
+    return label(text, "caption", wrap)
+
+
+def muted(text: str = "", wrap: bool = False) -> QLabel:
+    """Return grey text of body size."""
+    return label(text, "muted", wrap)
+
+
+def key_figure(text: str = "") -> QLabel:
+    """Return a label for the page's one large number, 28 px light."""
+    made = label(text, "key-figure")
+    made.setFont(theme.number_font(theme.KEY_FIGURE))
+    return made
+
+
+def button(text: str, role: str = "") -> QPushButton:
+    """Return a push button; `role` is ``"primary"`` for the one main action of a page, or ``"danger"``."""
+    made = QPushButton(text)
+    made.setProperty("role", role)
+    return made
+
+
+class Card(QFrame):
+    """A rounded surface with a vertical layout, `body`."""
+
+    def __init__(self, parent: QWidget | None = None, margin: int = theme.GAP_WIDE) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "card")
+        self.body = QVBoxLayout(self)
+        self.body.setContentsMargins(margin, margin, margin, margin)
+        self.body.setSpacing(theme.GAP)
+
+
+class IconButton(QToolButton):
+    """A square button of one icon, with its accessible name as tooltip; follows the theme.
+
+    Parameters
+    ----------
+    icon : str
+        One of `tinyml_gui.icons.NAMES`.
+    name : str
+        What it does, for the tooltip and for screen readers.
+    """
+
+    def __init__(self, icon: str, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = icon
+        self.setProperty("role", "icon")
+        self.setIconSize(QSize(20, 20))
+        self.setToolTip(name)
+        self.setAccessibleName(name)
+        self._paint_icon()
+
+    def follow(self, action: QAction) -> IconButton:
+        """Trigger `action` when clicked, and be enabled when it is."""
+        self.clicked.connect(action.trigger)
+        action.enabledChanged.connect(self.setEnabled)
+        self.setEnabled(action.isEnabled())
+        shortcut = action.shortcut().toString()
+        self.setToolTip(f"{self.accessibleName()} ({shortcut})" if shortcut else self.accessibleName())
+        return self
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Draw the icon anew in the other theme's colours."""
+        super().changeEvent(event)
+        if theme.is_theme_change(event):
+            self._paint_icon()
+
+    def _paint_icon(self) -> None:
+        self.setIcon(icons.icon(self._icon))
