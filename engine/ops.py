@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engine.specs import Shape
 
-__all__ = ["Arrays", "Bound", "Op", "batch_shape", "pool_early"]
+__all__ = ["Arrays", "Bound", "LayerOp", "Op", "batch_shape", "nothing", "pool_early"]
 
 FloatArray = NDArray[np.floating[Any]]
 

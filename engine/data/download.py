@@ -1,0 +1,78 @@
+"""Downloads are checked after unpacking, against the SHA-256 of the content, before they get their name.
+
+Mirrors pack the same file in different ways, so a digest of the packed file would refuse good copies.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from engine.errors import DataError
+from engine.files import file_faults, write_bytes
+
+__all__ = ["RemoteFile", "fetch"]
+
+_CHUNK = 1 << 18
+_TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One gzip file on a mirror: its address, local name, and digest and size of the content."""
+
+    url: str
+    name: str
+    sha256: str
+    size: int
+
+
+def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]]:
+    """Download `files` into `folder`, unpacked; yields (bytes so far, bytes in all).
+
+    Files that are already there with the right size are kept. Raises `DataError` where the network
+    fails or the content is not what was published, `FileError` where it cannot be written.
+    """
+    total = sum(file.size for file in files)
+    done = 0
+    with file_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        target = folder / file.name
+        if not (target.is_file() and target.stat().st_size == file.size):
+            content = bytearray()
+            for chunk in _chunks(file):
+                content += chunk
+                yield done + len(content), total
+            _check(file, content)
+            write_bytes(target, bytes(content))
+        done += file.size
+        yield done, total
+
+
+def _chunks(file: RemoteFile) -> Iterator[bytes]:
+    """Yield the unpacked content, never more than a chunk beyond the size that was published."""
+    read = 0
+    try:
+        with urllib.request.urlopen(file.url, timeout=_TIMEOUT_SECONDS) as response:
+            content = gzip.GzipFile(fileobj=cast(BinaryIO, response))
+            while read <= file.size and (chunk := content.read(_CHUNK)):
+                read += len(chunk)
+                yield chunk
+    except urllib.error.URLError as error:
+        raise DataError(file.url, f"the download failed ({error.reason}); check the network and try again.") from error
+    except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
+        raise DataError(file.url, "the download broke off or is damaged; try again.") from error
+
+
+def _check(file: RemoteFile, content: bytearray) -> None:
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise DataError(file.url, "the downloaded file is not the published one (its SHA-256 differs); nothing was kept.")

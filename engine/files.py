@@ -1,0 +1,148 @@
+"""Files are replaced whole or not at all, and are never read beyond a limit.
+
+Writing goes to a temporary file in the same folder, which is flushed to the disk and then renamed
+over the old file: a full disk, a pulled plug or an exception leaves the old file as it was. Every
+fault that the file system reports becomes one sentence, a `FileError`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from engine.errors import FileError
+
+__all__ = ["atomic_write", "describe_os_error", "file_faults", "read_limited", "write_bytes", "write_text"]
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space and try again.",
+    errno.EDQUOT: "your disk quota is used up; free some space and try again.",
+    errno.EACCES: "permission denied; choose a place that you may read and write.",
+    errno.EPERM: "the operation is not permitted here; choose another folder.",
+    errno.EROFS: "the folder is read-only; choose another one.",
+    errno.ENOENT: "there is no such file or folder; check the path.",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; check the path.",
+    errno.EISDIR: "this is a folder, not a file; give a file name.",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one.",
+    errno.EIO: "the disk reports a read or write fault; copy your files to another one.",
+}
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return what went wrong and what to do, without the path, as one sentence."""
+    known = _REASONS.get(error.errno) if error.errno is not None else None
+    return known or f"the system says: {error.strerror or error}."
+
+
+@contextmanager
+def file_faults(
+    path: str | os.PathLike[str], error_type: type[FileError] = FileError
+) -> Iterator[None]:
+    """Turn an `OSError` (or a path that no system call accepts) inside the block into `error_type`."""
+    try:
+        yield
+    except OSError as error:
+        raise error_type(path, describe_os_error(error)) from error
+    except ValueError as error:
+        if "null" not in str(error):  # a NUL in a path is a ValueError, not an OSError
+            raise
+        raise error_type(path, "the name holds a character that no file name may have.") from error
+
+
+def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
+    """Replace the file at `path` by what `write` puts into the stream it is given.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to create or replace; its folder must exist. A symbolic link is followed.
+    write : callable
+        Called once with a binary stream, open for writing and seekable.
+
+    Raises
+    ------
+    FileError
+        When the system refuses; the old file is then unchanged and nothing is left behind.
+        Exceptions of `write` pass through, with the same guarantee.
+    """
+    with file_faults(path):
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise FileError(path, _REASONS[errno.EISDIR])
+        if not target.parent.is_dir():
+            raise FileError(path, f"the folder {target.parent} does not exist; create it first.")
+        temporary = _write_beside(target, write)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            _remove(temporary)
+            raise
+        _sync_folder(target.parent)
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the file at `path` by `data`; see `atomic_write`."""
+    atomic_write(path, lambda stream: stream.write(data))
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Replace the file at `path` by `text` as UTF-8 with line feeds; see `atomic_write`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def read_limited(path: str | os.PathLike[str], limit: int) -> bytes:
+    """Return the content of `path`, or raise `FileError` if it is longer than `limit` bytes."""
+    with file_faults(path), open(path, "rb") as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise FileError(path, f"the file is larger than the {limit:,} bytes allowed; it is not what it claims.")
+    return data
+
+
+def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> str:
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:64]}.", suffix=".tmp", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w+b") as stream:
+            write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, _mode_for(target))
+    except BaseException:
+        _remove(temporary)
+        raise
+    return temporary
+
+
+def _mode_for(target: Path) -> int:
+    """Return the old file's permissions, or those that a plainly created file would get."""
+    try:
+        return target.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    """Read the process's umask, which the system only tells while setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _remove(temporary: str) -> None:
+    with suppress(OSError):
+        os.unlink(temporary)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,230 @@
+"""Pooling: one number for each square of pixels. Squares do not overlap; what is left over at the border is dropped.
+
+Both kinds work axis by axis, first over rows, then over columns: the first half runs over long contiguous rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from engine.errors import SpecError
+from engine.knobs import knob
+from engine.ops import Arrays, Bound, FloatArray, Op, nothing
+from engine.specs import LayerSpec, Shape, need_image
+
+__all__ = ["AvgPool2D", "GlobalAvgPool2D", "MaxPool2D"]
+
+
+@dataclass(frozen=True)
+class _Pool(LayerSpec):
+    size: int = knob(2, "Size", "side of the square that becomes one pixel", low=1, high=14, unit="px")
+
+    def out_shape(self, x: Shape) -> Shape:
+        height, width, channels = need_image(x, self.title)
+        if min(height, width) < self.size:
+            raise SpecError(
+                f"{self.title} {self.size}×{self.size} does not fit into {height}×{width}; make it smaller.",
+                field="size",
+            )
+        return (height // self.size, width // self.size, channels)
+
+    def summary(self) -> str:
+        return f"{self.size}×{self.size}"
+
+
+@dataclass(frozen=True)
+class MaxPool2D(_Pool):
+    """The largest number of each square."""
+
+    kind = "max_pool2d"
+    title = "Max pool"
+
+    def lower(self, x: Shape) -> tuple[Op, ...]:
+        return (TakeMax(x, self.out_shape(x), self.size),)
+
+
+@dataclass(frozen=True)
+class AvgPool2D(_Pool):
+    """The mean of each square."""
+
+    kind = "avg_pool2d"
+    title = "Average pool"
+
+    def lower(self, x: Shape) -> tuple[Op, ...]:
+        return (TakeMean(x, self.out_shape(x), self.size),)
+
+
+@dataclass(frozen=True)
+class GlobalAvgPool2D(LayerSpec):
+    """The mean of each channel: a flat vector of as many numbers as there are channels."""
+
+    kind = "global_avg_pool2d"
+    title = "Global average pool"
+
+    def out_shape(self, x: Shape) -> Shape:
+        return (need_image(x, self.title)[2],)
+
+    def lower(self, x: Shape) -> tuple[Op, ...]:
+        return (TakeChannelMean(x, self.out_shape(x)),)
+
+
+def _row_slices(x: FloatArray, size: int) -> list[FloatArray]:
+    height = x.shape[0] // size * size
+    return [x[i:height:size] for i in range(size)]
+
+
+def _column_slices(x: FloatArray, size: int) -> list[FloatArray]:
+    width = x.shape[2] // size * size
+    return [x[:, :, j:width:size] for j in range(size)]
+
+
+@dataclass(frozen=True)
+class TakeMax(Op):
+    """Maximum of squares of `size`; the first of equal numbers receives the gradient."""
+
+    size: int = 2
+
+    is_max: ClassVar[bool] = True
+
+    def bind(self, a: Arrays) -> Bound:
+        height, channels, _, batch = a.y.shape
+        between = np.empty((height, channels, a.x.shape[2], batch), a.dtype)
+        training = a.dy is not None
+        rows = _Tournament(_row_slices(a.x, self.size), between, training)
+        columns = _Tournament(_column_slices(between, self.size), a.y, training)
+
+        def forward() -> None:
+            rows.play()
+            columns.play()
+
+        if a.dy is None or a.dx is None:
+            return Bound(forward, nothing)
+        a.dx[...] = 0  # the border that is left over stays so
+        d_between = np.zeros_like(between)
+        columns_back = columns.award(a.dy, _column_slices(d_between, self.size))
+        rows_back = rows.award(d_between, _row_slices(a.dx, self.size))
+
+        def backward() -> None:
+            columns_back()
+            rows_back()
+
+        return Bound(forward, backward)
+
+
+class _Tournament:
+    """The maximum of several equal slices, remembering who won.
+
+    Parameters
+    ----------
+    players : list of ndarray
+        The slices.
+    winner : ndarray
+        Receives the maximum.
+    training : bool
+        Whether to keep what `award` needs.
+    """
+
+    def __init__(self, players: list[FloatArray], winner: FloatArray, training: bool) -> None:
+        self.players = players
+        self.winner = winner
+        matches = len(players) - 1 if training else 0
+        self.stays = [np.empty(winner.shape, np.bool_) for _ in range(matches)]
+
+    def play(self) -> None:
+        """Compute the maximum: each slice challenges the best so far and must be larger to win."""
+        best = self.players[0]
+        if len(self.players) == 1:
+            np.copyto(self.winner, best)
+        for match, challenger in enumerate(self.players[1:]):
+            if self.stays:
+                np.greater_equal(best, challenger, out=self.stays[match])
+            np.maximum(best, challenger, out=self.winner)
+            best = self.winner
+
+    def award(self, gradient: FloatArray, shares: list[FloatArray]) -> Callable[[], None]:
+        """Return a closure that hands `gradient` to the share of the slice that won, zero to the others.
+
+        For two slices each number is moved once; for more, `gradient` is used up from the last match on.
+        """
+        stays = self.stays
+
+        def hand_out() -> None:
+            if not stays:
+                np.copyto(shares[0], gradient)
+            for match in range(len(stays) - 1, -1, -1):
+                kept = shares[0] if match == 0 else gradient
+                won = shares[match + 1]
+                if match == 0:
+                    np.multiply(gradient, stays[0], out=kept)
+                    np.subtract(gradient, kept, out=won)
+                else:
+                    np.multiply(gradient, ~stays[match], out=won)
+                    np.subtract(gradient, won, out=gradient)
+
+        return hand_out
+
+
+@dataclass(frozen=True)
+class TakeMean(Op):
+    """Mean of squares of `size`."""
+
+    size: int = 2
+
+    def bind(self, a: Arrays) -> Bound:
+        y, dy, dx = a.y, a.dy, a.dx
+        between = np.empty((y.shape[0], y.shape[1], a.x.shape[2], y.shape[3]), a.dtype)
+        rows = _row_slices(a.x, self.size)
+        columns = _column_slices(between, self.size)
+        factor = a.dtype.type(1 / self.size**2)
+
+        def forward() -> None:
+            _sum_into(between, rows)
+            _sum_into(y, columns)
+            np.multiply(y, factor, out=y)
+
+        if dy is None or dx is None:
+            return Bound(forward, nothing)
+        dx[...] = 0
+        share = np.empty_like(y)
+        targets = [part for row in _row_slices(dx, self.size) for part in _column_slices(row, self.size)]
+
+        def backward() -> None:
+            np.multiply(dy, factor, out=share)
+            for target in targets:
+                np.copyto(target, share)
+
+        return Bound(forward, backward)
+
+
+def _sum_into(out: FloatArray, parts: list[FloatArray]) -> None:
+    np.copyto(out, parts[0])
+    for part in parts[1:]:
+        np.add(out, part, out=out)
+
+
+@dataclass(frozen=True)
+class TakeChannelMean(Op):
+    """Mean over all pixels of a channel."""
+
+    def bind(self, a: Arrays) -> Bound:
+        x, y, dx, dy = a.x, a.y, a.dx, a.dy
+        height, channels, width, batch = x.shape
+        rows = np.empty((height, channels, batch), a.dtype)
+        factor = a.dtype.type(1 / (height * width))
+
+        def forward() -> None:
+            np.add.reduce(x, axis=2, out=rows)
+            np.add.reduce(rows, axis=0, out=y)
+            np.multiply(y, factor, out=y)
+
+        if dy is None or dx is None:
+            return Bound(forward, nothing)
+
+        def backward() -> None:
+            np.multiply(dy[:, None], factor, out=dx)
+
+        return Bound(forward, backward)

@@ -1,0 +1,164 @@
+"""Convolution as matrix products over rows, without im2col and col2im.
+
+The source is copied once into a buffer that is expanded along the kernel's *width* only: entry
+(i, j, c, w) holds the padded source at row i, column ``w * stride + j``. The operand of output row h is
+then a contiguous slice, rows ``h * stride`` … ``h * stride + kernel - 1`` of that buffer, which overlapping
+strides turn into one batched `matmul` (k copies of the input instead of k²). The gradient with respect to the
+input is the same operation over the output gradient with flipped weights; where the stride is larger than
+one, the output gradient is spread out (*dilated*) by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from engine.errors import SpecError
+
+__all__ = ["PADDINGS", "Geometry", "Span", "expansion", "row_windows"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A sliding kernel along one axis.
+
+    Attributes
+    ----------
+    source, out : int
+        Number of positions read and written.
+    kernel : int
+    stride : int
+        Step of the kernel between two outputs, in padded source positions.
+    before : int
+        Padding in front of the source.
+    dilation : int
+        Distance between neighbouring source elements in padded positions; 1 unless a gradient is spread out.
+    """
+
+    source: int
+    out: int
+    kernel: int
+    stride: int = 1
+    before: int = 0
+    dilation: int = 1
+
+    @property
+    def padded(self) -> int:
+        """Padded positions that any output reads."""
+        return (self.out - 1) * self.stride + self.kernel
+
+    def adjoint(self) -> Span:
+        """Return the span of the gradient with respect to the source."""
+        before = self.kernel - 1 - self.before
+        return Span(self.out, self.source, self.kernel, 1, before, self.stride)
+
+
+def _same(source: int, kernel: int, stride: int) -> Span:
+    """Pad so that out = ceil(source / stride), the odd zero behind, as TensorFlow does."""
+    out = -(-source // stride)
+    padding = max((out - 1) * stride + kernel - source, 0)
+    return Span(source, out, kernel, stride, padding // 2)
+
+
+def _valid(source: int, kernel: int, stride: int) -> Span:
+    return Span(source, (source - kernel) // stride + 1, kernel, stride)
+
+
+PADDINGS: dict[str, Callable[[int, int, int], Span]] = {"same": _same, "valid": _valid}
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A square kernel sliding over rows and columns."""
+
+    rows: Span
+    columns: Span
+
+    @classmethod
+    def of(cls, height: int, width: int, kernel: int, stride: int, padding: str) -> Geometry:
+        """Work out the geometry; raise `SpecError` when the kernel does not fit."""
+        span = PADDINGS[padding]
+        found = cls(span(height, kernel, stride), span(width, kernel, stride))
+        if min(found.rows.out, found.columns.out) < 1:
+            raise SpecError(
+                f"a {kernel}×{kernel} kernel does not fit into {height}×{width}; make it smaller or pad.",
+                field="kernel",
+            )
+        return found
+
+    @property
+    def kernel(self) -> int:
+        """Side of the square kernel."""
+        return self.rows.kernel
+
+    @property
+    def reads_in_place(self) -> bool:
+        """Whether the source itself is the expanded buffer: a 1×1 kernel with stride 1."""
+        return self.kernel == 1 and self.rows.stride == 1 and self.rows.dilation == 1
+
+    def adjoint(self) -> Geometry:
+        """Return the geometry of the gradient with respect to the source."""
+        return Geometry(self.rows.adjoint(), self.columns.adjoint())
+
+
+def _overlap(source: int, target: int, shift: int, stride: int, dilation: int) -> tuple[slice, slice]:
+    """Slices (target, source) of the pairs with ``dilation * s + shift == stride * t``; one factor is 1."""
+    if dilation == 1:
+        low = max(0, -(-shift // stride))
+        high = max(low, min(target, (source - 1 + shift) // stride + 1))
+        first = stride * low - shift
+        return slice(low, high), slice(first, first + stride * (high - low), stride)
+    low = max(0, -(shift // dilation))
+    high = max(low, min(source, (target - 1 - shift) // dilation + 1))
+    first = dilation * low + shift
+    return slice(first, first + dilation * (high - low), dilation), slice(low, high)
+
+
+def expansion(geometry: Geometry, source: FloatArray, target: FloatArray) -> Callable[[], None]:
+    """Return a closure that copies `source` (H, C, W, N) into `target` (rows.padded, kernel, C, out W, N).
+
+    `target` may be a transposed view. What lies in the padding is zeroed here, once, and never written.
+    """
+    rows, columns = geometry.rows, geometry.columns
+    target[...] = 0
+    to_rows, from_rows = _overlap(rows.source, rows.padded, rows.before, 1, rows.dilation)
+    copies = []
+    for j in range(geometry.kernel):
+        to_columns, from_columns = _overlap(
+            columns.source, columns.out, columns.before - j, columns.stride, columns.dilation
+        )
+        pair = (target[to_rows, j, :, to_columns], source[from_rows, :, from_columns])
+        if pair[0].size:
+            copies.append(pair)
+
+    def expand() -> None:
+        for to, origin in copies:
+            np.copyto(to, origin)
+
+    return expand
+
+
+def row_windows(buffer: FloatArray, rows: Span, together: int) -> FloatArray:
+    """View the expanded buffer (padded, kernel, C, W, N) as the operands of `together` output rows each.
+
+    Returns
+    -------
+    ndarray
+        (out rows / together, taps, W·N), overlapping, read only by convention.
+    """
+    padded, kernel, channels, width, batch = buffer.shape
+    taps = ((together - 1) * rows.stride + rows.kernel) * kernel * channels
+    row, item = buffer.strides[0], buffer.itemsize
+    return as_strided(
+        buffer,
+        (rows.out // together, taps, width * batch),
+        (together * rows.stride * row, width * batch * item, item),
+        writeable=False,
+    )

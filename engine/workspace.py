@@ -1,0 +1,162 @@
+"""The buffers of one network at one batch size, bound to parameters.
+
+Building a workspace lowers the spec to operations, gives each its arrays and keeps the closures. After that a
+forward or backward pass is a plain loop over them: no allocation, no decisions. Several workspaces may share
+one parameter vector (threads); each has its own gradient vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.layers.elementwise import Activate, ActivationFunction
+from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, batch_shape, pool_early
+from engine.params import ParamLayout
+from engine.specs import ModelSpec
+
+__all__ = ["Mode", "Workspace", "load_images", "lower"]
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a workspace is for.
+
+    Attributes
+    ----------
+    train : bool
+        Whether it has gradients, and dropout and batch statistics are on.
+    absorbed : ActivationFunction or None
+        A final activation that the loss computes together with itself and that is left out here.
+    """
+
+    train: bool = False
+    absorbed: ActivationFunction | None = None
+
+
+def lower(spec: ModelSpec, absorbed: ActivationFunction | None = None) -> list[LayerOp]:
+    """Return the network's operations in the order of execution, each with its layer's index."""
+    ops = [(row.index, op) for row in spec.rows() for op in row.layer.lower(row.in_shape)]
+    last = ops[-1][1]
+    if isinstance(last, Activate) and last.function is absorbed:
+        ops.pop()
+    return pool_early(ops)
+
+
+@dataclass
+class _Place:
+    """The array that the next operation reads, while a workspace is being built."""
+
+    value: FloatArray
+    gradient: FloatArray | None
+    locked: bool  # what made it needs it unchanged
+
+
+class Workspace:
+    """One network, one batch size, one parameter vector.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray
+        Flat vector in the order of ``ParamLayout(spec)``; float32, or float64 in gradient checks. It is read,
+        never written.
+    batch : int
+    mode : Mode
+    rng : numpy.random.Generator or None
+        For dropout; needed when training a network that has it.
+
+    Attributes
+    ----------
+    x : ndarray
+        Input (height, channels, width, batch), to be written before `forward`.
+    y : ndarray
+        Output (classes, batch).
+    dy : ndarray or None
+        Gradient of the loss with respect to `y`, to be written before `backward`.
+    grad : ndarray
+        Gradient of the loss in parameter order; where the parameters are state, the observed statistic.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: FloatArray,
+        batch: int,
+        mode: Mode = Mode(),
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.layout = ParamLayout(spec)
+        self.batch = batch
+        self._train = mode.train
+        self._rng = rng if rng is not None else np.random.default_rng(0)
+        self.params = params
+        self.grad = np.zeros_like(params)
+        self.x = np.zeros(batch_shape(spec.input_shape, batch), params.dtype)
+        place = _Place(self.x, None, locked=True)
+        bound: list[Bound] = []
+        for layer, op in lower(spec, mode.absorbed):
+            place, passes = self._attach(layer, op, place)
+            bound.append(passes)
+        self.y = place.value
+        self.dy = place.gradient
+        self._forward = [passes.forward for passes in bound]
+        self._backward = [passes.backward for passes in reversed(bound)]
+
+    def forward(self) -> None:
+        """Compute `y` from `x`."""
+        for step in self._forward:
+            step()
+
+    def backward(self) -> None:
+        """Compute `grad` from `dy`, after `forward`; `dy` may be overwritten."""
+        for step in self._backward:
+            step()
+
+    def _attach(self, layer: int, op: Op, place: _Place) -> tuple[_Place, Bound]:
+        after = self._place_after(op, place)
+        copies = op.in_place and after.value is not place.value
+        arrays = Arrays(
+            x=after.value if copies else place.value,
+            y=after.value,
+            dx=after.gradient if copies else place.gradient,
+            dy=after.gradient,
+            p=self.layout.layer(layer, self.params),
+            g=self.layout.layer(layer, self.grad),
+            train=self._train,
+            rng=self._rng,
+        )
+        passes = op.bind(arrays)
+        return after, _copying(passes, place, after) if copies else passes
+
+    def _place_after(self, op: Op, place: _Place) -> _Place:
+        shape = batch_shape(op.out_shape, self.batch)
+        if op.view:
+            gradient = None if place.gradient is None else place.gradient.reshape(shape)
+            return _Place(place.value.reshape(shape), gradient, place.locked)
+        if op.in_place and not place.locked:
+            return _Place(place.value, place.gradient, op.reads_output)
+        value = np.zeros(shape, self.params.dtype)
+        return _Place(value, np.zeros_like(value) if self._train else None, op.reads_output)
+
+
+def _copying(passes: Bound, before: _Place, after: _Place) -> Bound:
+    """Let an in-place operation work on a copy, where what came before needs its own output."""
+
+    def forward() -> None:
+        np.copyto(after.value, before.value)
+        passes.forward()
+
+    def backward() -> None:
+        passes.backward()
+        if before.gradient is not None and after.gradient is not None:
+            np.copyto(before.gradient, after.gradient)
+
+    return Bound(forward, backward)
+
+
+def load_images(images: np.ndarray, x: FloatArray) -> None:
+    """Write uint8 images (n, H, W, C) to the first n columns of `x` (H, C, W, N), scaled to [0, 1]."""
+    count = len(images)
+    np.multiply(images.transpose(1, 3, 2, 0), x.dtype.type(1 / 255), out=x[..., :count])
