@@ -40,9 +40,7 @@ def describe_os_error(error: OSError) -> str:
 
 
 @contextmanager
-def file_faults(
-    path: str | os.PathLike[str], error_type: type[FileError] = FileError
-) -> Iterator[None]:
+def file_faults(path: str | os.PathLike[str], error_type: type[FileError] = FileError) -> Iterator[None]:
     """Turn an `OSError` (or a path that no system call accepts) inside the block into `error_type`."""
     try:
         yield
@@ -78,7 +76,7 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
             raise FileError(path, f"the folder {target.parent} does not exist; create it first.")
         temporary = _write_beside(target, write)
         try:
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError:
             _remove(temporary)
             raise
@@ -97,21 +95,23 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def read_limited(path: str | os.PathLike[str], limit: int) -> bytes:
     """Return the content of `path`, or raise `FileError` if it is longer than `limit` bytes."""
-    with file_faults(path), open(path, "rb") as stream:
+    with file_faults(path), Path(path).open("rb") as stream:
         data = stream.read(limit + 1)
     if len(data) > limit:
-        raise FileError(path, f"the file is larger than the {limit:,} bytes allowed; it is not what it claims.")
+        reason = f"the file is larger than the {limit:,} bytes allowed; it is damaged or not what it claims."
+        raise FileError(path, reason)
     return data
 
 
-def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> str:
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:64]}.", suffix=".tmp", dir=target.parent)
+def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w+b") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(temporary, _mode_for(target))
+        temporary.chmod(_mode_for(target))
     except BaseException:
         _remove(temporary)
         raise
@@ -133,9 +133,9 @@ def _umask() -> int:
     return mask
 
 
-def _remove(temporary: str) -> None:
+def _remove(temporary: Path) -> None:
     with suppress(OSError):
-        os.unlink(temporary)
+        temporary.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

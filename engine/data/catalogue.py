@@ -88,11 +88,11 @@ class Entry:
 
 
 _MNIST_MIRROR = "https://storage.googleapis.com/cvdf-datasets/mnist/"
-_MNIST_FILES = (
-    ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47_040_016),
-    ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60_008),
-    ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7_840_016),
-    ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10_008),
+_MNIST_FILES = (  # name, SHA-256 and size of the unpacked content
+    ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 47040016),
+    ("train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 60008),
+    ("t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 7840016),
+    ("t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 10008),
 )
 
 ENTRIES = (
@@ -124,9 +124,9 @@ ENTRIES = (
         112_800,
         18_800,
         "G. Cohen et al., 2017 (arXiv:1702.05373), from NIST Special Database 19",
-        "public domain, as a work of NIST",
-        "Download gzip.zip (560 MB) from https://www.nist.gov/itl/products-and-services/emnist-dataset and put "
-        "its emnist-balanced-* files into a folder emnist in a data folder.",
+        "from NIST Special Database 19, which is in the public domain",
+        "Download gzip.zip (560 MB) from https://www.nist.gov/itl/products-and-services/emnist-dataset and "
+        "put its emnist-balanced-* files into a folder emnist in a data folder.",
     ),
 )
 _BY_NAME = {entry.name: entry for entry in ENTRIES}

@@ -70,9 +70,7 @@ class Dataset:
         """Return the images at `indices`: a view for a slice, a copy for an index array."""
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
-    def split(
-        self, fraction: float, rng: np.random.Generator
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (rest, held-out) index arrays, `fraction` of each class held out; copies no image.
 
         See `engine.data.splits.stratified_split`.

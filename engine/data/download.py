@@ -63,16 +63,17 @@ def _chunks(file: RemoteFile) -> Iterator[bytes]:
     read = 0
     try:
         with urllib.request.urlopen(file.url, timeout=_TIMEOUT_SECONDS) as response:
-            content = gzip.GzipFile(fileobj=cast(BinaryIO, response))
+            content = gzip.GzipFile(fileobj=cast("BinaryIO", response))
             while read <= file.size and (chunk := content.read(_CHUNK)):
                 read += len(chunk)
                 yield chunk
     except urllib.error.URLError as error:
-        raise DataError(file.url, f"the download failed ({error.reason}); check the network and try again.") from error
+        reason = f"the download failed ({error.reason}); check the network and try again."
+        raise DataError(file.url, reason) from error
     except (OSError, EOFError, zlib.error, http.client.HTTPException) as error:
         raise DataError(file.url, "the download broke off or is damaged; try again.") from error
 
 
 def _check(file: RemoteFile, content: bytearray) -> None:
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise DataError(file.url, "the downloaded file is not the published one (its SHA-256 differs); nothing was kept.")
+        raise DataError(file.url, "this is not the published file (its SHA-256 differs); nothing was kept.")

@@ -74,9 +74,7 @@ class Convention:
 CONVENTIONS = (
     Convention({"train": "train", "test": "t10k"}),
     *(
-        Convention(
-            {part: f"emnist-{split}-{part}" for part in PARTS}, True, f"emnist-{split}-mapping.txt"
-        )
+        Convention({part: f"emnist-{split}-{part}" for part in PARTS}, True, f"emnist-{split}-mapping.txt")
         for split in _EMNIST_SPLITS
     ),
 )
@@ -170,7 +168,8 @@ def _translate(labels: NDArray[np.uint8], lookup: NDArray[np.int16], path: Path)
     indices = lookup[labels]
     if indices.min() < 0:
         wrong = int(labels[indices < 0][0])
-        raise DataError(path, f"label {wrong} is not one of the {int(lookup.max()) + 1} classes of the mapping file.")
+        known = int(lookup.max()) + 1
+        raise DataError(path, f"label {wrong} is not one of the {known} classes of the mapping file.")
     return indices.astype(np.uint8)
 
 

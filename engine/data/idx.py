@@ -17,6 +17,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -56,7 +57,7 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> NDArray[np.uint8]:
     DataError
         For anything but a complete, plausible IDX file of this rank.
     """
-    with file_faults(path, DataError), open(path, "rb") as stream:
+    with file_faults(path, DataError), Path(path).open("rb") as stream:
         return read_idx_stream(stream, os.fspath(path), rank)
 
 
@@ -75,8 +76,9 @@ def read_idx_stream(stream: BinaryIO, name: str, rank: int) -> NDArray[np.uint8]
 
 def idx_count(path: str | os.PathLike[str], rank: int) -> int:
     """Return how many items the header of the IDX file declares, without reading them."""
-    with file_faults(path, DataError), open(path, "rb") as stream, _unpacked(stream, os.fspath(path)) as content:
-        return _read_header(content, os.fspath(path), rank)[0]
+    with file_faults(path, DataError), Path(path).open("rb") as stream:
+        with _unpacked(stream, os.fspath(path)) as content:
+            return _read_header(content, os.fspath(path), rank)[0]
 
 
 def write_idx(stream: BinaryIO, array: NDArray[np.uint8]) -> None:
@@ -105,7 +107,7 @@ def _unpacked(stream: BinaryIO, name: str) -> Iterator[BinaryIO]:
     packed = stream.read(2) == _GZIP_MAGIC
     stream.seek(0)
     try:
-        yield cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if packed else stream
+        yield cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if packed else stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             name, "the gzip file is damaged or was cut short; download or copy it again."

@@ -32,7 +32,9 @@ def stratified_split(
         Sorted, disjoint, together all indices.
     """
     if not 0.0 <= fraction < 1.0:
-        raise FieldError("fraction", f"The share to hold out must be at least 0 and below 1, got {fraction:g}.")
+        raise FieldError(
+            "fraction", f"The share to hold out must be at least 0 and below 1, got {fraction:g}."
+        )
     held = np.zeros(len(labels), dtype=np.bool_)
     if fraction > 0.0:
         for label in np.unique(labels):
@@ -40,9 +42,7 @@ def stratified_split(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
-def _choose(
-    members: NDArray[np.int64], fraction: float, rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _choose(members: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
     wanted = round(len(members) * fraction)
     count = min(max(wanted, 1), len(members) - 1)
     return rng.permutation(members)[:count]
