@@ -47,7 +47,13 @@ finish() {
     exit 0
 }
 
-packages() { cat .ci/debian-window.txt .ci/debian-tests.txt; }
+# The packages are named once, in the README's two apt-get commands.
+packages() {
+    local name
+    for name in "window libraries" "test tools"; do
+        readme_command "$name" | sed -n 's/^.*--no-install-recommends //p'
+    done
+}
 
 missing_packages() {
     local name

@@ -1,0 +1,113 @@
+"""What the house rules say and no linter checks: file sizes, Qt-free parts, declared imports, no dispatch on names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("engine", "resources", "tinyml_gui")
+MAX_LINES = 400
+
+# Distributions whose module has another name.
+MODULE_OF = {"pillow": "PIL", "pyside6-essentials": "PySide6", "scikit-learn": "sklearn", "pyelftools": "elftools"}
+# Comes with PySide6; importable on its own.
+COMES_ALONG = {"shiboken6"}
+
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+CODE = [path for path in SOURCES if path.is_relative_to(ROOT / "engine") or path.is_relative_to(ROOT / "tinyml_gui")]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=name_of(path))
+
+
+def declared_distributions() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = (line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines)
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in (*project["dependencies"], *extras)}
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the top-level name of each import in `path`, late ones included."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def compared_strings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield line and text of each string constant in `path` that is compared or matched with something."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Compare):
+            operands = [node.left, *node.comparators]
+        elif isinstance(node, ast.MatchValue):
+            operands = [node.value]
+        else:
+            continue
+        for operand in operands:
+            for part in ast.walk(operand):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield part.lineno, part.value
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=name_of)
+def test_files_stay_readable_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) < MAX_LINES
+
+
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_modules_open_with_their_idea(path: Path) -> None:
+    assert ast.get_docstring(tree_of(path)) or not path.read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_imports_are_declared(path: Path) -> None:
+    declared = {MODULE_OF.get(name, name) for name in declared_distributions()}
+    if path.name.startswith("build_"):  # makes a resource, from the source tree only: says itself what to install
+        return
+    known = declared | COMES_ALONG | set(sys.stdlib_module_names) | set(PACKAGES)
+    assert set(imported_modules(path)) <= known
+
+
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_nothing_is_decided_by_comparing_the_kind_of_a_layer(path: Path) -> None:
+    from engine.layers import LAYERS
+
+    # "linear", "softmax" and the like are values of an activation, not kinds of layers.
+    assert [(line, text) for line, text in compared_strings(path) if text in LAYERS] == []
+
+
+@pytest.mark.parametrize("module", ["engine.cli", "tinyml_gui.viewmodels"])
+def test_importing_without_a_window_loads_no_qt(module: str) -> None:
+    code = f"""
+import importlib, pkgutil, sys
+package = importlib.import_module({module!r})
+for found in pkgutil.iter_modules(getattr(package, "__path__", ()), {module!r} + "."):
+    importlib.import_module(found.name)
+print(*sorted(set(sys.modules) & {{"PySide6", "shiboken6", "pyqtgraph", "torch", "onnx", "sklearn"}}))
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
+def test_qt_does_not_lose_references_to_none() -> None:
+    """PySide6 6.12.0 on Python 3.11 drops one in every void call, until the process dies."""
+    qtcore = pytest.importorskip("PySide6.QtCore")
+    thing = qtcore.QObject()
+    before = sys.getrefcount(None)
+    for _ in range(1000):
+        thing.setObjectName("x")
+    assert before - sys.getrefcount(None) <= 50
