@@ -76,9 +76,13 @@ def read_idx_stream(stream: BinaryIO, name: str, rank: int) -> NDArray[np.uint8]
 
 def idx_count(path: str | os.PathLike[str], rank: int) -> int:
     """Return how many items the header of the IDX file declares, without reading them."""
-    with file_faults(path, DataError), Path(path).open("rb") as stream:
-        with _unpacked(stream, os.fspath(path)) as content:
-            return _read_header(content, os.fspath(path), rank)[0]
+    name = os.fspath(path)
+    with (
+        file_faults(path, DataError),
+        Path(path).open("rb") as stream,
+        _unpacked(stream, name) as content,
+    ):
+        return _read_header(content, name, rank)[0]
 
 
 def write_idx(stream: BinaryIO, array: NDArray[np.uint8]) -> None:

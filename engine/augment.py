@@ -1,0 +1,130 @@
+"""Show training images a little differently each time: shifted, turned, scaled and sheared.
+
+The transforms of a whole batch are computed at once. For each output pixel of each image the source position
+follows from one small matrix product; the four neighbours come from a single gather, because they are packed into
+one 32-bit word beforehand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.knobs import check_knobs, knob
+from engine.specs import Shape
+
+__all__ = ["Augmentation", "Warp"]
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How much images may be changed; each amount is drawn uniformly up to the bound, both ways."""
+
+    shift: float = knob(0.0, "Shift", "largest shift in each direction", low=0, high=14, unit="px")
+    rotate: float = knob(0.0, "Rotation", "largest rotation", low=0, high=180, unit="°")
+    scale: float = knob(0.0, "Scaling", "largest change of size, 0.1 for 10 %", low=0, high=0.5)
+    shear: float = knob(0.0, "Shear", "largest slant, 0.1 for 1 px in 10", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return max(self.shift, self.rotate, self.scale, self.shear) > 0
+
+    def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Draw `count` transforms from output to source positions relative to the centre.
+
+        Returns
+        -------
+        ndarray of float32
+            (2, 3, count): rows give source y and x from (y, x, 1).
+        """
+        u = rng.random((6, count), np.float32) * 2 - 1
+        angle = u[0] * np.float32(np.deg2rad(self.rotate))
+        cos, sin = np.cos(angle), np.sin(angle)
+        grow_y = 1 + u[1] * np.float32(self.scale)
+        grow_x = 1 + u[2] * np.float32(self.scale)
+        slant = u[3] * np.float32(self.shear)
+        shift_y, shift_x = u[4] * np.float32(self.shift), u[5] * np.float32(self.shift)
+        rows = [
+            [cos / grow_y, sin / grow_y, shift_y],
+            [(slant * cos - sin) / grow_x, (slant * sin + cos) / grow_x, shift_x],
+        ]
+        return np.array(rows, np.float32)
+
+
+class Warp:
+    """Buffers to transform up to `batch` images of one shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (height, width, channels).
+    batch : int
+    augmentation : Augmentation
+    """
+
+    def __init__(self, shape: Shape, batch: int, augmentation: Augmentation) -> None:
+        height, width, _ = shape
+        self.height, self.width = height, width
+        self.augmentation = augmentation
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
+        grid = np.stack([y - centre_y, x - centre_x, np.ones_like(x)], axis=-1)
+        self._grid = np.ascontiguousarray(grid.reshape(-1, 3))  # (pixels, 3)
+        # two zero pixels on each side: everything outside reads them
+        self._centre = np.array([centre_y + 2, centre_x + 2], np.float32)[:, None, None]
+        self._padded = np.zeros((batch, height + 4, width + 4), np.uint8)
+        self._packed = np.zeros((batch, height + 4, width + 4, 4), np.uint8)
+        self._starts = np.arange(batch, dtype=np.int32) * ((height + 4) * (width + 4))
+
+    def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
+        """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
+        count = len(images)
+        where, weights = self._sample(count, rng)
+        for channel in range(images.shape[3]):
+            taps = self._pack(images[..., channel])[where].view(np.uint8).reshape(*where.shape, 4)
+            value = np.einsum("pnt,tpn->pn", taps, weights, dtype=x.dtype, casting="unsafe")
+            x[:, channel, :, :count] = value.reshape(self.height, self.width, count)
+
+    def _sample(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return gather indices (pixels, n) into the packed images and the weights (4, pixels, n) of a word."""
+        transforms = self.augmentation.draw(count, rng)
+        positions = np.matmul(self._grid, transforms)  # (2, pixels, n)
+        positions += self._centre
+        limit = np.array([self.height + 2, self.width + 2], np.float32)[:, None, None]
+        np.clip(positions, 0, limit, out=positions)
+        whole = positions.astype(np.int32)
+        positions -= whole
+        down, right = positions
+        where = whole[0] * (self.width + 4)
+        where += whole[1]
+        where += self._starts[:count]
+        down *= np.float32(1 / 255)
+        both = down * right
+        weights = np.empty((4, *where.shape), np.float32)
+        np.subtract(down, both, out=weights[2])
+        weights[3] = both
+        np.multiply(right, np.float32(1 / 255), out=right)
+        np.subtract(right, both, out=weights[1])
+        np.subtract(np.float32(1 / 255), right, out=weights[0])
+        weights[0] -= weights[2]
+        return where, weights
+
+    def _pack(self, images: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """Return a flat view in which each word holds a pixel, its right, lower and lower right neighbour."""
+        count = len(images)
+        padded, packed = self._padded[:count], self._packed[:count]
+        padded[:, 2:-2, 2:-2] = images
+        packed[..., 0] = padded
+        packed[:, :, :-1, 1] = padded[:, :, 1:]
+        packed[:, :-1, :, 2] = padded[:, 1:]
+        packed[:, :-1, :-1, 3] = padded[:, 1:, 1:]
+        return packed.reshape(-1).view(np.uint32)

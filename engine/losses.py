@@ -1,0 +1,74 @@
+"""What training minimizes.
+
+A loss works on a batch of outputs (classes, N) and integer labels (N,). It writes the gradient for the *mean*
+over the whole batch, of which the array at hand may be only one thread's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.layers.elementwise import ACTIVATIONS, ActivationFunction
+
+__all__ = ["LOSSES", "Loss"]
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss function.
+
+    Attributes
+    ----------
+    name, title : str
+    compute : callable
+        ``compute(y, labels, dy, scale)`` returns the sum of the losses of the columns of `y` and, unless `dy` is
+        None, writes the gradient of that sum times `scale` to `dy`.
+    absorbs : ActivationFunction or None
+        A final activation that `compute` applies itself, because the pair has a simpler and safer gradient.
+    """
+
+    name: str
+    title: str
+    compute: Callable[[FloatArray, IntArray, FloatArray | None, float], float]
+    absorbs: ActivationFunction | None = None
+
+
+def _cross_entropy(y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float) -> float:
+    """-log softmax(y)[label], with the maximum subtracted so that exp never overflows."""
+    columns = np.arange(y.shape[1])
+    shifted = y - y.max(axis=0)
+    exps = np.exp(shifted)
+    sums = exps.sum(axis=0)
+    loss = np.log(sums).sum() - shifted[labels, columns].sum()
+    if dy is not None:
+        np.multiply(exps, y.dtype.type(scale) / sums, out=dy)
+        dy[labels, columns] -= y.dtype.type(scale)
+    return float(loss)
+
+
+def _mean_squared_error(y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float) -> float:
+    """Mean over the classes of (y - target)², target 1 for the label and 0 elsewhere."""
+    columns = np.arange(y.shape[1])
+    error = y.copy()
+    error[labels, columns] -= 1
+    if dy is not None:
+        np.multiply(error, y.dtype.type(2 * scale / len(y)), out=dy)
+    return float(np.vdot(error, error)) / len(y)
+
+
+LOSSES: Mapping[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss("cross_entropy", "softmax cross-entropy", _cross_entropy, ACTIVATIONS["softmax"]),
+        Loss("mse", "mean squared error", _mean_squared_error),
+    )
+}
+"""Every loss by name."""

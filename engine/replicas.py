@@ -1,0 +1,145 @@
+"""One training step on several threads.
+
+Each batch is split over *replicas*: workspaces that share the parameters and have gradients of their own. BLAS is
+held to one thread, so that the replicas are the only parallelism; NumPy releases the interpreter lock in products
+and elementwise work. Gradients are added in a fixed order: the same seed and number of threads give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.augment import Augmentation, Warp
+from engine.losses import Loss
+from engine.specs import ModelSpec
+from engine.workspace import Mode, Workspace, load_images
+
+__all__ = ["Replicas", "StepResult", "Work"]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one batch gave: the sum of its losses and the number of images classified correctly."""
+
+    loss: float
+    correct: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """What to learn from: all images (n, H, W, C), uint8, and their labels."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.integer]
+
+
+class _Replica:
+    """One thread's share of every batch."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: NDArray[np.float32],
+        batch: int,
+        loss: Loss,
+        augmentation: Augmentation,
+        rng: np.random.Generator,
+    ) -> None:
+        self.space = Workspace(spec, params, batch, Mode(train=True, absorbed=loss.absorbs), rng)
+        self._loss = loss
+        self._rng = rng
+        self._warp = Warp(spec.input_shape, batch, augmentation) if augmentation.active else None
+
+    def run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
+        """Compute the gradient for the images at `indices`; `scale` is 1 / size of the whole batch."""
+        space = self.space
+        images = work.images[indices]
+        if self._warp is None:
+            load_images(images, space.x)
+        else:
+            self._warp(images, space.x, self._rng)
+        labels = work.labels[indices]
+        space.forward()
+        correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
+        loss = self._loss.compute(space.y, labels, space.dy, scale)
+        space.backward()
+        return StepResult(loss, correct)
+
+
+class Replicas:
+    """The replicas of one network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray of float32
+        Shared, read only here.
+    batch : int
+        Size of a whole batch.
+    loss : Loss
+    augmentation : Augmentation
+    rngs : sequence of numpy.random.Generator
+        One for each thread; their number is the number of threads.
+
+    Attributes
+    ----------
+    grad : ndarray of float32
+        Gradient of the mean loss of the last batch; where the parameters are state, the mean observed statistic.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: NDArray[np.float32],
+        batch: int,
+        loss: Loss,
+        augmentation: Augmentation,
+        rngs: Sequence[np.random.Generator],
+    ) -> None:
+        threads = min(len(rngs), batch)
+        edges = [batch * i // threads for i in range(threads + 1)]
+        self._parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        self._batch = batch
+        self._replicas = [
+            _Replica(spec, params, part.stop - part.start, loss, augmentation, rng)
+            for part, rng in zip(self._parts, rngs, strict=False)
+        ]
+        self.grad = self._replicas[0].space.grad
+        self.layout = self._replicas[0].space.layout
+        self._state = self.layout.state
+        self._pool = ThreadPoolExecutor(threads - 1, "replica") if threads > 1 else None
+
+    def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
+        """Compute `grad` for the batch of images at `indices`."""
+        scale = 1 / self._batch
+        first = self._replicas[0]
+        if self._pool is None:
+            return first.run(work, indices, scale)
+        futures = [
+            self._pool.submit(replica.run, work, indices[part], scale)
+            for replica, part in zip(self._replicas[1:], self._parts[1:], strict=True)
+        ]
+        try:
+            results = [first.run(work, indices[self._parts[0]], scale)]
+        finally:
+            others = [future.result() for future in futures]
+        results += others
+        self._reduce()
+        return StepResult(sum(r.loss for r in results), sum(r.correct for r in results))
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _reduce(self) -> None:
+        if self._state.start < self._state.stop:
+            for replica, part in zip(self._replicas, self._parts, strict=True):
+                replica.space.grad[self._state] *= np.float32((part.stop - part.start) / self._batch)
+        for replica in self._replicas[1:]:
+            np.add(self.grad, replica.space.grad, out=self.grad)
