@@ -1,9 +1,8 @@
-"""What the house rules say and no linter checks: file sizes, Qt-free parts, declared imports, no dispatch on names."""
+"""House rules that no linter checks: file sizes, Qt-free parts, declared imports, no dispatch on names."""
 
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 import tomllib
@@ -11,18 +10,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "resources", "tinyml_gui")
 MAX_LINES = 400
 
 # Distributions whose module has another name.
-MODULE_OF = {"pillow": "PIL", "pyside6-essentials": "PySide6", "scikit-learn": "sklearn", "pyelftools": "elftools"}
+MODULE_OF = {
+    "pillow": "PIL",
+    "pyelftools": "elftools",
+    "pyside6-essentials": "PySide6",
+    "scikit-learn": "sklearn",
+}
 # Comes with PySide6; importable on its own.
 COMES_ALONG = {"shiboken6"}
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-CODE = [path for path in SOURCES if path.is_relative_to(ROOT / "engine") or path.is_relative_to(ROOT / "tinyml_gui")]
+CODE = [path for path in SOURCES if not path.is_relative_to(ROOT / "resources")]
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 
 def name_of(path: Path) -> str:
@@ -35,8 +41,9 @@ def tree_of(path: Path) -> ast.Module:
 
 def declared_distributions() -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = (line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines)
-    return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in (*project["dependencies"], *extras)}
+    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name != "dev"}
+    lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+    return {Requirement(line).name.lower() for line in lines}
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -49,21 +56,15 @@ def imported_modules(path: Path) -> Iterator[str]:
 
 
 def compared_strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each string constant in `path` that is compared or matched with something."""
+    """Yield line and text of each string constant in `path` that something is compared or matched with."""
     for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Compare):
-            operands = [node.left, *node.comparators]
-        elif isinstance(node, ast.MatchValue):
-            operands = [node.value]
-        else:
-            continue
-        for operand in operands:
-            for part in ast.walk(operand):
+        if isinstance(node, (ast.Compare, ast.MatchValue)):
+            for part in ast.walk(node):
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     yield part.lineno, part.value
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))], ids=name_of)
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
 def test_files_stay_readable_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < MAX_LINES
 
@@ -75,9 +76,9 @@ def test_modules_open_with_their_idea(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_imports_are_declared(path: Path) -> None:
-    declared = {MODULE_OF.get(name, name) for name in declared_distributions()}
-    if path.name.startswith("build_"):  # makes a resource, from the source tree only: says itself what to install
+    if path.name.startswith("build_"):  # makes a resource, from the source tree; says itself what to install
         return
+    declared = {MODULE_OF.get(name, name) for name in declared_distributions()}
     known = declared | COMES_ALONG | set(sys.stdlib_module_names) | set(PACKAGES)
     assert set(imported_modules(path)) <= known
 
@@ -86,7 +87,6 @@ def test_imports_are_declared(path: Path) -> None:
 def test_nothing_is_decided_by_comparing_the_kind_of_a_layer(path: Path) -> None:
     from engine.layers import LAYERS
 
-    # "linear", "softmax" and the like are values of an activation, not kinds of layers.
     assert [(line, text) for line, text in compared_strings(path) if text in LAYERS] == []
 
 
@@ -99,7 +99,9 @@ for found in pkgutil.iter_modules(getattr(package, "__path__", ()), {module!r} +
     importlib.import_module(found.name)
 print(*sorted(set(sys.modules) & {{"PySide6", "shiboken6", "pyqtgraph", "torch", "onnx", "sklearn"}}))
 """
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert result.stdout.split() == []
 
 
