@@ -43,21 +43,21 @@ def svg(name: str, colour: str) -> str:
     )
 
 
-def icon(name: str, checked: bool = False) -> QIcon:
+def icon(name: str, quiet: bool = False) -> QIcon:
     """Return icon `name` in the colours of the theme that is on.
 
     Parameters
     ----------
     name : str
         One of `NAMES`.
-    checked : bool
-        Whether the checked state shows in the accent colour.
+    quiet : bool
+        Grey, and in the accent colour while checked.
     """
     t = tokens()
     made = QIcon()
-    made.addPixmap(_pixmap(name, t.text), QIcon.Mode.Normal, QIcon.State.Off)
+    made.addPixmap(_pixmap(name, t.muted if quiet else t.text), QIcon.Mode.Normal, QIcon.State.Off)
     made.addPixmap(_pixmap(name, t.disabled), QIcon.Mode.Disabled, QIcon.State.Off)
-    made.addPixmap(_pixmap(name, t.accent if checked else t.text), QIcon.Mode.Normal, QIcon.State.On)
+    made.addPixmap(_pixmap(name, t.accent if quiet else t.text), QIcon.Mode.Normal, QIcon.State.On)
     return made
 
 

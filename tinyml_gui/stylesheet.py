@@ -26,6 +26,8 @@ QLabel[role="section"] { font-size: ${section}px; font-weight: 600; }
 QLabel[role="caption"] { font-size: ${caption}px; color: $muted; }
 QLabel[role="muted"] { color: $muted; }
 QLabel[role="key-figure"] { font-size: ${key_figure}px; font-weight: 300; }
+QLabel[role="top-class"] { font-size: ${top_class}px; }
+QLabel[role="key-percent"] { font-size: ${section}px; color: $muted; }
 QLabel[role="good"] { color: $good; }
 QLabel[role="warning"] { color: $warning; }
 QLabel[role="error"] { color: $bad; }
@@ -170,6 +172,7 @@ def stylesheet(t: Tokens, folder: str) -> str:
         "section": theme.SECTION,
         "title": theme.TITLE,
         "key_figure": theme.KEY_FIGURE,
+        "top_class": theme.TOP_CLASS,
         "radius": theme.RADIUS,
         "small": theme.RADIUS_SMALL,
         "inner": theme.CONTROL_HEIGHT - 2,

@@ -1,0 +1,289 @@
+"""The window: header, navigation, page, drawing, footer. Layout and wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QShowEvent, QStatusTipEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QMenu,
+    QMessageBox,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tinyml_gui import theme
+from tinyml_gui.actions import Actions
+from tinyml_gui.controller import Controller
+from tinyml_gui.file_commands import FileCommands
+from tinyml_gui.panels.deploy_panel import DeployPanel
+from tinyml_gui.panels.draw_panel import DrawPanel
+from tinyml_gui.panels.header import Header
+from tinyml_gui.panels.message_area import MessageArea
+from tinyml_gui.panels.model_panel import ModelPanel
+from tinyml_gui.panels.navigation import Navigation
+from tinyml_gui.panels.train_panel import TrainPanel
+from tinyml_gui.panels.training_bar import TrainingBar
+from tinyml_gui.settings import Settings
+from tinyml_gui.viewmodels.drawing import DrawingViewModel
+
+__all__ = ["PAGES", "MainWindow", "Page"]
+
+APPLICATION: Final = "TinyML Studio"
+_SIZE: Final = (1240, 820)
+_DRAW_WIDTH: Final = 316
+
+
+@dataclass(frozen=True)
+class Page:
+    """One entry of the navigation."""
+
+    name: str
+    icon: str
+    tip: str
+    make: Callable[[Controller], QWidget]
+
+
+PAGES: Final = (
+    Page("Model", "model", "See and edit the network's layers", ModelPanel),
+    Page("Train", "train", "Train the network and watch it learn", TrainPanel),
+    Page("Deploy", "deploy", "Export C for a microcontroller", DeployPanel),
+)
+
+
+class MainWindow(QMainWindow):
+    """Everything the user sees.
+
+    Signals
+    -------
+    painted()
+        The window was shown and painted for the first time.
+    """
+
+    painted = Signal()
+
+    def __init__(self, controller: Controller, settings: Settings, look: theme.Theme) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setMinimumSize(960, 640)
+        self._controller = controller
+        self._settings = settings
+        self._look = look
+        self._shown = False
+        self.commands = Actions(self)
+        self.files = FileCommands(self, self.commands, controller, settings)
+        self.navigation = Navigation()
+        self.pages = QStackedWidget()
+        self.draw_panel = DrawPanel(settings, DrawingViewModel())
+        self.messages = MessageArea()
+        self.training_bar = TrainingBar(controller)
+        self._fill_pages()
+        self.header = Header(self.commands, self._pages_menu())
+        self._splitter = self._make_splitter()
+        self._lay_out()
+        self._connect_commands()
+        self._connect_controller()
+        self._restore()
+
+    # Layout
+
+    def _fill_pages(self) -> None:
+        for page in PAGES:
+            self.navigation.add_page(page.name, page.icon, page.tip)
+            holder = QWidget()
+            column = QVBoxLayout(holder)
+            column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
+            column.addWidget(page.make(self._controller))
+            self.pages.addWidget(holder)
+        self.navigation.chosen.connect(self.show_page)
+
+    def _pages_menu(self) -> QMenu:
+        menu = QMenu("&Go to", self)
+        menu.addActions(self.navigation.actions_of_pages)
+        self.addActions(self.navigation.actions_of_pages)
+        return menu
+
+    def _make_splitter(self) -> QSplitter:
+        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setHandleWidth(theme.GRID)
+        splitter.setChildrenCollapsible(False)
+        splitter.addWidget(self.pages)
+        splitter.addWidget(self.draw_panel)
+        splitter.setStretchFactor(0, 1)
+        splitter.setStretchFactor(1, 0)
+        splitter.setSizes([_SIZE[0] - _DRAW_WIDTH - theme.NAVIGATION_WIDTH, _DRAW_WIDTH])
+        return splitter
+
+    def _lay_out(self) -> None:
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(self.navigation)
+        middle.addWidget(self._splitter, stretch=1)
+        central = QWidget()
+        column = QVBoxLayout(central)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.header)
+        column.addLayout(middle, stretch=1)
+        column.addWidget(self._make_footer())
+        self.setCentralWidget(central)
+
+    def _make_footer(self) -> QWidget:
+        footer = QWidget()
+        footer.setObjectName("footer")
+        footer.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        footer.setFixedHeight(theme.FOOTER_HEIGHT)
+        row = QHBoxLayout(footer)
+        row.setContentsMargins(theme.GAP_WIDE, 0, theme.GAP_WIDE, 0)
+        row.setSpacing(theme.GAP_WIDE)
+        row.addWidget(self.training_bar, stretch=2)
+        row.addWidget(self.messages, stretch=1)
+        return footer
+
+    # Wiring
+
+    def _connect_commands(self) -> None:
+        commands, canvas = self.commands, self.draw_panel.canvas
+        commands["quit"].triggered.connect(self.close)
+        commands["undo"].triggered.connect(self._undo)
+        commands["redo"].triggered.connect(self._redo)
+        commands["undo_model"].triggered.connect(self._controller.undo)
+        commands["redo_model"].triggered.connect(self._controller.redo)
+        commands["clear"].triggered.connect(canvas.clear)
+        commands["paste"].triggered.connect(canvas.paste)
+        commands["draw"].triggered.connect(canvas.setFocus)
+        commands["theme_toggle"].triggered.connect(self._look.toggle)
+        for mode in theme.MODES:
+            commands[f"theme_{mode}"].setData(mode)
+            commands[f"theme_{mode}"].triggered.connect(self._choose_theme)
+        commands["about"].triggered.connect(self._about)
+        self._look.mode_changed.connect(self._theme_changed)
+        canvas.changed.connect(self._update_undo)
+        canvas.refused.connect(self.messages.show_error)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._update_undo)
+
+    def _connect_controller(self) -> None:
+        self._controller.model_changed.connect(self._model_changed)
+        self._controller.params_published.connect(self._params_published)
+        self._controller.title_changed.connect(self._update_title)
+        self._controller.message.connect(self.messages.show_message)
+        self._controller.error.connect(self.messages.show_error)
+        self._model_changed()
+        self._update_title()
+
+    def _model_changed(self) -> None:
+        self.draw_panel.set_model(self._controller.model)
+        self._update_undo()
+
+    def _params_published(self) -> None:
+        self.draw_panel.publish(self._controller.model.params)
+
+    def _update_title(self) -> None:
+        name, modified = self._controller.title, self._controller.is_modified
+        self.setWindowTitle(f"{name}[*] – {APPLICATION}")
+        self.setWindowModified(modified)
+        self.header.show_title(name, modified)
+
+    # Undo goes to the drawing while the user draws, to the model otherwise
+
+    def _draws(self) -> bool:
+        return self.draw_panel.isAncestorOf(QApplication.focusWidget())
+
+    def _undo(self) -> None:
+        target = self.draw_panel.canvas if self._draws() else self._controller
+        target.undo()
+        self._update_undo()
+
+    def _redo(self) -> None:
+        target = self.draw_panel.canvas if self._draws() else self._controller
+        target.redo()
+        self._update_undo()
+
+    def _update_undo(self) -> None:
+        target = self.draw_panel.canvas if self._draws() else self._controller
+        self.commands["undo"].setEnabled(target.can_undo)
+        self.commands["redo"].setEnabled(target.can_redo)
+        self.commands["undo_model"].setEnabled(self._controller.can_undo)
+        self.commands["redo_model"].setEnabled(self._controller.can_redo)
+        self.commands["clear"].setEnabled(not self.draw_panel.canvas.is_blank)
+
+    # Pages, theme, about
+
+    def show_page(self, index: int) -> None:
+        """Show page `index` of `PAGES`."""
+        self.navigation.show_page(index)
+        self.pages.setCurrentIndex(index)
+        self._settings.page = PAGES[index].name
+
+    def _choose_theme(self) -> None:
+        chosen = [mode for mode in theme.MODES if self.commands[f"theme_{mode}"].isChecked()]
+        self._look.set_mode(chosen[0])
+
+    def _theme_changed(self, mode: str) -> None:
+        self.commands[f"theme_{mode}"].setChecked(True)
+        self._settings.theme = mode
+
+    def _about(self) -> None:
+        from tinyml_gui.app import version
+
+        QMessageBox.about(
+            self,
+            f"About {APPLICATION}",
+            f"{APPLICATION} {version()}\n\nDraw a character, train a network on it, export C that runs on a "
+            "microcontroller. MIT licence. Made with Qt for Python (LGPL), NumPy and pyqtgraph; the starter "
+            "data are digits of MNIST (Y. LeCun, C. Cortes, C. Burges).",
+        )
+
+    def rescue(self, path: Path) -> None:
+        """Write a copy of the current model to `path`, whatever state the window is in."""
+        from engine import project
+
+        project.save(self._controller.model, path)
+
+    # What is remembered
+
+    def _restore(self) -> None:
+        self.resize(*_SIZE)
+        self.restoreGeometry(self._settings.geometry)
+        self._splitter.restoreState(self._settings.splitter)
+        names = [page.name for page in PAGES]
+        self.show_page(names.index(self._settings.page) if self._settings.page in names else 0)
+        self.commands[f"theme_{self._look.mode}"].setChecked(True)
+
+    def event(self, event: QEvent) -> bool:
+        """Show status tips in the message area; there is no status bar."""
+        if isinstance(event, QStatusTipEvent):
+            self.messages.show_tip(event.tip())
+            return True
+        painted = event.type() == QEvent.Type.Paint and not self._shown
+        handled = super().event(event)
+        if painted:
+            self._shown = True
+            self.painted.emit()
+        return handled
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Put the focus where the work begins."""
+        super().showEvent(event)
+        self.draw_panel.canvas.setFocus()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about unsaved changes, remember the layout, stop the worker."""
+        if not self.files.may_discard():
+            event.ignore()
+            return
+        self._settings.geometry = self.saveGeometry()
+        self._settings.splitter = self._splitter.saveState()
+        self._controller.shutdown()
+        event.accept()

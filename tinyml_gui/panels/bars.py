@@ -1,0 +1,104 @@
+"""Probabilities as bars that stay where they are: a row is a place, not a class that moves about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from tinyml_gui import theme
+from tinyml_gui.viewmodels.drawing import Bar
+
+__all__ = ["ProbabilityBars"]
+
+_ROW_LOW, _ROW_HIGH = 16, 26
+_BAR_HEIGHT = 8
+
+
+class ProbabilityBars(QWidget):
+    """One row a class: its label, a bar, its percentage."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bars: tuple[Bar, ...] = ()
+        self._label_width = 0.0
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setAccessibleName("Class probabilities")
+
+    def show_bars(self, bars: Sequence[Bar]) -> None:
+        """Show `bars`, one a row, in the order given."""
+        if len(bars) != len(self._bars):
+            self._bars = tuple(bars)
+            self._label_width = 0.0
+            self.updateGeometry()
+        self._bars = tuple(bars)
+        shown = [f"{bar.label} {_percent(bar)}" for bar in bars if bar.probability is not None]
+        self.setAccessibleDescription(", ".join(shown))
+        self.update()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(120, _ROW_LOW * max(len(self._bars), 1))
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, _ROW_HIGH * max(len(self._bars), 1))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if not self._bars:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        height = min(self.height() / len(self._bars), float(_ROW_HIGH))
+        plain = theme.number_font(theme.BODY if height > 18 else theme.CAPTION + 1)
+        bold = QFont(plain)
+        bold.setWeight(QFont.Weight.DemiBold)
+        label_width, number_width = self._columns(QFontMetricsF(bold))
+        for i, bar in enumerate(self._bars):
+            painter.setFont(bold if bar.is_top else plain)
+            row = QRectF(0, i * height, self.width(), height)
+            _paint_row(painter, row, bar, label_width, number_width)
+        painter.end()
+
+    def _columns(self, metrics: QFontMetricsF) -> tuple[float, float]:
+        """Width of the label and number columns; labels may widen theirs but never narrow it again."""
+        widest = max(metrics.horizontalAdvance(bar.label) for bar in self._bars)
+        limit = self.width() * 0.4
+        self._label_width = min(max(self._label_width, widest, metrics.horizontalAdvance("W")), limit)
+        return self._label_width + theme.GAP, metrics.horizontalAdvance("100 %") + theme.GAP
+
+
+def _paint_row(painter: QPainter, row: QRectF, bar: Bar, label_width: float, number_width: float) -> None:
+    t = theme.tokens()
+    middle = Qt.AlignmentFlag.AlignVCenter
+    painter.setPen(QColor(t.text if bar.is_top else t.muted))
+    label = QFontMetricsF(painter.font()).elidedText(
+        bar.label, Qt.TextElideMode.ElideRight, label_width - theme.GAP
+    )
+    painter.drawText(QRectF(row.x(), row.y(), label_width, row.height()), middle, label)
+    if bar.probability is not None:
+        painter.drawText(row, middle | Qt.AlignmentFlag.AlignRight, _percent(bar))
+    track = QRectF(row.x() + label_width, 0, row.width() - label_width - number_width, _BAR_HEIGHT)
+    track.moveTop(row.center().y() - _BAR_HEIGHT / 2)
+    _paint_bar(painter, track, bar)
+
+
+def _paint_bar(painter: QPainter, track: QRectF, bar: Bar) -> None:
+    t = theme.tokens()
+    radius = track.height() / 2
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(t.sunken))
+    painter.drawRoundedRect(track, radius, radius)
+    filled = QRectF(track)
+    filled.setWidth(track.width() * (bar.probability or 0.0))
+    if filled.width() >= 1.0:
+        painter.setBrush(QColor(t.accent if bar.is_top else t.disabled))
+        painter.drawRoundedRect(filled, min(radius, filled.width() / 2), radius)
+
+
+def _percent(bar: Bar) -> str:
+    """Whole percent; what is not certain is not rounded up to 100."""
+    if bar.probability is None:
+        return ""
+    percent = 100 * bar.probability
+    return f"{min(round(percent), 99 if percent < 99.95 else 100)} %"

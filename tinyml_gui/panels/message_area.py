@@ -1,0 +1,72 @@
+"""One line for what just happened: a message fades after a while, an error stays until the next."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from tinyml_gui.widgets import set_role
+
+__all__ = ["MessageArea"]
+
+_SHOWN_MS: Final = 8_000
+
+
+class MessageArea(QLabel):
+    """Shows messages, errors and, while the pointer is on a command, what the command does."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._kept = ("", "muted")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAccessibleName("Messages")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._forget)
+
+    def show_message(self, text: str) -> None:
+        """Show `text` for a few seconds."""
+        self._keep(text, "muted")
+        self._timer.start(_SHOWN_MS)
+
+    def show_error(self, text: str) -> None:
+        """Show `text` as an error until something else is shown."""
+        self._timer.stop()
+        self._keep(text, "error")
+
+    def show_tip(self, text: str) -> None:
+        """Show `text` while it is not empty, then again what was there."""
+        self._show(*((text, "muted") if text else self._kept))
+
+    @property
+    def message(self) -> str:
+        """The whole text, also where there is no room for it."""
+        return self._kept[0]
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(80, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show(*self._kept)
+
+    def _forget(self) -> None:
+        self._keep("", "muted")
+
+    def _keep(self, text: str, role: str) -> None:
+        self._kept = (text, role)
+        self._show(text, role)
+
+    def _show(self, text: str, role: str) -> None:
+        set_role(self, role)
+        line = " ".join(text.split())
+        shown = self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width())
+        self.setText(shown)
+        self.setToolTip(text if shown != line else "")
