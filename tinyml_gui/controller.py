@@ -1,0 +1,225 @@
+"""Intents of the window become changes of the state; the threads belong to this side.
+
+Panels call methods here and listen to signals; they never change the state themselves. Faults that the
+user caused come out of `error` as one sentence.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+import resources
+from engine.data import Catalogue, default_data_dirs
+from engine.errors import TinyMLError
+from engine.model import Model
+from engine.presets import PRESETS
+from tinyml_gui.settings import Settings
+from tinyml_gui.state import Document, Edit, State
+from tinyml_gui.training_control import TrainingControl
+from tinyml_gui.worker import Worker
+
+__all__ = ["Controller"]
+
+_FIRST: Final = ("digits", "lenet")  # the model of the first start, and the preset where it is not there
+_DIGITS: Final = tuple("0123456789")
+
+
+class Controller(QObject):
+    """What panels talk to.
+
+    Parameters
+    ----------
+    settings : Settings
+    catalogue : Catalogue, optional
+        Data sets to offer; those of this computer when left out.
+    rng : numpy.random.Generator, optional
+        Draws start values; from the system's entropy when left out.
+
+    Signals
+    -------
+    model_changed()
+        The document changed: network, classes, or the way back.
+    params_published()
+        `model` holds newer parameters of the same network; at most 5 times a second.
+    selection_changed()
+    title_changed()
+    message(str)
+    error(str)
+    """
+
+    model_changed = Signal()
+    params_published = Signal()
+    selection_changed = Signal()
+    title_changed = Signal()
+    message = Signal(str)
+    error = Signal(str)
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue | None = None,
+        rng: np.random.Generator | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.path: Path | None = None
+        rng = np.random.default_rng() if rng is None else rng
+        self.state = State(_first_model(rng), rng)
+        self.tasks = Worker("tasks", self)
+        self.training = TrainingControl(
+            self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
+        )
+        self._seen: tuple[Document, int, bool] = self._snapshot()
+        self.state.observe(self._state_changed)
+        self.training.params_published.connect(self.params_published)
+
+    @property
+    def model(self) -> Model:
+        """The current model, always one that works."""
+        return self.state.model
+
+    @property
+    def title(self) -> str:
+        """What the window is called: the file's name, or the model's where there is none."""
+        return self.path.name if self.path else self.model.name
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether there is something to save."""
+        return self.state.is_modified
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last change of the model can be taken back now."""
+        return self.state.can_undo and not self.training.is_running
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether it can be done again now."""
+        return self.state.can_redo and not self.training.is_running
+
+    # Files
+
+    def open_file(self, path: str | Path) -> None:
+        """Open a ``.tinyml`` file; the current model stays where that fails."""
+        from engine import project
+
+        try:
+            self._take(project.load(path), Path(path))
+        except TinyMLError as error:
+            self.error.emit(str(error))
+
+    def open_shipped(self, name: str) -> None:
+        """Open a model that comes with the application."""
+        try:
+            self._take(_shipped(name), None)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+
+    def new_from_preset(self, name: str) -> None:
+        """Start an untrained network, for the classes of the current model."""
+        spec = PRESETS[name].build(len(self.model.classes), self.model.spec.input_shape)
+        self._take(self.state.fresh_model(spec, self.model.classes, name), None)
+
+    def save_file(self, path: str | Path) -> None:
+        """Save the model; an existing file stays whole where that fails."""
+        from engine import project
+
+        if self.state.document.fault is not None:
+            self.error.emit(f"The network has a fault and was not saved: {self.state.document.fault}")
+            return
+        try:
+            project.save(self.model, path)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+            return
+        self.path = Path(path)
+        self.state.mark_saved()
+        self.title_changed.emit()
+        self.message.emit(f"Saved as {self.path.name}")
+
+    def _take(self, model: Model, path: Path | None) -> None:
+        self.training.abandon()
+        self.path = path
+        self.state.reset(model)
+        self.title_changed.emit()
+
+    # Editing
+
+    def select(self, index: int) -> None:
+        """Select layer `index`."""
+        self.state.select(index)
+
+    def edit(self, edit: Edit, select: int | None = None, merge: object = None) -> None:
+        """Change the network; edits in a row with the same `merge` are one step back."""
+        if not self.training.is_running:
+            self.state.edit(edit, select, merge)
+
+    def use_preset(self, name: str) -> None:
+        """Take a preset's network in place of the current one; can be undone."""
+        if not self.training.is_running:
+            spec = PRESETS[name].build(len(self.model.classes), self.model.spec.input_shape)
+            self.state.replace_model(self.state.fresh_model(spec, self.model.classes, self.model.name))
+
+    def adapt(self, classes: tuple[str, ...]) -> None:
+        """Make the model tell `classes` apart; can be undone."""
+        if self.training.is_running:
+            return
+        try:
+            self.state.adapt(classes)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+
+    def undo(self) -> None:
+        """Take back the last change of the model."""
+        if self.can_undo:
+            self.state.undo()
+
+    def redo(self) -> None:
+        """Do it again."""
+        if self.can_redo:
+            self.state.redo()
+
+    def shutdown(self) -> None:
+        """End all background work and wait for it."""
+        self.training.shut_down()
+        self.tasks.shut_down()
+
+    # From state to signals
+
+    def _snapshot(self) -> tuple[Document, int, bool]:
+        return self.state.document, self.state.selection, self.state.is_modified
+
+    def _state_changed(self) -> None:
+        before, self._seen = self._seen, self._snapshot()
+        if self._only_parameters(before[0]):
+            pass  # the training says so itself
+        elif before[0] is not self._seen[0]:
+            self.model_changed.emit()
+        if before[1] != self._seen[1]:
+            self.selection_changed.emit()
+        if before[2] != self._seen[2]:
+            self.title_changed.emit()
+
+    def _only_parameters(self, before: Document) -> bool:
+        now = self.state.document
+        return self.training.is_running and before.spec is now.spec and before.model.classes == now.model.classes
+
+
+def _first_model(rng: np.random.Generator) -> Model:
+    shipped, preset = _FIRST
+    if resources.exists(f"models/{shipped}.tinyml"):
+        return _shipped(shipped)
+    return Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
+
+
+def _shipped(name: str) -> Model:
+    from engine import project
+
+    return project.load(io.BytesIO(resources.read_bytes(f"models/{name}.tinyml")))

@@ -1,0 +1,227 @@
+"""The training page's intents: choose data, start, pause, resume, stop; then test what was learned."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.data import Catalogue, Dataset
+from engine.errors import TinyMLError
+from engine.model import Model
+from engine.presets import PRESETS
+from engine.train import Finished, TrainConfig
+from tinyml_gui import jobs
+from tinyml_gui.state import State
+from tinyml_gui.viewmodels.training import Phase, Run, misfit
+from tinyml_gui.worker import Job, Outcome, Worker
+
+__all__ = ["CONTINUE", "FRESH", "TrainingControl"]
+
+CONTINUE: Final = "continue"  #: train the model on from where it is
+FRESH: Final = "fresh"  #: the same network with new parameters; other starts are names of presets
+
+
+class TrainingControl(QObject):
+    """Owns the data set and the run.
+
+    Parameters
+    ----------
+    state : State
+    tasks : Worker
+        For loading and testing, so that they do not wait for a run.
+    catalogue : Catalogue
+
+    Signals
+    -------
+    changed()
+        The run's status or curves changed; at most 30 times a second.
+    data_changed()
+        Another data set is being loaded, or was, or could not be.
+    params_published()
+        The state's model holds newer parameters of the same network.
+    """
+
+    changed = Signal()
+    data_changed = Signal()
+    params_published = Signal()
+
+    def __init__(self, state: State, tasks: Worker, catalogue: Catalogue, parent: QObject) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._tasks = tasks
+        self._worker = Worker("train", self)
+        self._job: Job | None = None
+        self._loading: Job | None = None
+        self._testing: Job | None = None
+        self.catalogue = catalogue
+        self.run = Run()
+        self.data: Dataset | None = None
+        self.data_name = ""
+        self.data_error = ""
+
+    # Data
+
+    @property
+    def loading(self) -> bool:
+        """Whether the chosen data set is still being read."""
+        return self._loading is not None
+
+    def choose_data(self, name: str) -> None:
+        """Read the training part of a data set, by catalogue name or folder."""
+        if name == self.data_name and (self.data or self.loading):
+            return
+        if self._loading is not None:
+            self._loading.cancel()
+        self.data_name, self.data, self.data_error = name, None, ""
+        make = _without_stop(functools.partial(jobs.load, self.catalogue, name, "train"))
+        self._loading = job = Job(make, self._loaded)
+        self._tasks.submit(job)
+        self.data_changed.emit()
+
+    def _loaded(self, outcome: Outcome) -> None:
+        if outcome.cancelled and self._loading is not None and self._loading.cancelling.is_set():
+            return
+        if isinstance(outcome.result, Dataset) and outcome.result.name != self._wanted_name(outcome.result):
+            return
+        self._loading = None
+        self.data = outcome.result
+        self.data_error = str(outcome.error) if outcome.error else ""
+        self.data_changed.emit()
+
+    def _wanted_name(self, data: Dataset) -> str:
+        return data.name
+
+    # Running
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run holds the model; it must not be edited then."""
+        return self._job is not None
+
+    def obstacle(self, start: str) -> str:
+        """Return why training cannot start from `start`; empty where it can."""
+        if self._state.document.fault is not None and start not in PRESETS:
+            return f"{self._state.document.fault} Fix it on the Model page first."
+        if self.data is None:
+            return self.data_error or "The data set is being read."
+        return "" if start in PRESETS else misfit(self._state.model, self.data)
+
+    def start(self, start: str, config: TrainConfig) -> None:
+        """Train; `start` is `CONTINUE`, `FRESH` or the name of a preset."""
+        if self._job is not None or self.data is None:
+            return
+        self.run.start(config)
+        try:
+            model = self._prepared(start, self.data)
+        except TinyMLError as error:
+            self.run.fail(str(error))
+            self.changed.emit()
+            return
+        make = functools.partial(jobs.train, model, self.data, config)
+        self._cancel_test()
+        self._job = Job(make, functools.partial(self._ended, config), self._progressed)
+        self._worker.submit(self._job)
+        self.changed.emit()
+
+    def pause(self) -> None:
+        """Hold the run after the current batch."""
+        if self._job is not None:
+            self._job.pause()
+            self.run.pause()
+            self.changed.emit()
+
+    def resume(self) -> None:
+        """Go on with a held run."""
+        if self._job is not None:
+            self._job.resume()
+            self.run.resume()
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """End the run after the current batch and keep what was learned."""
+        if self._job is not None:
+            self._job.stop()
+            self.run.stop()
+            self.changed.emit()
+
+    def abandon(self) -> None:
+        """End the run without its result: another model is about to take the place."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+            self.run = Run()
+            self.changed.emit()
+        self._cancel_test()
+
+    def shut_down(self) -> None:
+        """End the thread."""
+        self._worker.shut_down()
+
+    def _prepared(self, start: str, data: Dataset) -> Model:
+        """Return the model to train; where it is another one, it takes the current one's place."""
+        state = self._state
+        if start in PRESETS:
+            spec = PRESETS[start].build(len(data.classes), data.image_shape)
+            state.replace_model(state.fresh_model(spec, data.classes, state.model.name))
+        elif start != CONTINUE:
+            state.freshen()
+        return state.model
+
+    def _progressed(self, items: list[Any]) -> None:
+        self.run.consume(items)
+        published = [item for item in items if isinstance(item, jobs.Parameters)]
+        if published and self._job is not None:
+            model = self._state.model.replace(params=published[-1].params)
+            self._state.replace_model(model, self._job)
+            self.params_published.emit()
+        self.changed.emit()
+
+    def _ended(self, config: TrainConfig, outcome: Outcome) -> None:
+        job, self._job = self._job, None
+        if outcome.error is not None:
+            self.run.fail(str(outcome.error))
+        elif isinstance(outcome.result, Finished):
+            model = outcome.result.model.replace(name=self._state.model.name)
+            self._state.replace_model(model, job)
+            self.params_published.emit()
+            self._test(model, config.loss, job)
+        elif self.run.status.phase.active:
+            self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
+        self.changed.emit()
+
+    # Testing
+
+    def _test(self, model: Model, loss: str, merge: Job | None) -> None:
+        if self.run.status.phase is not Phase.DONE:
+            return
+        self.run.testing()
+        make = _without_stop(functools.partial(jobs.evaluate, self.catalogue, self.data_name, model, loss))
+        self._testing = Job(make, functools.partial(self._tested, model, merge))
+        self._tasks.submit(self._testing)
+
+    def _tested(self, model: Model, merge: Job | None, outcome: Outcome) -> None:
+        self._testing = None
+        self.run.tested()
+        score = outcome.result
+        if isinstance(score, jobs.Score) and self._state.model is model:
+            metrics = {**model.record.get("metrics", {}), **score.metrics(self.data_name)}
+            self._state.replace_model(model.replace(record={**model.record, "metrics": metrics}), merge)
+        self.changed.emit()
+
+    def _cancel_test(self) -> None:
+        if self._testing is not None:
+            self._testing.cancel()
+            self._testing = None
+
+
+def _without_stop(make: Callable[[], Any]) -> Callable[[object], Any]:
+    return lambda stopping: make()
+
+
+def folder_title(path: str) -> str:
+    """Return what a data set chosen by its folder is called."""
+    return Path(path).name or path

@@ -1,0 +1,218 @@
+"""What the training page and the bar at the bottom say about a run.
+
+A `Run` folds the trainer's events into a status, four curves and a few sentences. It knows nothing of
+threads or widgets: feed it events, read it.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from engine.data import Dataset
+from engine.model import Model
+from engine.specs import describe_shape
+from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
+from tinyml_gui.viewmodels.curves import Binned
+
+__all__ = ["Phase", "Run", "Status", "bar_text", "data_facts", "duration_words", "misfit", "percent"]
+
+
+class Phase(enum.Enum):
+    """Where a run is."""
+
+    IDLE = "Not trained yet"
+    STARTING = "Preparing…"
+    RUNNING = "Training…"
+    PAUSED = "Paused"
+    STOPPING = "Stopping…"
+    TESTING = "Testing…"
+    DONE = "Finished"
+    DIVERGED = "Diverged"
+    FAILED = "Could not train"
+
+    @property
+    def active(self) -> bool:
+        """Whether the trainer holds the model."""
+        return self in _ACTIVE
+
+
+_ACTIVE: Final = {Phase.STARTING, Phase.RUNNING, Phase.PAUSED, Phase.STOPPING}
+_REASONS: Final = {
+    Reason.COMPLETED: "All epochs done.",
+    Reason.STOPPED: "Stopped; what was learned so far is kept.",
+    Reason.EARLY: "Stopped early: the validation loss no longer fell; the best parameters were restored.",
+    Reason.DIVERGED: "The last good parameters were kept.",
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """All figures of a run at one moment; nan where unknown."""
+
+    phase: Phase = Phase.IDLE
+    epoch: int = 0
+    epochs: int = 0
+    progress: float = 0.0
+    loss: float = math.nan
+    accuracy: float = math.nan
+    validation_loss: float = math.nan
+    validation_accuracy: float = math.nan
+    images_per_second: float = math.nan
+    seconds_left: float = math.nan
+    sentence: str = ""
+
+
+class Run:
+    """One training run as it is shown.
+
+    Attributes
+    ----------
+    status : Status
+    train_loss, train_accuracy, validation_loss, validation_accuracy : Binned
+        Curves over epochs.
+    """
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.train_loss = Binned()
+        self.train_accuracy = Binned()
+        self.validation_loss = Binned()
+        self.validation_accuracy = Binned()
+
+    def start(self, config: TrainConfig) -> None:
+        """Forget the last run and wait for events."""
+        for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
+            curve.clear()
+        self.status = Status(Phase.STARTING, epochs=config.epochs)
+
+    def consume(self, events: Iterable[Any]) -> None:
+        """Fold `events` in, in order; others than the trainer's are ignored."""
+        for event in events:
+            handler = _HANDLERS.get(type(event))
+            if handler is not None:
+                handler(self, event)
+
+    def pause(self) -> None:
+        """The trainer is no longer asked for events."""
+        if self.status.phase is Phase.RUNNING:
+            self._set(phase=Phase.PAUSED)
+
+    def resume(self) -> None:
+        """It is asked again."""
+        if self.status.phase is Phase.PAUSED:
+            self._set(phase=Phase.RUNNING)
+
+    def stop(self) -> None:
+        """It was asked to end."""
+        if self.status.phase.active:
+            self._set(phase=Phase.STOPPING)
+
+    def fail(self, sentence: str) -> None:
+        """It could not start or go on."""
+        self._set(phase=Phase.FAILED, sentence=sentence)
+
+    def testing(self) -> None:
+        """The trained model is being measured."""
+        if self.status.phase is Phase.DONE:
+            self._set(phase=Phase.TESTING)
+
+    def tested(self) -> None:
+        """It was measured."""
+        if self.status.phase is Phase.TESTING:
+            self._set(phase=Phase.DONE)
+
+    def _batch(self, event: BatchDone) -> None:
+        x = event.step / max(event.steps, 1) * self.status.epochs
+        self.train_loss.append(x, event.loss)
+        self.train_accuracy.append(x, event.accuracy)
+        phase = Phase.RUNNING if self.status.phase is Phase.STARTING else self.status.phase
+        self._set(
+            phase=phase,
+            epoch=event.epoch,
+            progress=event.step / max(event.steps, 1),
+            loss=self.train_loss.last,
+            accuracy=self.train_accuracy.last,
+            images_per_second=event.images_per_second,
+            seconds_left=event.seconds_left,
+        )
+
+    def _epoch(self, event: EpochDone) -> None:
+        self.validation_loss.append(event.epoch, event.validation_loss)
+        self.validation_accuracy.append(event.epoch, event.validation_accuracy)
+        self._set(
+            validation_loss=event.validation_loss,
+            validation_accuracy=event.validation_accuracy,
+        )
+
+    def _diverged(self, event: Diverged) -> None:
+        self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {_REASONS[Reason.DIVERGED]}")
+
+    def _finished(self, event: Finished) -> None:
+        if self.status.phase is not Phase.DIVERGED:
+            self._set(phase=Phase.DONE, sentence=_REASONS[event.reason], seconds_left=math.nan)
+
+    def _set(self, **changes: Any) -> None:
+        self.status = replace(self.status, **changes)
+
+
+_HANDLERS: Final[dict[type, Any]] = {
+    BatchDone: Run._batch,
+    EpochDone: Run._epoch,
+    Diverged: Run._diverged,
+    Finished: Run._finished,
+}
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return `share` (0 … 1) as a percentage; a dash when unknown."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def duration_words(seconds: float) -> str:
+    """Return `seconds` as people say it, coarse enough not to flicker; empty when unknown."""
+    if not math.isfinite(seconds):
+        return ""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{5 * math.ceil(seconds / 5)} s"
+    if seconds < 3570:
+        return f"{max(1, round(seconds / 60))} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
+
+
+def bar_text(status: Status) -> str:
+    """Return the one line of the bar at the bottom."""
+    parts = [status.phase.value]
+    if status.epoch:
+        parts[0] += f" epoch {status.epoch} of {status.epochs}"
+        parts.append(f"loss {status.loss:.3f}")
+    if status.phase is Phase.RUNNING and status.epoch:
+        parts.append(f"{status.images_per_second:,.0f} images/s")
+        left = duration_words(status.seconds_left)
+        parts += [f"{left} left"] if left else []
+    return "   ".join(parts)
+
+
+def data_facts(data: Dataset) -> str:
+    """Return what a data set holds, in a few words."""
+    return f"{len(data):,} images {describe_shape(data.image_shape)} · {len(data.classes)} classes"
+
+
+def misfit(model: Model, data: Dataset) -> str:
+    """Return in one sentence why `data` does not fit `model`; empty where it does."""
+    if data.image_shape != model.spec.input_shape:
+        return (
+            f"The images are {describe_shape(data.image_shape)}, but the model reads "
+            f"{describe_shape(model.spec.input_shape)}; choose another data set."
+        )
+    if data.classes == model.classes:
+        return ""
+    if len(data.classes) == len(model.classes):
+        return f"The classes of {data.name} are not those that the model knows."
+    return f"{data.name} has {len(data.classes)} classes, the model knows {len(model.classes)}."

@@ -1,0 +1,218 @@
+"""The only thread code: a thread that pulls generators, and a mailbox that the window empties.
+
+A `Job` is a generator. The worker pulls it and puts what it yields into a mailbox; the window's thread
+takes the mail at most 30 times a second and hands it to plain callbacks, so everything outside this
+file runs on the window's thread. Pausing is not pulling. What the generator returns, or the exception
+that ended it, comes last.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
+
+from engine.errors import TinyMLError
+
+__all__ = ["Job", "Outcome", "Worker"]
+
+Steps = Generator[Any, None, Any]
+_MAIL_SECONDS: Final = 1 / 30
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes
+    ----------
+    result : object
+        What the generator returned.
+    error : TinyMLError or None
+        A fault that the user caused.
+    cancelled : bool
+    """
+
+    result: Any = None
+    error: TinyMLError | None = None
+    cancelled: bool = False
+
+
+class Job:
+    """One generator and the switches to steer it from any thread.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(stopping)`` returns the generator; it may look at the event to end early with a result.
+    progressed : callable
+        ``progressed(items)`` on the window's thread, with all that was yielded since the last call.
+    ended : callable
+        ``ended(outcome)`` on the window's thread, once, last.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[threading.Event], Steps],
+        ended: Callable[[Outcome], None],
+        progressed: Callable[[list[Any]], None] | None = None,
+    ) -> None:
+        self.make = make
+        self.ended = ended
+        self.progressed = progressed
+        self.stopping = threading.Event()
+        self.cancelling = threading.Event()
+        self.going = threading.Event()
+        self.going.set()
+
+    def pause(self) -> None:
+        """Pull no more until `resume`."""
+        self.going.clear()
+
+    def resume(self) -> None:
+        """Pull again."""
+        self.going.set()
+
+    def stop(self) -> None:
+        """Ask the generator to end early; its result still comes."""
+        self.stopping.set()
+        self.going.set()
+
+    def cancel(self) -> None:
+        """Close the generator at its next step; there is no result."""
+        self.cancelling.set()
+        self.stop()
+
+
+@dataclass(frozen=True)
+class _Ended:
+    outcome: Outcome
+    bug: Exception | None = None
+
+
+class Worker(QThread):
+    """Does jobs one after the other on a thread of its own.
+
+    Parameters
+    ----------
+    name : str
+        For debuggers.
+    parent : QObject
+        Lives in the window's thread; calls `shut_down` before it goes.
+    """
+
+    _posted = Signal()
+
+    def __init__(self, name: str, parent: QObject) -> None:
+        super().__init__(parent)
+        self.setObjectName(name)
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._open: list[Job] = []
+        self._lock = threading.Lock()
+        self._mail: list[tuple[Job, Any]] = []
+        self._taken_at = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._take)
+        self._posted.connect(self._schedule)
+
+    def submit(self, job: Job) -> Job:
+        """Do `job` after those submitted before."""
+        self._open.append(job)
+        self._jobs.put(job)
+        if not self.isRunning():
+            self.start()
+        return job
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job has not ended yet."""
+        return bool(self._open)
+
+    def shut_down(self) -> None:
+        """Cancel all jobs and wait for the thread; nothing is reported any more."""
+        for job in self._open:
+            job.cancel()
+        self._open.clear()
+        self._jobs.put(None)
+        self.quit()
+        self.wait()
+        self._timer.stop()
+
+    def run(self) -> None:
+        """Do jobs until told to end; on the worker's thread."""
+        while (job := self._jobs.get()) is not None:
+            self._post(job, _do(job, self._post))
+
+    def _post(self, job: Job, item: Any) -> None:
+        with self._lock:
+            first = not self._mail
+            self._mail.append((job, item))
+        if first:
+            self._posted.emit()
+
+    @Slot()
+    def _schedule(self) -> None:
+        wait = _MAIL_SECONDS - (time.monotonic() - self._taken_at)
+        self._timer.start(max(0, round(1000 * wait)))
+
+    @Slot()
+    def _take(self) -> None:
+        """Hand the mail out, on the window's thread."""
+        self._taken_at = time.monotonic()
+        with self._lock:
+            mail, self._mail = self._mail, []
+        bug: Exception | None = None
+        for job, items in _by_job(mail).items():
+            bug = self._hand_out(job, items) or bug
+        if bug is not None:
+            raise bug  # reaches sys.excepthook, and with it the crash dialog
+
+    def _hand_out(self, job: Job, items: list[Any]) -> Exception | None:
+        if job not in self._open:
+            return None
+        end = items.pop() if isinstance(items[-1], _Ended) else None
+        if items and job.progressed is not None:
+            job.progressed(items)
+        if end is None:
+            return None
+        self._open.remove(job)
+        job.ended(end.outcome)
+        return end.bug
+
+
+def _by_job(mail: list[tuple[Job, Any]]) -> dict[Job, list[Any]]:
+    sorted_mail: dict[Job, list[Any]] = {}
+    for job, item in mail:
+        sorted_mail.setdefault(job, []).append(item)
+    return sorted_mail
+
+
+def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
+    """Pull `job` to its end, on the worker's thread; every exception becomes a value."""
+    try:
+        return _Ended(_pull(job, post))
+    except TinyMLError as error:
+        return _Ended(Outcome(error=error))
+    except Exception as bug:  # noqa: BLE001 - raised again on the window's thread
+        return _Ended(Outcome(cancelled=True), bug)
+
+
+def _pull(job: Job, post: Callable[[Job, Any], None]) -> Outcome:
+    steps = job.make(job.stopping)
+    try:
+        while True:
+            job.going.wait()
+            if job.cancelling.is_set():
+                return Outcome(cancelled=True)
+            post(job, next(steps))
+    except StopIteration as end:
+        return Outcome(end.value)
+    finally:
+        steps.close()
