@@ -39,12 +39,10 @@ run_step() {
 
 finish() {
     say "summary, $SECONDS s"
-    if [ ${#FAILED[@]} != 0 ]; then
-        printf 'failed: %s\n' "${FAILED[@]}"
-        exit 1
-    fi
+    [ ${#FAILED[@]} = 0 ] || printf 'failed: %s\n' "${FAILED[@]}"
     [ ! -s "$LOGS/pytest" ] || tail -n 1 "$LOGS/pytest"
-    exit 0
+    [ ${#FAILED[@]} = 0 ]
+    exit
 }
 
 # The packages are named once, in the README's two apt-get commands.
