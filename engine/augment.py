@@ -1,8 +1,8 @@
 """Show training images a little differently each time: shifted, turned, scaled and sheared.
 
 The transforms of a whole batch are computed at once. For each output pixel of each image the source position
-follows from one small matrix product; the four neighbours come from a single gather, because they are packed into
-one 32-bit word beforehand.
+follows from one small matrix product; the four neighbours come from a single gather, because they are
+packed into one 32-bit word beforehand.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Warp:
             x[:, channel, :, :count] = value.reshape(self.height, self.width, count)
 
     def _sample(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return gather indices (pixels, n) into the packed images and the weights (4, pixels, n) of a word."""
+        """Return gather indices (pixels, n) into the packed images and weights (4, pixels, n)."""
         transforms = self.augmentation.draw(count, rng)
         positions = np.matmul(self._grid, transforms)  # (2, pixels, n)
         positions += self._centre

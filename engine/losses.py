@@ -29,8 +29,8 @@ class Loss:
     ----------
     name, title : str
     compute : callable
-        ``compute(y, labels, dy, scale)`` returns the sum of the losses of the columns of `y` and, unless `dy` is
-        None, writes the gradient of that sum times `scale` to `dy`.
+        ``compute(y, labels, dy, scale)`` returns the sum of the losses of the columns of `y` and, unless
+        `dy` is None, writes the gradient of that sum times `scale` to `dy`.
     absorbs : ActivationFunction or None
         A final activation that `compute` applies itself, because the pair has a simpler and safer gradient.
     """

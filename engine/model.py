@@ -31,7 +31,8 @@ class Model:
         What each output stands for, in order.
     name : str
     record : mapping
-        How it came about, as JSON: ``command``, ``data``, ``config``, ``history``, ``metrics``. Empty when untrained.
+        How it came about, as JSON: ``command``, ``data``, ``config``, ``history``, ``metrics``. Empty
+        when untrained.
 
     Raises
     ------

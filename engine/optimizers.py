@@ -1,7 +1,7 @@
 """Optimizers over the flat parameter vector: a handful of array operations a step, whatever the network.
 
-`bind` allocates the state once and returns ``step(rate)``, which changes the parameters in place. Weight decay
-touches only the slice of parameters that are tagged for it.
+`bind` allocates the state once and returns ``step(rate)``, which changes the parameters in place. Weight
+decay touches only the slice of parameters that are tagged for it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _sgd(params: Vector, grad: Vector, settings: Settings) -> Step:
 
 
 def _rmsprop(params: Vector, grad: Vector, settings: Settings) -> Step:
-    """s ← 0.99 s + 0.01 g²; w ← w − rate · g / (√s + ε) (Tieleman & Hinton 2012), with PyTorch's constants."""
+    """s ← 0.99 s + 0.01 g²; w ← w − rate · g / (√s + ε) (Tieleman & Hinton 2012), constants as PyTorch."""
     decay = _decay_gradient(params, grad, settings)
     square, work = np.zeros_like(params), np.empty_like(params)
     memory = np.float32(0.99)

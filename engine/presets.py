@@ -124,7 +124,9 @@ PRESETS: Mapping[str, Preset] = {
         Preset("lenet", "LeNet-S", "two 5×5 convolutions and three dense layers: 99 % on digits", _lenet),
         Preset("mlp-32-32", "Small dense network", "two hidden layers of 32: the smallest and fastest", _mlp),
         Preset("tinyml-cnn", "TinyML CNN", "3×3 convolutions with batch norm: best for letters", _tinyml_cnn),
-        Preset("separable-cnn", "Separable CNN", "depthwise convolutions: few multiplications", _separable_cnn),
+        Preset(
+            "separable-cnn", "Separable CNN", "depthwise convolutions: few multiplications", _separable_cnn
+        ),
         Preset("lenet-tinyml", "LeNet, sigmoid", "the classic with average pooling", _lenet_tinyml, "mse"),
         Preset("genann-2x19", "Genann 2×19", "two hidden layers of 19 sigmoids", _genann, "mse"),
     )

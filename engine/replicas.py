@@ -1,8 +1,9 @@
 """One training step on several threads.
 
-Each batch is split over *replicas*: workspaces that share the parameters and have gradients of their own. BLAS is
-held to one thread, so that the replicas are the only parallelism; NumPy releases the interpreter lock in products
-and elementwise work. Gradients are added in a fixed order: the same seed and number of threads give the same bits.
+Each batch is split over *replicas*: workspaces that share the parameters and have gradients of their own.
+BLAS is held to one thread, so that the replicas are the only parallelism; NumPy releases the interpreter
+lock in products and elementwise work. Gradients are added in a fixed order: the same seed and number of
+threads give the same bits.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +91,8 @@ class Replicas:
     Attributes
     ----------
     grad : ndarray of float32
-        Gradient of the mean loss of the last batch; where the parameters are state, the mean observed statistic.
+        Gradient of the mean loss of the last batch; where the parameters are state, the mean observed
+        statistic.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class Replicas:
     ) -> None:
         threads = min(len(rngs), batch)
         edges = [batch * i // threads for i in range(threads + 1)]
-        self._parts = [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        self._parts = [slice(a, b) for a, b in pairwise(edges)]
         self._batch = batch
         self._replicas = [
             _Replica(spec, params, part.stop - part.start, loss, augmentation, rng)

@@ -1,8 +1,9 @@
 """Training as a generator of events.
 
-`Trainer.run` yields a frozen event after each batch and each epoch. Whoever consumes it decides what happens: not
-asking for the next event pauses the run, `stop` ends it after the current batch, and `snapshot` between two events
-gives a copy of the parameters to show. The trainer knows neither threads of a window nor progress bars.
+`Trainer.run` yields a frozen event after each batch and each epoch. Whoever consumes it decides what
+happens: not asking for the next event pauses the run, `stop` ends it after the current batch, and
+`snapshot` between two events gives a copy of the parameters to show. The trainer knows neither threads of
+a window nor progress bars.
 """
 
 from __future__ import annotations
@@ -190,9 +191,7 @@ class Trainer:
         _check(model, data, config, len(self._train))
         self.params = model.params.copy()
         loss = LOSSES[config.loss]
-        self._replicas = Replicas(
-            model.spec, self.params, config.batch_size, loss, config.augmentation, rngs
-        )
+        self._replicas = Replicas(model.spec, self.params, config.batch_size, loss, config.augmentation, rngs)
         self._evaluator = Evaluator(model.spec, loss, config.actual_threads)
         layout = self._replicas.layout
         self._state = layout.state

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.knobs import knob
+from engine.layers.conv_gradients import input_gradient, weight_gradient
 from engine.layers.elementwise import ACTIVATIONS, activation_knob, finish
-from engine.layers.rows import PADDINGS, Geometry, expansion, row_windows
-from engine.ops import Arrays, Bound, FloatArray, Op, nothing
+from engine.layers.rows import PADDINGS, Geometry, expanded, row_product
+from engine.ops import Arrays, Bound, Op, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape, need_image
 
@@ -87,8 +86,8 @@ class Correlate(Op):
     def bind(self, a: Arrays) -> Bound:
         weight = a.p["weight"]
         matrix = weight.reshape(len(weight), -1)  # (K, taps)
-        buffer, expand = _expanded(self.geometry, a.x)
-        multiply = _row_product(self.geometry, buffer, a.y)
+        buffer, expand = expanded(self.geometry, a.x)
+        multiply = row_product(self.geometry, buffer, a.y)
 
         def forward() -> None:
             expand()
@@ -96,94 +95,12 @@ class Correlate(Op):
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [_weight_gradient(self.geometry, buffer, a.dy, a.g["weight"])]
+        passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"])]
         if a.dx is not None:
-            passes.append(_input_gradient(self.geometry, weight, a.dy, a.dx))
+            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx))
 
         def backward() -> None:
             for step in passes:
                 step()
 
         return Bound(forward, backward)
-
-
-def _expanded(geometry: Geometry, source: FloatArray) -> tuple[FloatArray, Callable[[], None]]:
-    """Return the row buffer (padded, kernel, C, W, N) of `source` and the closure that fills it."""
-    _, channels, _, batch = source.shape
-    if geometry.reads_in_place:
-        return source[:, None], nothing
-    rows, columns = geometry.rows, geometry.columns
-    buffer = np.empty((rows.padded, geometry.kernel, channels, columns.out, batch), source.dtype)
-    return buffer, expansion(geometry, source, buffer)
-
-
-def rows_together(filters: int, geometry: Geometry) -> int:
-    """Choose how many output rows share a matrix product.
-
-    Few filters make a product so flat that the BLAS kernel idles; two rows at once cost
-    (kernel + stride) / kernel of the multiplications and still win below about twelve filters.
-    """
-    rows = geometry.rows
-    return 2 if filters <= 12 and rows.out % 2 == 0 and rows.kernel > 2 * rows.stride else 1
-
-
-def _row_product(geometry: Geometry, buffer: FloatArray, y: FloatArray) -> Callable[[FloatArray], None]:
-    """Return a closure that writes ``matrix (K, taps) @ windows`` to `y` (H, K, W, N)."""
-    height, filters = y.shape[:2]
-    together = rows_together(filters, geometry)
-    windows = row_windows(buffer, geometry.rows, together)
-    out = y.reshape(height // together, together * filters, -1)
-    if together == 1:
-
-        def multiply(matrix: FloatArray) -> None:
-            np.matmul(matrix, windows, out=out)
-
-        return multiply
-    shift = windows.shape[1] - geometry.kernel * geometry.kernel * buffer.shape[2]
-    stacked = np.zeros((together * filters, windows.shape[1]), y.dtype)
-    upper, lower = stacked[:filters, : windows.shape[1] - shift], stacked[filters:, shift:]
-
-    def multiply_two(matrix: FloatArray) -> None:
-        upper[...] = matrix
-        lower[...] = matrix
-        np.matmul(stacked, windows, out=out)
-
-    return multiply_two
-
-
-def _weight_gradient(
-    geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray
-) -> Callable[[], None]:
-    """Return a closure that writes the weight's gradient: columns @ dyᵀ, which OpenBLAS does faster."""
-    height, filters = dy.shape[:2]
-    windows = row_windows(buffer, geometry.rows, 1)  # (H, taps, W·N)
-    columns = dy.reshape(height, filters, -1).transpose(0, 2, 1)
-    partial = np.empty((height, windows.shape[1], filters), dy.dtype)
-    total = np.empty(partial.shape[1:], dy.dtype)
-    matrix = grad.reshape(filters, -1)
-
-    def backward() -> None:
-        np.matmul(windows, columns, out=partial)
-        np.add.reduce(partial, axis=0, out=total)
-        matrix[...] = total.T
-
-    return backward
-
-
-def _input_gradient(
-    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray
-) -> Callable[[], None]:
-    """Return a closure that correlates the (dilated) output gradient with the flipped weights."""
-    adjoint = geometry.adjoint()
-    buffer, expand = _expanded(adjoint, dy)
-    multiply = _row_product(adjoint, buffer, dx)
-    flipped = weight[:, ::-1, ::-1].transpose(3, 1, 2, 0)  # (C, k, k, K)
-    matrix = np.empty(flipped.shape, weight.dtype)
-    flat = matrix.reshape(len(matrix), -1)
-
-    def backward() -> None:
-        matrix[...] = flipped
-        expand()
-        multiply(flat)
-
-    return backward

@@ -10,7 +10,8 @@ import numpy as np
 from engine.errors import SpecError
 from engine.knobs import knob
 from engine.layers.elementwise import ACTIVATIONS, activation_knob, finish
-from engine.ops import Arrays, Bound, Op, nothing
+from engine.layers.products import pieces
+from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape, describe_shape
 
@@ -31,8 +32,8 @@ class Dense(LayerSpec):
     def out_shape(self, x: Shape) -> Shape:
         if len(x) != 1:
             raise SpecError(
-                f"Dense needs a flat input but gets {describe_shape(x)}; put Flatten or global average pooling "
-                "before it."
+                f"Dense needs a flat input but gets {describe_shape(x)}; put Flatten or "
+                "global average pooling before it."
             )
         return (self.units,)
 
@@ -60,17 +61,28 @@ class MatMul(Op):
     def bind(self, a: Arrays) -> Bound:
         x, y, dx, dy = a.x, a.y, a.dx, a.dy
         weight = a.p["weight"]
+        units, features = weight.shape
+        rows = pieces(units, features * a.batch, least=4)
+        weight_rows, y_rows = weight.reshape(rows, -1, features), y.reshape(rows, -1, a.batch)
 
         def forward() -> None:
-            np.matmul(weight, x, out=y)
+            np.matmul(weight_rows, x, out=y_rows)
 
         if dy is None:
             return Bound(forward, nothing)
         grad = a.g["weight"]
+        if dx is None:
+            return Bound(forward, lambda: _product(dy, x.T, grad))
+        columns = pieces(features, units * a.batch, least=16)
+        transposed = weight.reshape(units, columns, -1).transpose(1, 2, 0)
+        dx_rows = dx.reshape(columns, -1, a.batch)
 
         def backward() -> None:
             np.matmul(dy, x.T, out=grad)
-            if dx is not None:
-                np.matmul(weight.T, dy, out=dx)
+            np.matmul(transposed, dy, out=dx_rows)
 
         return Bound(forward, backward)
+
+
+def _product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
+    np.matmul(left, right, out=out)

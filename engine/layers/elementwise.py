@@ -18,7 +18,15 @@ from engine.ops import Arrays, Bound, Op, nothing
 from engine.params import Init, normal
 from engine.specs import LayerSpec, Shape
 
-__all__ = ["ACTIVATIONS", "LINEAR", "Activate", "Activation", "ActivationFunction", "AddBias", "activation_knob"]
+__all__ = [
+    "ACTIVATIONS",
+    "LINEAR",
+    "Activate",
+    "Activation",
+    "ActivationFunction",
+    "AddBias",
+    "activation_knob",
+]
 
 FloatArray = NDArray[np.floating[Any]]
 LEAK = 0.01  # of leaky relu, as in PyTorch and Keras

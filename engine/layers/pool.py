@@ -1,6 +1,9 @@
-"""Pooling: one number for each square of pixels. Squares do not overlap; what is left over at the border is dropped.
+"""Pooling: one number for each square of pixels.
 
-Both kinds work axis by axis, first over rows, then over columns: the first half runs over long contiguous rows.
+Squares do not overlap; what is left over at the border is dropped.
+
+Both kinds work axis by axis, first over rows, then over columns: the first half runs over long contiguous
+rows.
 """
 
 from __future__ import annotations

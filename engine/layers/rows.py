@@ -3,26 +3,22 @@
 The source is copied once into a buffer that is expanded along the kernel's *width* only: entry
 (i, j, c, w) holds the padded source at row i, column ``w * stride + j``. The operand of output row h is
 then a contiguous slice, rows ``h * stride`` … ``h * stride + kernel - 1`` of that buffer, which overlapping
-strides turn into one batched `matmul` (k copies of the input instead of k²). The gradient with respect to the
-input is the same operation over the output gradient with flipped weights; where the stride is larger than
-one, the output gradient is spread out (*dilated*) by it.
+strides turn into one batched `matmul` (k copies of the input instead of k²).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
-from numpy.typing import NDArray
 
 from engine.errors import SpecError
+from engine.layers.products import pieces
+from engine.ops import FloatArray, nothing
 
-__all__ = ["PADDINGS", "Geometry", "Span", "expansion", "row_windows"]
-
-FloatArray = NDArray[np.floating[Any]]
+__all__ = ["PADDINGS", "Geometry", "Span", "expanded", "expansion", "folding", "row_product", "row_windows"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,10 @@ class Span:
     def padded(self) -> int:
         """Padded positions that any output reads."""
         return (self.out - 1) * self.stride + self.kernel
+
+    def overlap(self, tap: int) -> tuple[slice, slice]:
+        """Return the outputs that read the source, not padding, at kernel position `tap`, and what they read."""
+        return _overlap(self.source, self.out, self.before - tap, self.stride, self.dilation)
 
     def adjoint(self) -> Span:
         """Return the span of the gradient with respect to the source."""
@@ -131,9 +131,7 @@ def expansion(geometry: Geometry, source: FloatArray, target: FloatArray) -> Cal
     to_rows, from_rows = _overlap(rows.source, rows.padded, rows.before, 1, rows.dilation)
     copies = []
     for j in range(geometry.kernel):
-        to_columns, from_columns = _overlap(
-            columns.source, columns.out, columns.before - j, columns.stride, columns.dilation
-        )
+        to_columns, from_columns = columns.overlap(j)
         pair = (target[to_rows, j, :, to_columns], source[from_rows, :, from_columns])
         if pair[0].size:
             copies.append(pair)
@@ -145,20 +143,68 @@ def expansion(geometry: Geometry, source: FloatArray, target: FloatArray) -> Cal
     return expand
 
 
-def row_windows(buffer: FloatArray, rows: Span, together: int) -> FloatArray:
-    """View the expanded buffer (padded, kernel, C, W, N) as the operands of `together` output rows each.
+def expanded(geometry: Geometry, source: FloatArray) -> tuple[FloatArray, Callable[[], None]]:
+    """Return the row buffer (padded, kernel, C, W, N) of `source` and the closure that fills it."""
+    _, channels, _, batch = source.shape
+    if geometry.reads_in_place:
+        return source[:, None], nothing
+    rows, columns = geometry.rows, geometry.columns
+    buffer = np.empty((rows.padded, geometry.kernel, channels, columns.out, batch), source.dtype)
+    return buffer, expansion(geometry, source, buffer)
+
+
+def folding(columns: Span, shares: FloatArray, target: FloatArray) -> Callable[[], None]:
+    """Return the adjoint of expansion: sum `shares` (H, kernel, C, out W, N) into `target` (H, C, W, N)."""
+    pairs = [columns.overlap(j) for j in range(columns.kernel)]
+    widths = [to.stop - to.start for _, to in pairs]
+    widest = int(np.argmax(widths))
+    whole = widths[widest] == target.shape[2]
+    additions = [
+        (target[:, :, to], shares[:, j, :, origin])
+        for j, (origin, to) in enumerate(pairs)
+        if widths[j] > 0 and not (whole and j == widest)
+    ]
+    first = shares[:, widest, :, pairs[widest][0]] if whole else None
+
+    def fold() -> None:
+        if first is None:
+            target[...] = 0
+        else:
+            np.copyto(target, first)
+        for to, share in additions:
+            np.add(to, share, out=to)
+
+    return fold
+
+
+def row_windows(buffer: FloatArray, rows: Span, parts: int = 1) -> FloatArray:
+    """View the expanded buffer (padded, kernel, C, W, N) as the operand of each output row.
 
     Returns
     -------
     ndarray
-        (out rows / together, taps, W·N), overlapping, read only by convention.
+        (out rows, parts, taps, W·N / parts), overlapping, so not to be written.
     """
-    padded, kernel, channels, width, batch = buffer.shape
-    taps = ((together - 1) * rows.stride + rows.kernel) * kernel * channels
+    kernel, channels, width, batch = buffer.shape[1:]
+    columns = width * batch // parts
     row, item = buffer.strides[0], buffer.itemsize
     return as_strided(
         buffer,
-        (rows.out // together, taps, width * batch),
-        (together * rows.stride * row, width * batch * item, item),
+        (rows.out, parts, rows.kernel * kernel * channels, columns),
+        (rows.stride * row, columns * item, width * batch * item, item),
         writeable=False,
     )
+
+
+def row_product(geometry: Geometry, buffer: FloatArray, y: FloatArray) -> Callable[[FloatArray], None]:
+    """Return a closure that writes ``matrix (K, taps) @ windows`` of `buffer` to `y` (H, K, W, N)."""
+    height, filters, width, batch = y.shape
+    taps = geometry.kernel * geometry.kernel * buffer.shape[2]
+    parts = pieces(width * batch, filters * taps, least=16)
+    windows = row_windows(buffer, geometry.rows, parts)
+    out = y.reshape(height, filters, parts, -1).transpose(0, 2, 1, 3)
+
+    def multiply(matrix: FloatArray) -> None:
+        np.matmul(matrix, windows, out=out)
+
+    return multiply
