@@ -1,0 +1,95 @@
+"""The ``tinyml`` command: parses, runs one command, and turns every fault into one line and an exit code.
+
+0 is success; 2 a fault in what was asked or given (`TinyMLError`, a file that cannot be used, a wrong
+option); 1 everything else: code that does not agree, a run that diverged, an interruption, a bug.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+from engine.commands import data, report, train
+from engine.commands.console import Console
+from engine.errors import TinyMLError, VerifyError
+from engine.files import describe_os_error
+
+__all__ = ["main"]
+
+FAILURE, USAGE = 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (without the program's name) and return the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    console = Console("--json" in words)
+    debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
+    try:
+        arguments = _parser().parse_args(words)
+        code: int = arguments.run(arguments, console)
+        sys.stdout.flush()
+    except BaseException as error:
+        if debug and not isinstance(error, SystemExit):
+            traceback.print_exc()
+        return _explain(error, console)
+    return code
+
+
+def _explain(error: BaseException, console: Console) -> int:
+    """Say in one line what went wrong; return the exit code."""
+    if isinstance(error, SystemExit):  # argparse, after --help
+        return int(error.code or 0)
+    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    sentence, code = _judge(error)
+    print(f"tinyml: {sentence}", file=sys.stderr)
+    if console.json:
+        print(json.dumps({"error": sentence}, ensure_ascii=False))
+    return code
+
+
+def _judge(error: BaseException) -> tuple[str, int]:
+    """Return the sentence for `error` and the exit code."""
+    match error:
+        case VerifyError():
+            return str(error), FAILURE
+        case TinyMLError():
+            return str(error), USAGE
+        case OSError():
+            place = f"{error.filename}: " if error.filename is not None else ""
+            return place + describe_os_error(error), USAGE
+        case MemoryError():
+            return "there is not enough memory for this; use a smaller batch or network.", FAILURE
+        case KeyboardInterrupt():
+            return "interrupted.", FAILURE
+    kind = type(error).__name__
+    return f"internal error ({kind}: {error}); run again with --debug and report what it shows.", FAILURE
+
+
+class _UsageError(TinyMLError):
+    """A command line that cannot be understood."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong command line as one sentence instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="tinyml",
+        description="Train small neural networks and export C that runs on a microcontroller.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
+    for group in (data, train, report):
+        group.register(commands)
+    return parser

@@ -1,0 +1,86 @@
+"""Where a command's output goes: results to standard output, everything else to standard error.
+
+With ``--json`` the result is one JSON object; without, lines to read. A progress bar appears only where a
+person is watching, that is on a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+__all__ = ["Console", "percent", "plain", "table"]
+
+
+@dataclass(frozen=True)
+class Console:
+    """Writes results and logs.
+
+    Parameters
+    ----------
+    json : bool
+        Whether the result is one JSON object instead of lines.
+    """
+
+    json: bool = False
+
+    def show(self, result: Mapping[str, Any], lines: Iterable[str]) -> None:
+        """Write the result: `result` as JSON, or `lines` for a reader."""
+        if self.json:
+            lines = [json.dumps(plain(result), ensure_ascii=False, allow_nan=False)]
+        for line in lines:
+            sys.stdout.write(line + "\n")
+
+    def log(self, text: str) -> None:
+        """Write a line about what goes on, above a progress bar if there is one."""
+        tqdm.write(text, file=sys.stderr)
+
+    def progress(self, total: int, unit: str, scale: bool = False) -> tqdm[Any]:
+        """Return a progress bar that is silent unless standard error is a terminal."""
+        return tqdm(
+            total=total,
+            unit=unit,
+            unit_scale=scale,
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+            leave=False,
+        )
+
+
+def plain(value: Any) -> Any:
+    """Return `value` made of what JSON has: nan and infinity become null, NumPy's numbers plain ones."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def percent(share: float) -> str:
+    """Return a share of 1 as people read it, ``97.53 %``; a dash where there is none."""
+    return f"{100 * share:.2f} %" if math.isfinite(share) else "–"
+
+
+def table(rows: Sequence[Sequence[object]], left: Iterable[int] = (0,)) -> list[str]:
+    """Return `rows` (the first are the headings) as aligned lines; columns in `left` start at the left."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lefts = set(left)
+    return [
+        "  ".join(
+            cell.ljust(width) if index in lefts else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]

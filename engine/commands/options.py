@@ -1,0 +1,147 @@
+"""Options that several commands share, and options made from knobs.
+
+A hyper-parameter is declared once, by `engine.knobs.knob`; its option, help text, default and check follow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from engine.data import Catalogue, default_data_dirs
+from engine.errors import FieldError
+from engine.knobs import Knob, knobs_of
+
+__all__ = [
+    "Commands",
+    "add_command",
+    "add_data_dir",
+    "add_knobs",
+    "catalogue",
+    "count",
+    "given_knobs",
+    "option_of",
+    "options_text",
+]
+
+Commands = argparse._SubParsersAction  # argparse has no public name for it
+ALIASES: Mapping[str, tuple[str, ...]] = {"learning_rate": ("--lr",)}
+
+
+def add_command(
+    commands: Commands[Any], name: str, run: Callable[..., int], text: str
+) -> argparse.ArgumentParser:
+    """Add the command `name`, which calls ``run(arguments, console)``."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
+    )
+    parser.add_argument("--json", action="store_true", help="write the result as one JSON object")
+    parser.add_argument("--debug", action="store_true", help="show where in the program an error arose")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data-dir``."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder that holds mnist/, emnist/ …; TINYML_DATA names further ones",
+    )
+
+
+def catalogue(arguments: argparse.Namespace) -> Catalogue:
+    """Return the catalogue over the data folders that the user named."""
+    return Catalogue(default_data_dirs(arguments.data_dir))
+
+
+def count(low: int, high: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `low` to `high`, for ``type=``."""
+
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}, got {text!r}")
+        return value
+
+    return read
+
+
+def option_of(name: str) -> str:
+    """Return the option of the field `name`: ``--batch-size`` of batch_size."""
+    return "--" + name.replace("_", "-")
+
+
+def add_knobs(
+    parser: argparse.ArgumentParser,
+    owner: type,
+    title: str,
+    defaults: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Add one option for each knob of `owner`; those not given leave no trace in the arguments.
+
+    `defaults` describes, by field, the defaults that depend on something else.
+    """
+    group = parser.add_argument_group(title)
+    for knob in knobs_of(owner):
+        text = _help(knob, defaults.get(knob.name, str(knob.default)))
+        names = (option_of(knob.name), *ALIASES.get(knob.name, ()))
+        if knob.type is bool:
+            group.add_argument(
+                *names,
+                dest=knob.name,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=text,
+            )
+            continue
+        group.add_argument(
+            *names,
+            dest=knob.name,
+            metavar=_metavar(knob),
+            type=_reader(knob),
+            default=argparse.SUPPRESS,
+            help=text,
+        )
+
+
+def given_knobs(arguments: argparse.Namespace, owner: type) -> dict[str, Any]:
+    """Return the values of `owner`'s knobs that were given on the command line."""
+    given = vars(arguments)
+    return {knob.name: given[knob.name] for knob in knobs_of(owner) if knob.name in given}
+
+
+def options_text(options: Iterable[tuple[str, Any]]) -> str:
+    """Return ``--epochs 5 --nesterov …`` for pairs of field and value, quoted for a shell."""
+    words: list[str] = []
+    for name, value in options:
+        if isinstance(value, bool):
+            words.append(option_of(name) if value else option_of("no-" + name))
+        else:
+            words += [option_of(name), str(value)]
+    return shlex.join(words)
+
+
+def _metavar(knob: Knob) -> str:
+    return "{" + ",".join(knob.choices) + "}" if knob.choices else knob.unit.upper() or "N"
+
+
+def _help(knob: Knob, default: str) -> str:
+    text = knob.doc if knob.default is False else f"{knob.doc} (default: {default})"
+    return text.replace("%", "%%")
+
+
+def _reader(knob: Knob) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return knob.parse(text)
+        except FieldError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read

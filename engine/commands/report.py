@@ -1,0 +1,226 @@
+"""``tinyml evaluate``, ``predict`` and ``info``: what a network does, sees and costs."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import project
+from engine.commands.console import Console, percent, table
+from engine.commands.options import Commands, add_command, add_data_dir, catalogue, count
+from engine.commands.sources import ProjectSource, Source, find_model
+from engine.data import Dataset
+from engine.errors import TrainingError
+from engine.evaluate import Evaluation, Evaluator
+from engine.images import load_ink
+from engine.inference import Predictor
+from engine.losses import LOSSES
+from engine.metrics import confusion_matrix, precision_recall
+from engine.model import Model
+from engine.preprocess import preprocess
+from engine.replicas import Work
+from engine.specs import LayerRow, ModelSpec, describe_shape
+from engine.train import default_threads
+
+__all__ = ["register"]
+
+
+def register(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    parser = add_command(commands, "evaluate", evaluate, "measure a model on the test part of a data set")
+    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument(
+        "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
+    )
+    add_data_dir(parser)
+    parser = add_command(commands, "predict", predict, "classify images")
+    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
+    parser.add_argument(
+        "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
+    )
+    parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
+    parser.add_argument(
+        "model", metavar="F.tinyml|PRESET", help="a .tinyml file, a preset or a JSON description"
+    )
+
+
+def evaluate(arguments: argparse.Namespace, console: Console) -> int:
+    """Measure a model."""
+    source = ProjectSource(project.load(arguments.model))
+    data = catalogue(arguments).load(arguments.data, "test")
+    _check_fit(arguments.model, source.saved, data)
+    evaluator = Evaluator(source.saved.spec, LOSSES[source.loss], default_threads())
+    found = evaluator.run(source.saved.params, Work(data.images, data.labels))
+    confusion = confusion_matrix(found.predictions, data.labels, len(data.classes))
+    report = _Report(source, data, found, confusion)
+    console.show(report.json(), report.lines())
+    return 0
+
+
+def _check_fit(path: str, model: Model, data: Dataset) -> None:
+    if data.classes != model.classes:
+        raise TrainingError(
+            f"{path} tells {len(model.classes)} classes apart ({_some(model.classes)}), but {data.name} has "
+            f"{len(data.classes)} ({_some(data.classes)}); choose the data set that it was trained on."
+        )
+    if data.image_shape != model.spec.input_shape:
+        raise TrainingError(
+            f"{path} reads images of {describe_shape(model.spec.input_shape)}, but those of {data.name} are "
+            f"{describe_shape(data.image_shape)}; choose another data set."
+        )
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return " ".join(classes[:6]) + (" …" if len(classes) > 6 else "")
+
+
+@dataclass(frozen=True)
+class _Report:
+    """An evaluation, to be written down in two ways."""
+
+    source: ProjectSource
+    data: Dataset
+    found: Evaluation
+    confusion: NDArray[np.int64]
+
+    def json(self) -> dict[str, Any]:
+        """Return all figures."""
+        return {
+            "model": self.source.saved.name,
+            "data": self.data.name,
+            "images": len(self.data),
+            "accuracy": self.found.accuracy,
+            "loss": self.found.loss,
+            "loss_function": self.source.loss,
+            "classes": [
+                {"class": name, "images": images, "precision": precision, "recall": recall}
+                for name, images, precision, recall in self._by_class()
+            ],
+            "confusion": self.confusion.tolist(),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the figures for a reader; the matrix has a row for each true class."""
+        name = LOSSES[self.source.loss].title
+        yield f"{self.source.saved.name} on {len(self.data):,} test images of {self.data.name}:"
+        yield f"accuracy {percent(self.found.accuracy)}, {name} {self.found.loss:.4f}"
+        yield ""
+        rows = [(n, f"{i:,}", percent(p), percent(r)) for n, i, p, r in self._by_class()]
+        yield from table([("class", "images", "precision", "recall"), *rows])
+        yield ""
+        yield "Confusion: rows are the true classes, columns what the model says."
+        body = [(n, *map(_cell, row)) for n, row in zip(self.data.classes, self.confusion, strict=True)]
+        yield from table([("", *self.data.classes), *body])
+
+    def _by_class(self) -> Iterator[tuple[str, int, float, float]]:
+        precision, recall = precision_recall(self.confusion)
+        images = self.confusion.sum(axis=1)
+        for index, name in enumerate(self.data.classes):
+            yield name, int(images[index]), float(precision[index]), float(recall[index])
+
+
+def _cell(number: int) -> str:
+    return str(number) if number else "·"
+
+
+def predict(arguments: argparse.Namespace, console: Console) -> int:
+    """Classify images."""
+    model = project.load(arguments.model)
+    predictor = Predictor(model)
+    results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
+    console.show({"model": model.name, "results": results}, map(_prediction_line, results))
+    return 0
+
+
+def _top(predictor: Predictor, path: str, number: int) -> list[dict[str, Any]]:
+    """Return the likeliest classes of the image at `path`, best first; none when nothing is drawn."""
+    image = preprocess(load_ink(path))
+    if image is None:
+        return []
+    probabilities = predictor.probabilities(image[None])[0]
+    best = np.argsort(-probabilities, kind="stable")[:number]
+    return [{"class": predictor.classes[i], "probability": float(probabilities[i])} for i in best]
+
+
+def _prediction_line(result: dict[str, Any]) -> str:
+    named = ", ".join(f"{best['class']} {percent(best['probability'])}" for best in result["top"])
+    return f"{result['image']}: {named or 'nothing drawn'}"
+
+
+def info(arguments: argparse.Namespace, console: Console) -> int:
+    """Describe a network."""
+    source = find_model(arguments.model)
+    spec = source.spec()
+    console.show(_info_json(arguments.model, source, spec), _info_lines(arguments.model, source, spec))
+    return 0
+
+
+def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:
+    layers = [
+        {
+            "kind": row.layer.kind,
+            "summary": row.layer.summary(),
+            "input_shape": row.in_shape,
+            "output_shape": row.out_shape,
+            "parameters": row.parameters,
+            "macs": row.macs,
+        }
+        for row in spec.rows()
+    ]
+    result = {
+        "model": name,
+        "input_shape": spec.input_shape,
+        "layers": layers,
+        "parameters": spec.parameters,
+        "macs": spec.macs,
+        "spec": spec.to_json(),
+    }
+    if isinstance(source, ProjectSource):
+        saved = source.saved
+        result |= {"classes": saved.classes, "fingerprint": saved.fingerprint, "record": saved.record}
+    return result
+
+
+def _info_lines(name: str, source: Source, spec: ModelSpec) -> Iterator[str]:
+    yield f"{name}: {describe_shape(spec.input_shape)} to {spec.classes} classes"
+    yield from table(
+        [
+            ("", "layer", "", "output", "parameters", "MACs"),
+            *map(_layer_cells, spec.rows()),
+            ("", "all", "", "", f"{spec.parameters:,}", f"{spec.macs:,}"),
+        ],
+        left=(1, 2),
+    )
+    if isinstance(source, ProjectSource):
+        yield from _history_lines(source.saved)
+
+
+def _layer_cells(row: LayerRow) -> tuple[object, ...]:
+    return (
+        row.index + 1,
+        row.layer.title,
+        row.layer.summary(),
+        describe_shape(row.out_shape),
+        f"{row.parameters:,}",
+        f"{row.macs:,}",
+    )
+
+
+def _history_lines(model: Model) -> Iterator[str]:
+    yield f"classes: {' '.join(model.classes)}"
+    yield f"model hash: {model.fingerprint}"
+    record = model.record
+    if not model.trained:
+        yield "not trained yet"
+    if record.get("metrics"):
+        metrics = record["metrics"]
+        accuracy, images = percent(metrics["accuracy"]), f"{metrics['images']:,}"
+        yield f"test accuracy: {accuracy} on {images} images of {metrics['data']}"
+    if record.get("command"):
+        yield f"made by: {record['command']}"

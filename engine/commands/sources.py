@@ -1,0 +1,115 @@
+"""Where a network comes from: a preset by name, a JSON description, or a ``.tinyml`` file."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine import project
+from engine.data import Dataset
+from engine.errors import FileError, SpecError
+from engine.files import read_limited
+from engine.losses import LOSSES
+from engine.model import Model
+from engine.presets import PRESETS, Preset
+from engine.specs import ModelSpec
+from engine.train import TrainConfig
+
+__all__ = ["Source", "find_model"]
+
+MAX_JSON_BYTES = 1 << 20
+
+
+class Source(ABC):
+    """A network to start from."""
+
+    @property
+    def loss(self) -> str:
+        """The loss to train it with unless another is asked for."""
+        return TrainConfig().loss
+
+    @abstractmethod
+    def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
+        """Return the model to start with, for the classes and images of `data`."""
+
+    @abstractmethod
+    def spec(self) -> ModelSpec:
+        """Return the network as it stands, for the images and classes that are usual for it."""
+
+
+@dataclass(frozen=True)
+class PresetSource(Source):
+    """A preset takes the shape of the data."""
+
+    preset: Preset
+
+    @property
+    def loss(self) -> str:
+        return self.preset.loss
+
+    def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
+        return Model.new(self.preset.build(len(data.classes), data.image_shape), data.classes, rng, name)
+
+    def spec(self) -> ModelSpec:
+        return self.preset.build()
+
+
+@dataclass(frozen=True)
+class JsonSource(Source):
+    """A JSON description says all but the parameters."""
+
+    path: str
+
+    def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
+        spec = self.spec()
+        try:
+            return Model.new(spec, data.classes, rng, name)
+        except SpecError as error:
+            raise FileError(self.path, str(error)) from error
+
+    def spec(self) -> ModelSpec:
+        try:
+            spec = ModelSpec.from_json(json.loads(read_limited(self.path, MAX_JSON_BYTES)))
+            spec.rows()
+        except SpecError as error:
+            raise FileError(self.path, str(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise FileError(self.path, f"this is not JSON ({error}).") from error
+        return spec
+
+
+@dataclass(frozen=True)
+class ProjectSource(Source):
+    """A saved model is trained on."""
+
+    saved: Model
+
+    @property
+    def loss(self) -> str:
+        config = self.saved.record.get("config")
+        used = config.get("loss") if isinstance(config, dict) else None
+        return used if isinstance(used, str) and used in LOSSES else super().loss
+
+    def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
+        return self.saved.replace(name=name)
+
+    def spec(self) -> ModelSpec:
+        return self.saved.spec
+
+
+def find_model(text: str) -> Source:
+    """Return what `text` names: a preset, or else a file."""
+    if text in PRESETS:
+        return PresetSource(PRESETS[text])
+    path = Path(text)
+    if path.suffix.lower() == ".json":
+        return JsonSource(text)
+    if path.suffix.lower() == ".tinyml" or path.exists():
+        return ProjectSource(project.load(text))
+    raise FileError(
+        text, f"there is no such file, nor a preset of that name; presets are: {', '.join(PRESETS)}."
+    )
