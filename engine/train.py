@@ -13,7 +13,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -231,7 +231,7 @@ class Trainer:
             self._replicas.close()
         yield Finished(reason, self._result())
 
-    def _epoch(self, epoch: int) -> Iterator[Event]:
+    def _epoch(self, epoch: int) -> Generator[Event, None, Reason | None]:
         config, size = self._config, self._config.batch_size
         order = self._train[self._shuffle.permutation(len(self._train))]
         loss = correct = 0.0

@@ -51,7 +51,7 @@ class Span:
         return (self.out - 1) * self.stride + self.kernel
 
     def overlap(self, tap: int) -> tuple[slice, slice]:
-        """Return the outputs that read the source, not padding, at kernel position `tap`, and what they read."""
+        """Return the outputs that read the source through kernel position `tap`, and what they read."""
         return _overlap(self.source, self.out, self.before - tap, self.stride, self.dilation)
 
     def adjoint(self) -> Span:
