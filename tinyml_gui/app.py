@@ -76,7 +76,9 @@ def _packages_problem() -> str:
         try:
             found = importlib.import_module(name).__path__
         except ImportError:
-            return f"The package {name} is missing beside {home / 'tinyml_gui'}; install the application again."
+            return (
+                f"The package {name} is missing beside {home / 'tinyml_gui'}; install the application again."
+            )
         if not any(Path(folder).resolve().parent == home for folder in found):
             return (
                 f"The folder {Path(next(iter(found)))} hides the application's own {name}; start the program "

@@ -7,11 +7,11 @@ screen's pixel ratio changes what the network sees.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -29,12 +29,14 @@ from PySide6.QtGui import (
     QResizeEvent,
     QTabletEvent,
 )
-from PySide6.QtCore import QMimeData
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui import theme
 from tinyml_gui.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Canvas"]
 
@@ -237,7 +239,7 @@ class Canvas(QWidget):
             if files:
                 self.put(images.load_ink(files[0]))
             elif data.hasImage():
-                self.put(images.ink_from_array(_pixels(QImage(data.imageData()))))
+                self.put(images.ink_from_image(_to_pillow(QImage(data.imageData()))))
         except TinyMLError as error:
             self.refused.emit(str(error))
         return bool(files) or data.hasImage()
@@ -342,7 +344,9 @@ class Canvas(QWidget):
             Stroke(tuple(self._points), self._erases).paint(surface)
 
 
-def _pixels(image: QImage) -> NDArray[np.uint8]:
-    """Return an image as (height, width, 4) uint8, red green blue opacity."""
+def _to_pillow(image: QImage) -> Image.Image:
+    """Return the image in the form that the engine reads polarity and transparency from."""
+    from PIL import Image
+
     rgba = image.convertToFormat(QImage.Format.Format_RGBA8888)
-    return np.frombuffer(rgba.constBits(), np.uint8).reshape(rgba.height(), rgba.width(), 4).copy()
+    return Image.frombytes("RGBA", (rgba.width(), rgba.height()), bytes(rgba.constBits()))

@@ -103,7 +103,7 @@ class CrashHandler(QObject):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._rescue(path)
-        except Exception as error:  # noqa: BLE001 - the dialog must appear whatever happens here
+        except Exception as error:
             return f"The model could not be copied to {path}: {error}"
         return f"A copy of the model was saved as {path}."
 
@@ -128,7 +128,9 @@ class CrashDialog(QDialog):
         column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addWidget(section("The program met a fault of its own"))
-        column.addWidget(muted(f"{saved} You can go on working; if something looks wrong, restart.", wrap=True))
+        column.addWidget(
+            muted(f"{saved} You can go on working; if something looks wrong, restart.", wrap=True)
+        )
         column.addWidget(self._text, stretch=1)
         column.addLayout(self._buttons())
 

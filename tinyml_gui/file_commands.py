@@ -37,9 +37,7 @@ class FileCommands(QObject):
         Parent of the dialogs.
     """
 
-    def __init__(
-        self, window: QWidget, actions: Actions, controller: Controller, settings: Settings
-    ) -> None:
+    def __init__(self, window: QWidget, actions: Actions, controller: Controller, settings: Settings) -> None:
         super().__init__(window)
         self._window = window
         self._actions = actions
@@ -140,7 +138,9 @@ class FileCommands(QObject):
 
     def _fill_shipped(self, menu: QMenu) -> None:
         for name, words in SHIPPED.items():
-            self._add(menu, words, f"Open the model {name} that comes with the application", name, self._shipped)
+            self._add(
+                menu, words, f"Open the model {name} that comes with the application", name, self._shipped
+            )
 
     def _add(self, menu: QMenu, text: str, tip: str, data: str, slot: object) -> None:
         action = QAction(text.replace("&", "&&"), menu)

@@ -17,7 +17,8 @@ _PATHS: Final = {
     "check": "M5 12.5l4.5 4.5L19 7.5",
     "clear": "M5 7h14M10 7V4.5h4V7M7 7l1 12.5h8L17 7M10.5 11v5M13.5 11v5",
     "copy": "M9 9h10.5v10.5H9zM15 9V4.5H4.5V15H9",
-    "deploy": "M8 8h8v8H8zM5.5 5.5h13v13h-13zM9 5.5V3M15 5.5V3M9 21v-2.5M15 21v-2.5M5.5 9H3M5.5 15H3M21 9h-2.5M21 15h-2.5",
+    "deploy": "M8.5 8.5h7v7h-7zM5.5 5.5h13v13h-13zM9 5.5V3M15 5.5V3M9 21v-2.5M15 21v-2.5"
+    "M5.5 9H3M5.5 15H3M21 9h-2.5M21 15h-2.5",
     "down": "M6 9.5l6 6 6-6",
     "model": "M4 5h16v4H4zM4 11h16v3H4zM4 16h16v3.5H4z",
     "pause": "M8.5 5.5v13M15.5 5.5v13",

@@ -198,7 +198,8 @@ class MainWindow(QMainWindow):
     # Undo goes to the drawing while the user draws, to the model otherwise
 
     def _draws(self) -> bool:
-        return self.draw_panel.isAncestorOf(QApplication.focusWidget())
+        focused = QApplication.focusWidget()
+        return focused is not None and self.draw_panel.isAncestorOf(focused)
 
     def _undo(self) -> None:
         target = self.draw_panel.canvas if self._draws() else self._controller

@@ -99,7 +99,9 @@ class Settings:
     def _recent(self) -> list[str]:
         value = self._store.value("recent_files", [])
         # The INI format gives a list of one back as plain text.
-        return [value] if isinstance(value, str) else [str(v) for v in value or []]
+        if isinstance(value, str):
+            return [value]
+        return [str(v) for v in value] if isinstance(value, list) else []
 
     def _bytes(self, key: str) -> QByteArray:
         value = self._store.value(key)

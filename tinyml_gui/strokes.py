@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-__all__ = ["SIDE", "Clear", "Drawing", "Mark", "Picture", "PenPoint", "Stroke", "Surface"]
+__all__ = ["SIDE", "Clear", "Drawing", "Mark", "PenPoint", "Picture", "Stroke", "Surface"]
 
 SIDE: Final = 280  #: model pixels a side: ten for each pixel of the network's input
 

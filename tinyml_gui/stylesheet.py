@@ -48,9 +48,15 @@ QPushButton, QToolButton {
 }
 QPushButton:hover, QToolButton:hover { background: $hover; }
 QPushButton:pressed, QToolButton:pressed { background: $sunken; }
-QPushButton:focus, QToolButton:focus { border: 2px solid $accent; padding: 0 11px; min-height: ${inner_focus}px; }
-QPushButton:disabled, QToolButton:disabled { color: $disabled; border-color: $border; background: transparent; }
-QPushButton[role="primary"] { background: $accent; color: $on_accent; border-color: $accent; font-weight: 600; }
+QPushButton:focus, QToolButton:focus {
+    border: 2px solid $accent; padding: 0 11px; min-height: ${inner_focus}px;
+}
+QPushButton:disabled, QToolButton:disabled {
+    color: $disabled; border-color: $border; background: transparent;
+}
+QPushButton[role="primary"] {
+    background: $accent; color: $on_accent; border-color: $accent; font-weight: 600;
+}
 QPushButton[role="primary"]:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton[role="primary"]:focus { border: 2px solid $text; }
 QPushButton[role="primary"]:disabled { background: $sunken; color: $disabled; border-color: $sunken; }
@@ -65,10 +71,14 @@ QToolButton[role="icon"]:focus {
     border: 2px solid $accent; min-width: ${inner_focus}px; max-width: ${inner_focus}px;
     min-height: ${inner_focus}px; max-height: ${inner_focus}px;
 }
-QToolButton[role="file"] { background: transparent; border: 1px solid transparent; padding: 0 20px 0 8px; font-weight: 600; }
+QToolButton[role="file"] {
+    background: transparent; border: 1px solid transparent; padding: 0 20px 0 8px; font-weight: 600;
+}
 QToolButton[role="file"]:hover { background: $hover; }
 QToolButton[role="file"]:focus { border: 2px solid $accent; padding: 0 19px 0 7px; }
-QToolButton::menu-indicator { image: url("$down"); subcontrol-position: right center; right: 4px; width: 12px; height: 12px; }
+QToolButton::menu-indicator {
+    image: url("$down"); subcontrol-position: right center; right: 4px; width: 12px; height: 12px;
+}
 QToolButton[role="page"] {
     background: transparent; border: 2px solid transparent; border-radius: ${small}px; color: $muted;
     padding: 0 8px; min-height: 36px; text-align: left;
@@ -110,9 +120,14 @@ QComboBox QAbstractItemView {
     selection-background-color: $accent_soft; selection-color: $text;
 }
 QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 4px; }
-QCheckBox { spacing: 8px; min-height: 28px; border: 2px solid transparent; border-radius: ${small}px; background: transparent; }
+QCheckBox {
+    spacing: 8px; min-height: 28px; border: 2px solid transparent; border-radius: ${small}px;
+    background: transparent;
+}
 QCheckBox:focus { border-color: $accent; }
-QCheckBox::indicator { width: 16px; height: 16px; border: 1px solid $outline; border-radius: 4px; background: $surface; }
+QCheckBox::indicator {
+    width: 16px; height: 16px; border: 1px solid $outline; border-radius: 4px; background: $surface;
+}
 QCheckBox::indicator:checked { background: $accent; border-color: $accent; image: url("$check"); }
 QCheckBox::indicator:disabled { background: $sunken; border-color: $border; }
 
@@ -120,12 +135,16 @@ QSlider { min-height: ${inner_focus}px; background: transparent; }
 QSlider::groove:horizontal { height: 4px; border-radius: 2px; background: $sunken; }
 QSlider::sub-page:horizontal { background: $accent; border-radius: 2px; }
 QSlider::handle:horizontal {
-    width: 12px; height: 12px; margin: -6px 0; border-radius: 8px; background: $surface; border: 2px solid $accent;
+    width: 12px; height: 12px; margin: -6px 0; border-radius: 8px;
+    background: $surface; border: 2px solid $accent;
 }
 QSlider::handle:horizontal:hover { background: $accent_soft; }
 QSlider::handle:horizontal:focus { background: $accent; border: 2px solid $text; }
 
-QProgressBar { background: $sunken; border: 0; border-radius: 3px; max-height: 6px; min-height: 6px; color: transparent; }
+QProgressBar {
+    background: $sunken; border: 0; border-radius: 3px; max-height: 6px; min-height: 6px;
+    color: transparent;
+}
 QProgressBar::chunk { background: $accent; border-radius: 3px; }
 QProgressBar[state="warning"]::chunk { background: $warning; }
 QProgressBar[state="error"]::chunk { background: $bad; }
@@ -144,7 +163,9 @@ QMenu::right-arrow { image: url("$right"); width: 12px; height: 12px; right: 8px
 QScrollBar { background: transparent; border: 0; }
 QScrollBar:vertical { width: 10px; }
 QScrollBar:horizontal { height: 10px; }
-QScrollBar::handle { background: $border; border-radius: 3px; margin: 2px; min-height: 32px; min-width: 32px; }
+QScrollBar::handle {
+    background: $border; border-radius: 3px; margin: 2px; min-height: 32px; min-width: 32px;
+}
 QScrollBar::handle:hover { background: $outline; }
 QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
@@ -154,9 +175,14 @@ QTableView, QListView, QTreeView {
     background: $surface; border: 1px solid $border; border-radius: ${radius}px; gridline-color: $border;
     selection-background-color: $accent_soft; selection-color: $text;
 }
-QHeaderView::section { background: $surface; color: $muted; border: 0; border-bottom: 1px solid $border; padding: 6px 8px; }
+QHeaderView::section {
+    background: $surface; color: $muted; border: 0; border-bottom: 1px solid $border; padding: 6px 8px;
+}
 QTabWidget::pane { border: 0; }
-QTabBar::tab { padding: 8px 12px; color: $muted; background: transparent; border: 0; border-bottom: 2px solid transparent; }
+QTabBar::tab {
+    padding: 8px 12px; color: $muted; background: transparent; border: 0;
+    border-bottom: 2px solid transparent;
+}
 QTabBar::tab:selected { color: $text; border-bottom-color: $accent; }
 QTabBar::tab:focus { color: $accent; }
 """)

@@ -70,7 +70,8 @@ def import_problem(error: ImportError, loads: Callable[[str], bool] | None = Non
     """Return the sentence for PySide6 refusing to be imported with `error`."""
     found = re.search(r"(lib[\w.+-]+\.so[.\d]*)", str(error))
     if found is None:
-        return f"Qt cannot be loaded ({error}). Install the application again: pip install --force-reinstall tinyml-studio"
+        again = "Install the application again: pip install --force-reinstall tinyml-studio"
+        return f"Qt cannot be loaded ({error}). {again}"
     missing = [found[1], *_missing(_IMPORT_LIBRARIES, loads or _loads)]
     return _install_sentence(missing)
 

@@ -34,7 +34,7 @@ PAGE_MARGIN: Final = 6 * GRID
 CONTROL_HEIGHT: Final = 8 * GRID
 HEADER_HEIGHT: Final = 12 * GRID
 FOOTER_HEIGHT: Final = 12 * GRID
-NAVIGATION_WIDTH: Final = 28 * GRID
+NAVIGATION_WIDTH: Final = 33 * GRID
 RADIUS: Final = 8
 RADIUS_SMALL: Final = 6
 MOTION_MS: Final = 120
@@ -154,7 +154,8 @@ def contrast(first: str, second: str) -> float:
 def _luminance(colour: str) -> float:
     """Relative luminance, WCAG 2.1."""
     c = QColor(colour)
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in c.getRgbF()[:3]]
+    parts = (c.redF(), c.greenF(), c.blueF())
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

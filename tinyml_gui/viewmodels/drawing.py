@@ -133,7 +133,9 @@ class DrawingViewModel:
         except TinyMLError as error:
             return DrawingResult(seen, (), self._bars(None), str(error))
         if not np.all(np.isfinite(probabilities)):
-            return DrawingResult(seen, (), self._bars(None), "The network's output is not a number; train it anew.")
+            return DrawingResult(
+                seen, (), self._bars(None), "The network's output is not a number; train it anew."
+            )
         return DrawingResult(seen, self._scores(probabilities), self._bars(probabilities))
 
     def _scores(self, probabilities: NDArray[np.float32]) -> tuple[ClassScore, ...]:

@@ -1,0 +1,50 @@
+"""Windows without a screen, and settings that are nobody's own."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QCoreApplication, QSettings, QStandardPaths
+from PySide6.QtWidgets import QApplication
+
+from engine.model import Model
+from engine.presets import PRESETS
+from tinyml_gui.settings import Settings
+from tinyml_gui.theme import Theme
+
+
+@pytest.fixture(autouse=True)
+def isolated_settings(tmp_path: Path) -> Iterator[None]:
+    QCoreApplication.setOrganizationName("tests")
+    QCoreApplication.setApplicationName("tests")
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    for scope in (QSettings.Scope.UserScope, QSettings.Scope.SystemScope):
+        QSettings.setPath(QSettings.Format.IniFormat, scope, str(tmp_path / "settings"))
+    QStandardPaths.setTestModeEnabled(True)
+    yield
+    QStandardPaths.setTestModeEnabled(False)
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings()
+
+
+@pytest.fixture
+def look(qapp: QApplication) -> Theme:
+    return Theme(qapp, "light")
+
+
+@pytest.fixture
+def digits_model() -> Model:
+    """An untrained network for ten digits."""
+    rng = np.random.default_rng(7)
+    return Model.new(PRESETS["mlp-32-32"].build(), tuple("0123456789"), rng, "ten")
