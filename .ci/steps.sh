@@ -99,7 +99,7 @@ run_readme_command() {
     command=$(readme_command "$1")
     [ -n "$command" ] || { echo "README.md has no command named $1"; return 1; }
     printf '%s\n' "$command"
-    bash -euo pipefail -c "$command" 2>&1 | tee "$LOGS/pytest"
+    timeout --kill-after=10 1800 bash -euo pipefail -c "$command" 2>&1 | tee "$LOGS/pytest"
 }
 
 build_bundle() {

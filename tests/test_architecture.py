@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "resources", "tinyml_gui")
 MAX_LINES = 400
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Distributions whose module has another name.
 MODULE_OF = {
@@ -39,11 +40,15 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=name_of(path))
 
 
-def declared_distributions() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = {name: lines for name, lines in project["optional-dependencies"].items() if name != "dev"}
-    lines = [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
-    return {Requirement(line).name.lower() for line in lines}
+def modules_of(requirements: Iterable[str]) -> set[str]:
+    """Return the modules that come with the distributions that `requirements` name."""
+    names = (Requirement(line).name.lower() for line in requirements)
+    return {MODULE_OF.get(name, name) for name in names}
+
+
+def declared_modules() -> set[str]:
+    extras = {name: lines for name, lines in PROJECT["optional-dependencies"].items() if name != "dev"}
+    return modules_of(PROJECT["dependencies"]).union(*map(modules_of, extras.values()))
 
 
 def imported_modules(path: Path) -> Iterator[str]:
@@ -78,9 +83,12 @@ def test_modules_open_with_their_idea(path: Path) -> None:
 def test_imports_are_declared(path: Path) -> None:
     if path.name.startswith("build_"):  # makes a resource, from the source tree; says itself what to install
         return
-    declared = {MODULE_OF.get(name, name) for name in declared_distributions()}
-    known = declared | COMES_ALONG | set(sys.stdlib_module_names) | set(PACKAGES)
+    known = declared_modules() | COMES_ALONG | set(sys.stdlib_module_names) | set(PACKAGES)
     assert set(imported_modules(path)) <= known
+
+
+def test_what_users_must_install_is_used() -> None:
+    assert modules_of(PROJECT["dependencies"]) <= {name for path in CODE for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("path", CODE, ids=name_of)
