@@ -6,7 +6,6 @@ user caused come out of `error` as one sentence.
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Final
 
@@ -222,4 +221,4 @@ def _first_model(rng: np.random.Generator) -> Model:
 def _shipped(name: str) -> Model:
     from engine import project
 
-    return project.load(io.BytesIO(resources.read_bytes(f"models/{name}.tinyml")))
+    return project.from_bytes(resources.read_bytes(f"models/{name}.tinyml"), f"{name}.tinyml")

@@ -1,0 +1,305 @@
+"""Forms made from knobs: a labelled field for each, its explanation as tooltip, its error below it.
+
+A `Field` wraps one editor widget; which one follows from the knob's type by a table. A form tells every
+value that the user commits by ``changed(name, value)`` and never judges it beyond the knob's own range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QLineEdit,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.errors import FieldError
+from engine.knobs import Knob
+from tinyml_gui import theme
+from tinyml_gui.widgets import caption, set_role, set_state
+
+__all__ = ["Field", "KnobForm", "calm_wheel", "number_text"]
+
+_MAX_INT = 2**31 - 1
+FIELD_WIDTH = 34 * theme.GRID
+
+
+def number_text(value: float) -> str:
+    """Return `value` as a person would write it."""
+    return f"{value:.6g}"
+
+
+class _CalmWheel(QObject):
+    """Lets the wheel scroll the page instead of changing a field that does not have the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+def calm_wheel(widget: QWidget) -> None:
+    """Keep the wheel from changing `widget` unless it has the focus."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_CalmWheel(widget))
+
+
+class Field(QWidget):
+    """A label above an editor above a line for its error.
+
+    Signals
+    -------
+    committed(object)
+        The user finished entering a value that the knob allows.
+    """
+
+    committed = Signal(object)
+
+    def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.knob = knob
+        self._error = caption(wrap=True)
+        set_role(self._error, "field-error")
+        self._error.setVisible(False)
+        self.editor = self._make_editor()
+        self.editor.setToolTip(_tip(knob))
+        self.editor.setAccessibleName(knob.label)
+        self.editor.setObjectName(knob.name)
+        self.setFixedWidth(FIELD_WIDTH)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        self._label = caption(f"{knob.label}, {knob.unit}" if knob.unit else knob.label)
+        self._label.setBuddy(self.editor)
+        for widget in (self._label, self.editor, self._error):
+            column.addWidget(widget)
+        column.addStretch()
+
+    def value(self) -> Any:
+        """Return what the editor holds; raise `FieldError` where the knob does not allow it."""
+        raise NotImplementedError
+
+    def set_value(self, value: Any) -> None:
+        """Show `value` without telling anyone."""
+        with QSignalBlocker(self.editor):
+            self._show(value)
+        self.show_error("")
+
+    def show_error(self, sentence: str) -> None:
+        """Mark the field and say why; nothing for an empty sentence."""
+        self._error.setText(sentence)
+        self._error.setVisible(bool(sentence))
+        set_state(self.editor, "error" if sentence else "")
+
+    @property
+    def error(self) -> str:
+        """The sentence shown below the field."""
+        return self._error.text()
+
+    def _make_editor(self) -> QWidget:
+        raise NotImplementedError
+
+    def _show(self, value: Any) -> None:
+        raise NotImplementedError
+
+    def _commit(self) -> None:
+        try:
+            value = self.value()
+        except FieldError as error:
+            self.show_error(str(error))
+            return
+        self.show_error("")
+        self.committed.emit(value)
+
+
+class _IntField(Field):
+    def _make_editor(self) -> QWidget:
+        self._box = QSpinBox()
+        low, high = self.knob.low, self.knob.high
+        self._box.setRange(-_MAX_INT if low is None else int(low), _MAX_INT if high is None else int(high))
+        self._box.setKeyboardTracking(False)
+        self._box.setGroupSeparatorShown(True)
+        self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
+        self._box.valueChanged.connect(self._commit)
+        calm_wheel(self._box)
+        return self._box
+
+    def value(self) -> int:
+        return self._box.value()
+
+    def _show(self, value: Any) -> None:
+        self._box.setValue(int(value))
+
+
+class _ChoiceField(Field):
+    def _make_editor(self) -> QWidget:
+        self._box = QComboBox()
+        for choice in self.knob.choices:
+            self._box.addItem(choice.replace("_", " "), choice)
+        self._box.currentIndexChanged.connect(self._commit)
+        calm_wheel(self._box)
+        return self._box
+
+    def value(self) -> str:
+        return str(self._box.currentData())
+
+    def _show(self, value: Any) -> None:
+        self._box.setCurrentIndex(self._box.findData(value))
+
+
+class _BoolField(Field):
+    def _make_editor(self) -> QWidget:
+        self._box = QCheckBox("on")
+        self._box.toggled.connect(self._commit)
+        return self._box
+
+    def value(self) -> bool:
+        return self._box.isChecked()
+
+    def _show(self, value: Any) -> None:
+        self._box.setChecked(bool(value))
+
+
+class _TextField(Field):
+    """Text, and numbers with a point: one may write 1e-4."""
+
+    def _make_editor(self) -> QWidget:
+        self._edit = QLineEdit()
+        self._edit.editingFinished.connect(self._finish)
+        self._shown = ""
+        return self._edit
+
+    def value(self) -> Any:
+        return self.knob.parse(self._edit.text())
+
+    def _show(self, value: Any) -> None:
+        self._shown = number_text(value) if isinstance(value, float | int) else str(value)
+        self._edit.setText(self._shown)
+
+    def _finish(self) -> None:
+        if self._edit.text() != self._shown:
+            self._shown = self._edit.text()
+            self._commit()
+
+
+_FIELDS: dict[type, type[Field]] = {int: _IntField, float: _TextField, bool: _BoolField, str: _TextField}
+
+
+def make_field(knob: Knob) -> Field:
+    """Return the field for `knob`."""
+    return (_ChoiceField if knob.choices else _FIELDS[knob.type])(knob)
+
+
+def _tip(knob: Knob) -> str:
+    text = knob.doc[:1].upper() + knob.doc[1:]
+    if knob.low is not None and knob.high is not None and knob.type is not bool:
+        text += f" ({number_text(knob.low)} to {number_text(knob.high)})"
+    return text
+
+
+class KnobForm(QWidget):
+    """Fields for `knobs` in columns; advanced ones appear on demand.
+
+    Parameters
+    ----------
+    knobs : sequence of Knob
+    columns : int
+    more : str
+        Words of the button that shows the advanced fields; all are shown where it is empty.
+
+    Signals
+    -------
+    changed(str, object)
+        The user committed a value: field name and value.
+    """
+
+    changed = Signal(str, object)
+
+    def __init__(
+        self, knobs: Sequence[Knob], columns: int = 4, more: str = "", parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.fields: dict[str, Field] = {}
+        basic = [k for k in knobs if not (more and k.advanced)]
+        advanced = [k for k in knobs if more and k.advanced]
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP + theme.GRID)
+        column.addWidget(self._grid(basic, columns))
+        self.more_button: QToolButton | None = None
+        if advanced:
+            self._extra = self._grid(advanced, columns)
+            self.more_button = self._make_more(more)
+            column.addWidget(self.more_button)
+            column.addWidget(self._extra)
+            self._extra.setVisible(False)
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Show `values`; those that the form has no field for are left out."""
+        for name, value in values.items():
+            if name in self.fields:
+                self.fields[name].set_value(value)
+
+    def values(self) -> dict[str, Any]:
+        """Return all values; raise `FieldError`, marking the field, at the first that is not allowed."""
+        return {name: _checked(field) for name, field in self.fields.items()}
+
+    def show_error(self, name: str | None, sentence: str) -> bool:
+        """Mark the field `name` alone; tell whether there is such a field."""
+        for field_name, field in self.fields.items():
+            field.show_error(sentence if field_name == name else "")
+        return name in self.fields
+
+    def _grid(self, knobs: Sequence[Knob], columns: int) -> QWidget:
+        holder = QWidget()
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(theme.GAP_WIDE)
+        grid.setVerticalSpacing(theme.GAP)
+        for place, knob in enumerate(knobs):
+            field = make_field(knob)
+            field.committed.connect(self._committed)
+            self.fields[knob.name] = field
+            grid.addWidget(field, place // columns, place % columns)
+        grid.setColumnStretch(columns, 1)
+        return holder
+
+    def _make_more(self, words: str) -> QToolButton:
+        made = QToolButton()
+        made.setText(words)
+        made.setCheckable(True)
+        made.setProperty("role", "disclosure")
+        made.setArrowType(Qt.ArrowType.RightArrow)
+        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made.toggled.connect(self._show_more)
+        return made
+
+    def _show_more(self, shown: bool) -> None:
+        self._extra.setVisible(shown)
+        if self.more_button is not None:
+            self.more_button.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+
+    def _committed(self, value: object) -> None:
+        field = self.sender()
+        if isinstance(field, Field):
+            self.changed.emit(field.knob.name, value)
+
+
+def _checked(field: Field) -> Any:
+    try:
+        value = field.value()
+        field.knob.check(value)
+    except FieldError as error:
+        field.show_error(str(error))
+        raise
+    return value

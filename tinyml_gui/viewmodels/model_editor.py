@@ -1,0 +1,136 @@
+"""What the model page shows: a head line, one card a layer, and the fault on the card that causes it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.errors import SpecError
+from engine.layers import LAYERS
+from engine.model import Model
+from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
+from tinyml_gui.state import Document
+from tinyml_gui.viewmodels.training import percent
+
+__all__ = ["Card", "Head", "card_rows", "count_words", "head", "layer_choices", "new_layer", "test_accuracy"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One layer as it is shown; figures are empty behind a fault.
+
+    Attributes
+    ----------
+    number, title, summary, shape, parameters, macs : str
+    fault : str
+        The sentence, on the card that causes it only.
+    """
+
+    number: str
+    title: str
+    summary: str
+    shape: str = ""
+    parameters: str = ""
+    macs: str = ""
+    fault: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The card in one line, for screen readers."""
+        parts = (f"{self.number} {self.title}", self.summary, self.shape, self.fault)
+        return ", ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Head:
+    """The page's key figure, what it is, and the rest in small."""
+
+    figure: str
+    caption: str
+    rest: str
+
+
+def count_words(n: int) -> str:
+    """Return a count of operations in three digits, ``693 k``."""
+    for factor, unit in ((1_000_000_000, " G"), (1_000_000, " M"), (1_000, " k")):
+        if n >= factor:
+            return f"{n / factor:.3g}{unit}" if n < 999.5 * factor else f"{round(n / factor):,}{unit}"
+    return str(n)
+
+
+def card_rows(spec: ModelSpec, fault: SpecError | None) -> tuple[Card, ...]:
+    """Return the cards of `spec`, with `fault` on the one that causes it."""
+    rows, _ = spec.inspect()
+    known = {row.index: row for row in rows}
+    at = None if fault is None or not spec.layers else _place(fault, spec)
+    return tuple(
+        _card(index, layer, known.get(index), fault.reason if fault is not None and index == at else "")
+        for index, layer in enumerate(spec.layers)
+    )
+
+
+def _place(fault: SpecError, spec: ModelSpec) -> int:
+    return len(spec.layers) - 1 if fault.layer is None else min(fault.layer, len(spec.layers) - 1)
+
+
+def _card(index: int, layer: LayerSpec, row: LayerRow | None, fault: str) -> Card:
+    number, words = str(index + 1), _words(layer.summary())
+    if row is None:
+        return Card(number, layer.title, words, fault=_sentence(fault))
+    return Card(
+        number,
+        layer.title,
+        words,
+        describe_shape(row.out_shape),
+        f"{row.parameters:,}" if row.parameters else "–",
+        count_words(row.macs) if row.macs else "–",
+        _sentence(fault),
+    )
+
+
+def _words(summary: str) -> str:
+    return summary.replace("_", " ")
+
+
+def _sentence(reason: str) -> str:
+    return reason[:1].upper() + reason[1:]
+
+
+def test_accuracy(model: Model) -> float:
+    """Return the accuracy on test images that the model's record holds; nan where it holds none."""
+    metrics = model.record.get("metrics")
+    accuracy = metrics.get("accuracy") if isinstance(metrics, dict) else None
+    return float(accuracy) if isinstance(accuracy, (int, float)) else math.nan
+
+
+def tested_on(model: Model) -> str:
+    """Return in a few words what the test accuracy was measured on."""
+    metrics = model.record.get("metrics", {})
+    images, data = metrics.get("images"), metrics.get("data")
+    if isinstance(images, int) and data:
+        return f"on {images:,} test images of {data}"
+    return "on test images"
+
+
+def head(document: Document) -> Head:
+    """Return the head line: accuracy where it is known, else the number of parameters."""
+    if document.fault is not None:
+        return Head("–", "", "The network has a fault; the drawing uses the last version without one")
+    model = document.model
+    spec = model.spec
+    macs = f"{count_words(spec.macs)} MACs"
+    accuracy = test_accuracy(model)
+    if math.isnan(accuracy):
+        learned = "trained, not tested" if model.trained else "not trained yet"
+        return Head(f"{spec.parameters:,}", "parameters", f"{macs} · {learned}")
+    return Head(percent(accuracy), tested_on(model), f"{spec.parameters:,} parameters · {macs}")
+
+
+def layer_choices() -> tuple[tuple[str, str, str], ...]:
+    """Return (kind, title, explanation) of every layer that can be added."""
+    return tuple((kind, cls.title, (cls.__doc__ or "").strip().split("\n")[0]) for kind, cls in LAYERS.items())
+
+
+def new_layer(kind: str) -> LayerSpec:
+    """Return a layer with default fields."""
+    return LAYERS[kind]()
