@@ -30,10 +30,14 @@ QLabel[role="top-class"] { font-size: ${top_class}px; }
 QLabel[role="key-percent"] { font-size: ${section}px; color: $muted; }
 QLabel[role="good"] { color: $good; }
 QLabel[role="warning"] { color: $warning; }
+QLabel[role="field-error"] { font-size: ${caption}px; color: $bad; }
 QLabel[role="error"] { color: $bad; }
 
 QFrame[role="card"] { background: $surface; border: 1px solid $border; border-radius: ${radius}px; }
 QFrame[role="card"][state="selected"] { border-color: $accent; }
+QFrame[role="card"][state="selected-focus"] { border: 2px solid $accent; }
+QFrame[role="card"][state="error-focus"] { border: 2px solid $bad; background: $bad_soft; }
+QFrame[role="insertion"] { background: $accent; border: 0; border-radius: 1px; }
 QFrame[role="card"][state="error"] { border-color: $bad; background: $bad_soft; }
 QFrame[role="line"] { background: $border; border: 0; }
 QWidget#header { background: $surface; border: 0; border-bottom: 1px solid $border; }
@@ -79,6 +83,11 @@ QToolButton[role="file"]:focus { border: 2px solid $accent; padding: 0 19px 0 7p
 QToolButton::menu-indicator {
     image: url("$down"); subcontrol-position: right center; right: 4px; width: 12px; height: 12px;
 }
+QToolButton[role="menu"] { padding: 0 26px 0 10px; }
+QToolButton[role="menu"]:focus { padding: 0 25px 0 9px; }
+QToolButton[role="disclosure"] { background: transparent; border: 1px solid transparent; color: $muted; padding: 0 8px 0 2px; }
+QToolButton[role="disclosure"]:hover { background: $hover; color: $text; }
+QToolButton[role="disclosure"]:focus { border: 2px solid $accent; padding: 0 7px 0 1px; }
 QToolButton[role="page"] {
     background: transparent; border: 2px solid transparent; border-radius: ${small}px; color: $muted;
     padding: 0 8px; min-height: 36px; text-align: left;
