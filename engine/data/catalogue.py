@@ -187,7 +187,7 @@ class Catalogue:
             raise TinyMLError(f"A data set has the parts {' and '.join(PARTS)}, not {part!r}.")
         if name_or_path == STARTER:
             return load_starter(part, STARTER)
-        if name_or_path not in _BY_NAME and Path(name_or_path).is_dir():
+        if name_or_path and name_or_path not in _BY_NAME and Path(name_or_path).is_dir():
             return load_folder(name_or_path, part)
         entry, folder = self._entry(name_or_path), self._folder(name_or_path)
         if folder is None:

@@ -1,0 +1,19 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Return the folder that holds ``mnist/`` and ``emnist/``; skips where there is none."""
+    folder = Path(os.environ.get("TINYML_DATA") or CHECKOUT.parent / "shared" / "data")
+    if not (folder / "mnist").is_dir():
+        pytest.skip("real data is needed: set TINYML_DATA to a folder that holds mnist/ and emnist/")
+    return folder
