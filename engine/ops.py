@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engine.specs import Shape
 
-__all__ = ["Arrays", "Bound", "LayerOp", "Op", "batch_shape", "nothing", "pool_early"]
+__all__ = ["Arrays", "Bound", "LayerOp", "Op", "batch_shape", "channel_rows", "nothing", "pool_early"]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -31,6 +31,11 @@ def batch_shape(shape: Shape, batch: int) -> Shape:
         height, width, channels = shape
         return (height, channels, width, batch)
     return (*shape, batch)
+
+
+def channel_rows(array: FloatArray) -> FloatArray:
+    """View (H, C, W, N) as (H, C, W·N) and (F, N) as (1, F, N): channels in the middle."""
+    return array.reshape(*array.shape[:2], -1) if array.ndim == 4 else array[None]
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.knobs import knob
-from engine.ops import Arrays, Bound, Op, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Init, normal
 from engine.specs import LayerSpec, Shape
 
@@ -28,8 +27,13 @@ __all__ = [
     "activation_knob",
 ]
 
-FloatArray = NDArray[np.floating[Any]]
 LEAK = 0.01  # of leaky relu, as in PyTorch and Keras
+
+
+class Forward(Protocol):
+    """Replace `x` by f(x). NumPy compares with an array, `zero`, three times as fast as with a number."""
+
+    def __call__(self, x: FloatArray, zero: FloatArray | float = 0) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class ActivationFunction:
     ----------
     name : str
     forward : callable
-        ``forward(x)`` replaces the array x by f(x).
+        ``forward(x)`` replaces the array x by f(x); faster with an array of zeros that broadcasts to x.
     backward : callable
         ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x).
     monotone : bool
@@ -53,7 +57,7 @@ class ActivationFunction:
     """
 
     name: str
-    forward: Callable[[FloatArray], None]
+    forward: Forward
     backward: Callable[[FloatArray, FloatArray], None]
     monotone: bool = True
     probabilities: bool = False
@@ -64,7 +68,7 @@ class ActivationFunction:
         return normal((self.gain / fan_in) ** 0.5)
 
 
-def _keep(x: FloatArray) -> None:
+def _keep(x: FloatArray, zero: FloatArray | float = 0) -> None:
     pass
 
 
@@ -72,15 +76,15 @@ def _keep_gradient(y: FloatArray, dy: FloatArray) -> None:
     pass
 
 
-def _relu(x: FloatArray) -> None:
-    np.maximum(x, 0, out=x)
+def _relu(x: FloatArray, zero: FloatArray | float = 0) -> None:
+    np.maximum(x, zero, out=x)
 
 
 def _relu_gradient(y: FloatArray, dy: FloatArray) -> None:
     np.multiply(dy, y > 0, out=dy)
 
 
-def _leaky_relu(x: FloatArray) -> None:
+def _leaky_relu(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.maximum(x, x * x.dtype.type(LEAK), out=x)
 
 
@@ -88,15 +92,16 @@ def _leaky_relu_gradient(y: FloatArray, dy: FloatArray) -> None:
     np.multiply(dy, dy.dtype.type(LEAK), out=dy, where=y < 0)
 
 
-def _relu6(x: FloatArray) -> None:
-    np.clip(x, 0, 6, out=x)
+def _relu6(x: FloatArray, zero: FloatArray | float = 0) -> None:
+    np.maximum(x, zero, out=x)
+    np.minimum(x, 6, out=x)
 
 
 def _relu6_gradient(y: FloatArray, dy: FloatArray) -> None:
     np.multiply(dy, (y > 0) & (y < 6), out=dy)
 
 
-def _sigmoid(x: FloatArray) -> None:
+def _sigmoid(x: FloatArray, zero: FloatArray | float = 0) -> None:
     # 1 / (1 + exp(-x)) as a tanh: never overflows
     x *= x.dtype.type(0.5)
     np.tanh(x, out=x)
@@ -109,7 +114,7 @@ def _sigmoid_gradient(y: FloatArray, dy: FloatArray) -> None:
     dy *= 1 - y
 
 
-def _tanh(x: FloatArray) -> None:
+def _tanh(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.tanh(x, out=x)
 
 
@@ -121,7 +126,7 @@ def _channel_axis(x: FloatArray) -> int:
     return x.ndim - 3 if x.ndim == 4 else 0
 
 
-def _softmax(x: FloatArray) -> None:
+def _softmax(x: FloatArray, zero: FloatArray | float = 0) -> None:
     axis = _channel_axis(x)
     x -= x.max(axis, keepdims=True)
     np.exp(x, out=x)
@@ -179,11 +184,12 @@ class AddBias(Op):
         if dy is None:
             return Bound(forward, nothing)
         grad = a.g["bias"]
-        rows = dy.reshape(*dy.shape[:2], -1) if dy.ndim == 4 else dy[None]
+        rows = channel_rows(dy)
+        ones = np.ones(rows.shape[2], dy.dtype)
         partial = np.empty(rows.shape[:2], dy.dtype)
 
         def backward() -> None:
-            np.add.reduce(rows, axis=2, out=partial)
+            np.vecdot(rows, ones, out=partial)  # a sum, by BLAS: twice as fast as add.reduce
             np.add.reduce(partial, axis=0, out=grad)
 
         return Bound(forward, backward)
@@ -207,9 +213,10 @@ class Activate(Op):
 
     def bind(self, a: Arrays) -> Bound:
         y, dy, function = a.y, a.dy, self.function
+        zero = np.zeros(y.shape[1:] if y.ndim == 4 else y.shape, y.dtype)
 
         def forward() -> None:
-            function.forward(y)
+            function.forward(y, zero)
 
         if dy is None:
             return Bound(forward, nothing)
