@@ -22,7 +22,8 @@ from engine.errors import FieldError, SpecError
 from engine.knobs import check_knobs, knobs_from_json, knobs_to_json
 
 if TYPE_CHECKING:
-    from engine.ops import Op
+    from engine.calls import Call
+    from engine.ops import FloatArray, Op
     from engine.params import Param
 
 __all__ = ["LayerRow", "LayerSpec", "ModelSpec", "Shape", "describe_shape", "need_image", "size"]
@@ -82,6 +83,10 @@ class LayerSpec:
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         """Return the array operations that compute this layer on input shape `x`, in order."""
+        raise NotImplementedError
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        """Return the calls of C kernels that compute this layer with parameters `p` on input shape `x`."""
         raise NotImplementedError
 
     def summary(self) -> str:
@@ -171,7 +176,7 @@ class ModelSpec:
     @classmethod
     def from_json(cls, value: object) -> ModelSpec:
         """Make a spec from parsed JSON; raise `SpecError` naming the layer and field at fault."""
-        if not isinstance(value, Mapping) or not isinstance(value.get("layers"), Sequence):
+        if not isinstance(value, Mapping) or not isinstance(value.get("layers"), (list, tuple)):
             raise SpecError('a network must be a JSON object with "input_shape" and a list "layers".')
         raw_layers = value["layers"]
         if len(raw_layers) > MAX_LAYERS:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.calls import Array, Call, WeightedSum
 from engine.knobs import knob
 from engine.layers.conv_gradients import input_gradient, weight_gradient
-from engine.layers.elementwise import ACTIVATIONS, activation_knob, finish
+from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import PADDINGS, Geometry, expanded, row_product
-from engine.ops import Arrays, Bound, Op, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape, need_image
 
@@ -71,6 +72,12 @@ class Conv2D(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         out = self.out_shape(x)
         return (Correlate(x, out, self.geometry(x)), *finish(out, self.bias, self.activation))
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        out = self.out_shape(x)
+        sizes = {**self.geometry(x).c_sizes, "pool": 1}
+        call = WeightedSum.of("conv2d", (x, out), Array(p["weight"], rows=True), p.get("bias"), sizes)
+        return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
         step = f" stride {self.stride}" if self.stride > 1 else ""

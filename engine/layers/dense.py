@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.calls import Array, Call, WeightedSum
 from engine.errors import SpecError
 from engine.knobs import knob
-from engine.layers.elementwise import ACTIVATIONS, activation_knob, finish
+from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.products import pieces
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.params import Param, constant
@@ -49,6 +50,12 @@ class Dense(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         out = self.out_shape(x)
         return (MatMul(x, out), *finish(out, self.bias, self.activation))
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        out = self.out_shape(x)
+        weight = Array(p["weight"], features=1, rows=True)
+        call = WeightedSum.of("dense", (x, out), weight, p.get("bias"), {})
+        return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
         return f"{self.units} {self.activation}"

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from engine.calls import Array, Call, WeightedSum
 from engine.knobs import knob
 from engine.layers.conv2d import kernel_knob, padding_knob, stride_knob
-from engine.layers.elementwise import ACTIVATIONS, activation_knob, finish
+from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.params import Param, constant
@@ -58,6 +59,12 @@ class DepthwiseConv2D(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         out = self.out_shape(x)
         return (CorrelateChannels(x, out, self.geometry(x)), *finish(out, self.bias, self.activation))
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        out = self.out_shape(x)
+        sizes = self.geometry(x).c_sizes
+        call = WeightedSum.of("depthwise_conv2d", (x, out), Array(p["weight"]), p.get("bias"), sizes, -1)
+        return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
         step = f" stride {self.stride}" if self.stride > 1 else ""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from engine.calls import Call
 from engine.knobs import knob
-from engine.ops import Arrays, Bound, Op, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.specs import LayerSpec, Shape
 
 __all__ = ["Dropout"]
@@ -28,6 +30,9 @@ class Dropout(LayerSpec):
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Drop(x, x, self.rate),)
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        return ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from engine.calls import Call
 from engine.knobs import knob
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Init, normal
@@ -54,6 +55,8 @@ class ActivationFunction:
     gain : float
         Variance gain of the initializer: weights start with variance gain / fan-in
         (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
+    pointwise : bool
+        Whether each output depends on one input only. In C it is then a function of one number, else a kernel.
     """
 
     name: str
@@ -62,6 +65,7 @@ class ActivationFunction:
     monotone: bool = True
     probabilities: bool = False
     gain: float = 1.0
+    pointwise: bool = True
 
     def init(self, fan_in: int) -> Init:
         """Return the initializer of a weight with `fan_in` inputs before this function."""
@@ -149,7 +153,7 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
         ActivationFunction("relu6", _relu6, _relu6_gradient, gain=2.0),
         ActivationFunction("sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True),
         ActivationFunction("tanh", _tanh, _tanh_gradient),
-        ActivationFunction("softmax", _softmax, _softmax_gradient, monotone=False, probabilities=True),
+        ActivationFunction("softmax", _softmax, _softmax_gradient, False, True, pointwise=False),
     )
 }
 """Every activation function by name."""
@@ -249,3 +253,32 @@ class Activation(LayerSpec):
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Activate(x, x, ACTIVATIONS[self.function]),)
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        return activation_calls(x, self.function)
+
+
+@dataclass(frozen=True, eq=False)
+class Whole(Call):
+    """An activation that needs a kernel of its own."""
+
+    in_place: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, eq=False)
+class Map(Call):
+    """A function of one number, which most kernels apply to their output themselves."""
+
+    in_place: ClassVar[bool] = True
+    takes_function: ClassVar[bool] = True
+
+    def merged(self, before: Call) -> Call | None:
+        return None if self.function is None else before.applied(self.function)
+
+
+def activation_calls(shape: Shape, name: str) -> tuple[Call, ...]:
+    """Return the calls that apply the activation `name` to an array of `shape`."""
+    function = ACTIVATIONS[name]
+    if function is LINEAR:
+        return ()
+    return (Map("map", shape, shape, function=function) if function.pointwise else Whole(name, shape, shape),)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engine.ops import Arrays, Bound, Op, nothing
+import numpy as np
+
+from engine.calls import Call, Order
+from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.specs import LayerSpec, Shape, size
 
 __all__ = ["Flatten"]
@@ -28,6 +32,9 @@ class Flatten(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Reshape(x, self.out_shape(x)),)
 
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        return (Unroll("", x, self.out_shape(x)),)
+
 
 @dataclass(frozen=True)
 class Reshape(Op):
@@ -37,3 +44,17 @@ class Reshape(Op):
 
     def bind(self, a: Arrays) -> Bound:
         return Bound(nothing, nothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Unroll(Call):
+    """Nothing to compute in C either, but there the channels of a pixel are neighbours."""
+
+    view: ClassVar[bool] = True
+
+    def order_after(self, order: Order | None) -> Order | None:
+        if len(self.in_shape) != 3:
+            return order
+        height, width, channels = self.in_shape
+        places = np.arange(size(self.in_shape)).reshape(height, channels, width)
+        return places.transpose(0, 2, 1).ravel()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.calls import Array, Call
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape
@@ -47,8 +49,26 @@ class BatchNorm(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Normalize(x, x),)
 
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        scale = p["scale"] / np.sqrt(p["variance"].astype(np.float64) + EPSILON)
+        shift = p["shift"] - p["mean"] * scale
+        features = 0 if len(x) == 1 else None
+        arrays = {"scale": Array(scale, features), "shift": Array(shift, features)}
+        return (ScaleShift("scale_shift", x, x, {}, arrays),)
+
     def summary(self) -> str:
         return ""
+
+
+@dataclass(frozen=True, eq=False)
+class ScaleShift(Call):
+    """Batch norm as one multiplication and addition, or none at all behind a weighted sum."""
+
+    in_place: ClassVar[bool] = True
+    takes_function: ClassVar[bool] = True
+
+    def merged(self, before: Call) -> Call | None:
+        return before.scaled(self.arrays["scale"].values, self.arrays["shift"].values)
 
 
 @dataclass(frozen=True)

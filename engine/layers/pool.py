@@ -8,12 +8,13 @@ rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from engine.calls import Call
 from engine.errors import SpecError
 from engine.knobs import knob
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
@@ -49,6 +50,9 @@ class MaxPool2D(_Pool):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (TakeMax(x, self.out_shape(x), self.size),)
 
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        return (Maximum("max_pool", x, self.out_shape(x), {"size": self.size}),)
+
 
 @dataclass(frozen=True)
 class AvgPool2D(_Pool):
@@ -59,6 +63,10 @@ class AvgPool2D(_Pool):
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (TakeMean(x, self.out_shape(x), self.size),)
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        window = {"window_height": self.size, "window_width": self.size}
+        return (Call("avg_pool", x, self.out_shape(x), window),)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,17 @@ class GlobalAvgPool2D(LayerSpec):
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (TakeChannelMean(x, self.out_shape(x)),)
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        return (Call("avg_pool", x, self.out_shape(x), {"window_height": x[0], "window_width": x[1]}),)
+
+
+@dataclass(frozen=True, eq=False)
+class Maximum(Call):
+    """Max pooling, which a convolution in front of it does along the way."""
+
+    def merged(self, before: Call) -> Call | None:
+        return before.pooled(self.sizes["size"], self.out_shape)
 
 
 def _row_slices(x: FloatArray, size: int) -> list[FloatArray]:

@@ -99,6 +99,12 @@ class Geometry:
         return self.rows.kernel
 
     @property
+    def c_sizes(self) -> dict[str, int]:
+        """The arguments of a C kernel that slides over an unpadded image."""
+        rows, columns = self.rows, self.columns
+        return {"kernel": rows.kernel, "stride": rows.stride, "top": rows.before, "left": columns.before}
+
+    @property
     def reads_in_place(self) -> bool:
         """Whether the source itself is the expanded buffer: a 1×1 kernel with stride 1."""
         return self.kernel == 1 and self.rows.stride == 1 and self.rows.dilation == 1
