@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from tinyml_gui.main_window import MainWindow
+    from tinyml_gui.settings import Settings
 
 __all__ = ["create_window", "main", "version"]
 
@@ -109,14 +110,14 @@ def _make_application() -> QApplication:
     return app
 
 
-def create_window(app: QApplication) -> MainWindow:
-    """Build the window with all that it needs, not yet shown."""
+def create_window(app: QApplication, settings: Settings | None = None) -> MainWindow:
+    """Build the window with all that it needs, not yet shown; `settings` are the user's when left out."""
     from tinyml_gui.controller import Controller
     from tinyml_gui.main_window import MainWindow
     from tinyml_gui.settings import Settings
     from tinyml_gui.theme import Theme
 
-    settings = Settings()
+    settings = Settings() if settings is None else settings
     look = Theme(app, settings.theme)
     controller = Controller(settings)
     return MainWindow(controller, settings, look)

@@ -75,7 +75,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setObjectName("mainWindow")
         self.setMinimumSize(960, 640)
-        self._controller = controller
+        self.controller = controller
         self._settings = settings
         self._look = look
         self._shown = False
@@ -102,7 +102,7 @@ class MainWindow(QMainWindow):
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
-            column.addWidget(page.make(self._controller))
+            column.addWidget(page.make(self.controller))
             self.pages.addWidget(holder)
         self.navigation.chosen.connect(self.show_page)
 
@@ -156,8 +156,8 @@ class MainWindow(QMainWindow):
         commands["quit"].triggered.connect(self.close)
         commands["undo"].triggered.connect(self._undo)
         commands["redo"].triggered.connect(self._redo)
-        commands["undo_model"].triggered.connect(self._controller.undo)
-        commands["redo_model"].triggered.connect(self._controller.redo)
+        commands["undo_model"].triggered.connect(self.controller.undo)
+        commands["redo_model"].triggered.connect(self.controller.redo)
         commands["clear"].triggered.connect(canvas.clear)
         commands["paste"].triggered.connect(canvas.paste)
         commands["draw"].triggered.connect(canvas.setFocus)
@@ -174,23 +174,23 @@ class MainWindow(QMainWindow):
         application.focusChanged.connect(self._update_undo)
 
     def _connect_controller(self) -> None:
-        self._controller.model_changed.connect(self._model_changed)
-        self._controller.params_published.connect(self._params_published)
-        self._controller.title_changed.connect(self._update_title)
-        self._controller.message.connect(self.messages.show_message)
-        self._controller.error.connect(self.messages.show_error)
+        self.controller.model_changed.connect(self._model_changed)
+        self.controller.params_published.connect(self._params_published)
+        self.controller.title_changed.connect(self._update_title)
+        self.controller.message.connect(self.messages.show_message)
+        self.controller.error.connect(self.messages.show_error)
         self._model_changed()
         self._update_title()
 
     def _model_changed(self) -> None:
-        self.draw_panel.set_model(self._controller.model)
+        self.draw_panel.set_model(self.controller.model)
         self._update_undo()
 
     def _params_published(self) -> None:
-        self.draw_panel.publish(self._controller.model.params)
+        self.draw_panel.publish(self.controller.model.params)
 
     def _update_title(self) -> None:
-        name, modified = self._controller.title, self._controller.is_modified
+        name, modified = self.controller.title, self.controller.is_modified
         self.setWindowTitle(f"{name}[*] – {APPLICATION}")
         self.setWindowModified(modified)
         self.header.show_title(name, modified)
@@ -202,21 +202,21 @@ class MainWindow(QMainWindow):
         return focused is not None and self.draw_panel.isAncestorOf(focused)
 
     def _undo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self._controller
+        target = self.draw_panel.canvas if self._draws() else self.controller
         target.undo()
         self._update_undo()
 
     def _redo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self._controller
+        target = self.draw_panel.canvas if self._draws() else self.controller
         target.redo()
         self._update_undo()
 
     def _update_undo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self._controller
+        target = self.draw_panel.canvas if self._draws() else self.controller
         self.commands["undo"].setEnabled(target.can_undo)
         self.commands["redo"].setEnabled(target.can_redo)
-        self.commands["undo_model"].setEnabled(self._controller.can_undo)
-        self.commands["redo_model"].setEnabled(self._controller.can_redo)
+        self.commands["undo_model"].setEnabled(self.controller.can_undo)
+        self.commands["redo_model"].setEnabled(self.controller.can_redo)
         self.commands["clear"].setEnabled(not self.draw_panel.canvas.is_blank)
 
     # Pages, theme, about
@@ -250,7 +250,7 @@ class MainWindow(QMainWindow):
         """Write a copy of the current model to `path`, whatever state the window is in."""
         from engine import project
 
-        project.save(self._controller.model, path)
+        project.save(self.controller.model, path)
 
     # What is remembered
 
@@ -286,5 +286,5 @@ class MainWindow(QMainWindow):
             return
         self._settings.geometry = self.saveGeometry()
         self._settings.splitter = self._splitter.saveState()
-        self._controller.shutdown()
+        self.controller.shutdown()
         event.accept()
