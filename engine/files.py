@@ -17,7 +17,16 @@ from typing import BinaryIO
 
 from engine.errors import FileError
 
-__all__ = ["atomic_write", "describe_os_error", "file_faults", "read_limited", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_write",
+    "describe_os_error",
+    "file_faults",
+    "is_file",
+    "is_folder",
+    "read_limited",
+    "write_bytes",
+    "write_text",
+]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and try again.",
@@ -50,6 +59,20 @@ def file_faults(path: str | os.PathLike[str], error_type: type[FileError] = File
         if "null" not in str(error):  # a NUL in a path is a ValueError, not an OSError
             raise
         raise error_type(path, "the name holds a character that no file name may have.") from error
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` is a file that can be seen; False too where looking is not permitted."""
+    with suppress(OSError, ValueError):
+        return Path(path).is_file()
+    return False
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Tell whether `path` is a folder that can be seen; False too where looking is not permitted."""
+    with suppress(OSError, ValueError):
+        return Path(path).is_dir()
+    return False
 
 
 def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:

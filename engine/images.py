@@ -11,6 +11,7 @@ import os
 import struct
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,19 @@ MAX_SIDE = 1600
 """Larger images are reduced to this side before anything else."""
 
 _LEAST_CONTRAST = 24
+_DECODER_FAULTS = (  # what Pillow's decoders are known to raise on damaged input
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+)
 
 
 def load_ink(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
@@ -50,29 +64,17 @@ def load_ink(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     DataError
         When the file is missing, not an image, damaged or too large.
     """
-    try:
-        with file_faults(path, DataError), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _read(path)
-    except Image.DecompressionBombError as error:
-        raise _too_large(path) from error
-    except DataError as error:
-        if isinstance(error.__cause__, UnidentifiedImageError):
-            raise _damaged(path, "this is not an image that can be read") from error
-        raise
-    except (SyntaxError, ValueError, EOFError, struct.error, MemoryError) as error:
-        raise _damaged(path, "the image is damaged") from error
+    with file_faults(path, DataError), Path(path).open("rb") as stream:
+        return ink_from_image(_decode(stream, path))
 
 
 def ink_from_image(image: Image.Image) -> NDArray[np.uint8]:
     """Turn a decoded Pillow image into ink; see `load_ink`."""
-    upright = ImageOps.exif_transpose(image)
-    if _is_deep(upright):
-        upright = Image.fromarray(_scaled_to_bytes(upright))
-    upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-    if not upright.has_transparency_data:
-        return ink_from_array(np.asarray(upright.convert("L")))
-    return ink_from_array(_on_paper(upright.convert("LA")))
+    shallow = Image.fromarray(_scaled_to_bytes(image)) if _is_deep(image) else image
+    mode = "LA" if shallow.has_transparency_data else "L"
+    grey = shallow.convert(mode)
+    grey.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    return ink_from_array(_on_paper(grey) if mode == "LA" else np.asarray(grey))
 
 
 def ink_from_array(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -102,12 +104,22 @@ def ink_from_array(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.clip(stretched, 0, 255).astype(np.uint8)
 
 
-def _read(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    with Path(path).open("rb") as stream, Image.open(stream, formats=FORMATS) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise _too_large(path)
-        image.load()
-        return ink_from_image(image)
+def _decode(stream: BinaryIO, path: str | os.PathLike[str]) -> Image.Image:
+    """Return the first picture in `stream`, upright and fully decoded."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise _too_large(path)
+            image.load()
+            return ImageOps.exif_transpose(image)
+    except Image.DecompressionBombError as error:
+        raise _too_large(path) from error
+    except UnidentifiedImageError as error:
+        raise _damaged(path, "this is not an image that can be read") from error
+    except _DECODER_FAULTS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a fault of the disk, not of the image
+        raise _damaged(path, "the image is damaged") from error
 
 
 def _too_large(path: str | os.PathLike[str]) -> DataError:

@@ -19,6 +19,7 @@ from engine.data.download import RemoteFile, fetch
 from engine.data.folders import PARTS, count_images, holds_data, load_folder
 from engine.data.starter import load_starter
 from engine.errors import DataError, TinyMLError
+from engine.files import is_folder
 
 __all__ = ["ENTRIES", "STARTER", "Catalogue", "DatasetInfo", "default_data_dirs", "user_data_dir"]
 
@@ -34,7 +35,8 @@ class DatasetInfo:
     name, title : str
     classes : int
     train, test : int or None
-        Images as found; for a data set that is not present, as published.
+        Images as found, None where a part is missing or damaged; of a data set that is not present, as
+        published.
     present : bool
     location : str
         Folder it was found in, "built in", or empty.
@@ -187,7 +189,7 @@ class Catalogue:
             raise TinyMLError(f"A data set has the parts {' and '.join(PARTS)}, not {part!r}.")
         if name_or_path == STARTER:
             return load_starter(part, STARTER)
-        if name_or_path and name_or_path not in _BY_NAME and Path(name_or_path).is_dir():
+        if name_or_path and name_or_path not in _BY_NAME and is_folder(name_or_path):
             return load_folder(name_or_path, part)
         entry, folder = self._entry(name_or_path), self._folder(name_or_path)
         if folder is None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from engine.errors import DataError
-from engine.files import file_faults, write_bytes
+from engine.files import file_faults, is_file, write_bytes
 
 __all__ = ["RemoteFile", "fetch"]
 
@@ -47,7 +47,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]
         folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         target = folder / file.name
-        if not (target.is_file() and target.stat().st_size == file.size):
+        if not (is_file(target) and target.stat().st_size == file.size):
             content = bytearray()
             for chunk in _chunks(file):
                 content += chunk

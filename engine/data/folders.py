@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import Dataset
 from engine.data.idx import idx_count, read_idx, set_upright
 from engine.errors import DataError
-from engine.files import file_faults, read_limited
+from engine.files import is_file, is_folder, read_limited
 
 __all__ = ["DIGITS", "PARTS", "Convention", "count_images", "holds_data", "load_folder"]
 
@@ -86,11 +87,15 @@ def holds_data(folder: Path) -> bool:
 
 
 def count_images(folder: Path, part: str) -> int | None:
-    """Return the number of images of `part` as its header declares, or None when it is not there."""
+    """Return the number of images of `part` as its header declares, or None when that cannot be told.
+
+    A damaged file is no error here, where data sets are merely listed; loading it says what is wrong.
+    """
     for convention in CONVENTIONS:
         pair = convention.find(folder, part)
         if pair:
-            return idx_count(pair[0], 3)
+            with suppress(DataError):
+                return idx_count(pair[0], 3)
     return None
 
 
@@ -111,13 +116,12 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
         When the folder or the part is missing or damaged.
     """
     root = Path(folder)
-    with file_faults(folder, DataError):
-        if not root.is_dir():
-            raise DataError(folder, "there is no such folder; give the folder that holds the IDX files.")
-        for convention in CONVENTIONS:
-            pair = convention.find(root, part)
-            if pair:
-                return convention.load(root, part, name or os.fspath(folder), pair)
+    if not is_folder(root):
+        raise DataError(folder, "there is no such folder; give the folder that holds the IDX files.")
+    for convention in CONVENTIONS:
+        pair = convention.find(root, part)
+        if pair:
+            return convention.load(root, part, name or os.fspath(folder), pair)
     raise DataError(
         folder,
         f"no {part} part was found; expected MNIST or EMNIST files such as "
@@ -127,7 +131,7 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
 
 def _find_file(folder: Path, stem: str, ending: str) -> Path | None:
     names = (f"{stem}{mark}{ending}{packed}" for mark in "-." for packed in ("", ".gz"))
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / name for name in names if is_file(folder / name)), None)
 
 
 def _read_mapping(path: Path) -> tuple[tuple[str, ...], NDArray[np.int16]]:
@@ -136,9 +140,8 @@ def _read_mapping(path: Path) -> tuple[tuple[str, ...], NDArray[np.int16]]:
     Returns the classes in the order of their labels and a table from a label (which starts at 1 in the
     "letters" split) to its index, −1 where there is none, shape (256,).
     """
-    with file_faults(path, DataError):
-        if not path.is_file():
-            raise DataError(path, "this file is missing; it names the classes and belongs beside the images.")
+    if not is_file(path):
+        raise DataError(path, "this file is missing; it names the classes and belongs beside the images.")
     lookup = np.full(256, -1, dtype=np.int16)
     classes = []
     for index, (label, code) in enumerate(sorted(_mapping_lines(path))):

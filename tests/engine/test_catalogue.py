@@ -79,6 +79,13 @@ def test_an_absent_data_set_says_how_to_get_it(entry, tmp_path: Path) -> None:
     assert entry.how_to_get in str(caught.value)
 
 
+def test_damaged_files_are_listed_without_a_count(tmp_path: Path) -> None:
+    folder = mnist_folder(tmp_path / "mnist")
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"damaged")
+    info = Catalogue([tmp_path]).info("mnist")
+    assert (info.present, info.train, info.test) == (True, None, 4)
+
+
 def test_any_folder_is_read_by_its_path(tmp_path: Path) -> None:
     folder = mnist_folder(tmp_path / "my digits")
     assert len(Catalogue().load(str(folder), "train")) == 4
