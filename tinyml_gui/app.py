@@ -105,7 +105,6 @@ def _make_application() -> QApplication:
     assert isinstance(app, QApplication)
     app.setApplicationName("TinyML Studio")
     app.setOrganizationName("TinyML Studio")
-    app.setApplicationVersion(version())
     app.setDesktopFileName("tinyml-studio")
     return app
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QShowEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -25,13 +25,10 @@ from tinyml_gui import theme
 from tinyml_gui.actions import Actions
 from tinyml_gui.controller import Controller
 from tinyml_gui.file_commands import FileCommands
-from tinyml_gui.panels.deploy_panel import DeployPanel
 from tinyml_gui.panels.draw_panel import DrawPanel
 from tinyml_gui.panels.header import Header
 from tinyml_gui.panels.message_area import MessageArea
-from tinyml_gui.panels.model_panel import ModelPanel
 from tinyml_gui.panels.navigation import Navigation
-from tinyml_gui.panels.train_panel import TrainPanel
 from tinyml_gui.panels.training_bar import TrainingBar
 from tinyml_gui.settings import Settings
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
@@ -41,6 +38,7 @@ __all__ = ["PAGES", "MainWindow", "Page"]
 APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
+_IDLE_MS: Final = 150
 
 
 @dataclass(frozen=True)
@@ -53,10 +51,31 @@ class Page:
     make: Callable[[Controller], QWidget]
 
 
+# Pages are imported when they are made: what draws curves alone would cost a third of the start.
+
+
+def _model_page(controller: Controller) -> QWidget:
+    from tinyml_gui.panels.model_panel import ModelPanel
+
+    return ModelPanel(controller)
+
+
+def _train_page(controller: Controller) -> QWidget:
+    from tinyml_gui.panels.train_panel import TrainPanel
+
+    return TrainPanel(controller)
+
+
+def _deploy_page(controller: Controller) -> QWidget:
+    from tinyml_gui.panels.deploy_panel import DeployPanel
+
+    return DeployPanel(controller)
+
+
 PAGES: Final = (
-    Page("Model", "model", "See and edit the network's layers", ModelPanel),
-    Page("Train", "train", "Train the network and watch it learn", TrainPanel),
-    Page("Deploy", "deploy", "Export C for a microcontroller", DeployPanel),
+    Page("Model", "model", "See and edit the network's layers", _model_page),
+    Page("Train", "train", "Train the network and watch it learn", _train_page),
+    Page("Deploy", "deploy", "Export C for a microcontroller", _deploy_page),
 )
 
 
@@ -102,9 +121,27 @@ class MainWindow(QMainWindow):
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
-            column.addWidget(page.make(self.controller))
             self.pages.addWidget(holder)
         self.navigation.chosen.connect(self.show_page)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(_IDLE_MS)
+        self._idle.timeout.connect(self._make_next_page)
+        self.painted.connect(self._idle.start)
+
+    def _make_page(self, index: int) -> bool:
+        """Make page `index` where it is not there yet; tell whether it was made."""
+        column = self.pages.widget(index).layout()
+        assert column is not None
+        if not column.isEmpty():
+            return False
+        column.addWidget(PAGES[index].make(self.controller))
+        return True
+
+    def _make_next_page(self) -> None:
+        """Make what is not shown yet, one page at a time, so that going there takes no time."""
+        if any(map(self._make_page, range(len(PAGES)))):
+            self._idle.start()
 
     def _pages_menu(self) -> QMenu:
         menu = QMenu("&Go to", self)
@@ -223,6 +260,7 @@ class MainWindow(QMainWindow):
 
     def show_page(self, index: int) -> None:
         """Show page `index` of `PAGES`."""
+        self._make_page(index)
         self.navigation.show_page(index)
         self.pages.setCurrentIndex(index)
         self._settings.page = PAGES[index].name

@@ -81,7 +81,8 @@ def draw(canvas: QWidget) -> None:
 def _on(canvas: QWidget, x: float, y: float) -> QPoint:
     """Return where shares of the square in the canvas' middle are."""
     side = min(canvas.width(), canvas.height())
-    return QPoint(round((canvas.width() - side) / 2 + x * side), round((canvas.height() - side) / 2 + y * side))
+    left, top = (canvas.width() - side) / 2, (canvas.height() - side) / 2
+    return QPoint(round(left + x * side), round(top + y * side))
 
 
 class SelfTest:
@@ -163,7 +164,8 @@ class SelfTest:
         status = training.run.status
         if not math.isfinite(status.loss):
             raise SelfTestError(f"training ended without a loss: {status.sentence}")
-        return f"trained {training.data_name}, loss {status.loss:.3f}, {status.images_per_second:,.0f} images/s"
+        speed = f"{status.images_per_second:,.0f} images/s"
+        return f"trained on {training.data_name}, loss {status.loss:.3f}, {speed}"
 
     def _saved(self) -> str:
         path = self._folder / "self-test.tinyml"
@@ -215,4 +217,5 @@ def _give_up() -> None:
 
 def _say(line: str) -> None:
     if sys.stdout is not None:  # a program without a console has none
-        print(line, flush=True)
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

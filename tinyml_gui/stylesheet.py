@@ -85,7 +85,9 @@ QToolButton::menu-indicator {
 }
 QToolButton[role="menu"] { padding: 0 26px 0 10px; }
 QToolButton[role="menu"]:focus { padding: 0 25px 0 9px; }
-QToolButton[role="disclosure"] { background: transparent; border: 1px solid transparent; color: $muted; padding: 0 8px 0 2px; }
+QToolButton[role="disclosure"] {
+    background: transparent; border: 1px solid transparent; color: $muted; padding: 0 8px 0 2px;
+}
 QToolButton[role="disclosure"]:hover { background: $hover; color: $text; }
 QToolButton[role="disclosure"]:focus { border: 2px solid $accent; padding: 0 7px 0 1px; }
 QToolButton[role="page"] {

@@ -108,6 +108,7 @@ class IconButton(QToolButton):
     def __init__(self, icon: str, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon = icon
+        self._painted_for = ""
         self.setProperty("role", "icon")
         self.setIconSize(QSize(20, 20))
         self.setToolTip(name)
@@ -130,4 +131,7 @@ class IconButton(QToolButton):
             self._paint_icon()
 
     def _paint_icon(self) -> None:
-        self.setIcon(icons.icon(self._icon))
+        # Qt announces a change of palette also where none of the colours changed.
+        if self._painted_for != theme.tokens().name:
+            self._painted_for = theme.tokens().name
+            self.setIcon(icons.icon(self._icon))

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import http.client
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,6 +57,11 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]
 
 def _chunks(file: RemoteFile) -> Iterator[bytes]:
     """Yield the unpacked content, never more than a chunk beyond the size that was published."""
+    # The network's modules take 30 ms to import: only who downloads pays for them.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     read = 0
     try:
         with urllib.request.urlopen(file.url, timeout=_TIMEOUT_SECONDS) as response:

@@ -1,0 +1,74 @@
+"""What every benchmark prints: the machine, the versions, and a table of figures, bars and verdicts."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value; a `bar` of None means that it is only told."""
+
+    name: str
+    value: float
+    unit: str
+    bar: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.bar is None:
+            return ""
+        return "met" if self.value <= self.bar else "MISSED"
+
+
+def percentiles(name: str, milliseconds: Sequence[float], bar: float) -> list[Figure]:
+    """Return median, 99th percentile (judged by `bar`) and maximum."""
+    low, high = np.percentile(milliseconds, [50, 99])
+    return [
+        Figure(f"{name}, p50", float(low), "ms"),
+        Figure(f"{name}, p99", float(high), "ms", bar),
+        Figure(f"{name}, max", max(milliseconds), "ms"),
+    ]
+
+
+def show(title: str, figures: Sequence[Figure]) -> int:
+    """Print the table; return 1 when a bar was missed."""
+    width = max(len(figure.name) for figure in figures)
+    print(f"{title}\n{_machine()}\n{_versions()}\n")
+    print(f"{'':{width}}  {'measured':>12}  {'at most':>12}")
+    for figure in figures:
+        bar = "" if figure.bar is None else f"{figure.bar:,.1f} {figure.unit}"
+        print(f"{figure.name:{width}}  {figure.value:>9,.1f} {figure.unit}  {bar:>12}  {figure.verdict}")
+    return int(any(figure.verdict == "MISSED" for figure in figures))
+
+
+def _machine() -> str:
+    load = " ".join(f"{v:.1f}" for v in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
+    return f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def _versions() -> str:
+    names = ("numpy", "PySide6-Essentials", "pyqtgraph")
+    return ", ".join([f"Python {platform.python_version()}", *(f"{n} {_version(n)}" for n in names)])
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "?"
