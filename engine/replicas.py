@@ -8,6 +8,7 @@ threads give the same bits.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from numpy.typing import NDArray
 
 from engine.augment import Augmentation, Warp
 from engine.losses import Loss
-from engine.specs import ModelSpec
+from engine.specs import ModelSpec, size
 from engine.workspace import Mode, Workspace, load_images
 
-__all__ = ["Replicas", "StepResult", "Work"]
+__all__ = ["Replicas", "StepResult", "Work", "micro_batches"]
+
+CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
+SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,9 @@ class StepResult:
     loss: float
     correct: int
 
+    def __add__(self, other: StepResult) -> StepResult:
+        return StepResult(self.loss + other.loss, self.correct + other.correct)
+
 
 @dataclass(frozen=True)
 class Work:
@@ -38,6 +45,20 @@ class Work:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.integer]
+
+
+def micro_batches(spec: ModelSpec, batch: int) -> int:
+    """Return into how many equal parts one thread cuts its share of a batch, adding up their gradients.
+
+    Feature maps that stay in the core's cache make a step of LeNet-S about 15 % faster. A network with
+    statistics of the batch is not cut: they would be of the part.
+    """
+    rows = spec.rows()
+    if any(not p.trainable for row in rows for p in row.layer.params(row.in_shape).values()):
+        return 1
+    image_bytes = 4 * sum(size(row.out_shape) for row in rows)
+    wanted = math.ceil(batch * image_bytes / CACHE)
+    return next((n for n in range(wanted, batch // SMALLEST + 1) if batch % n == 0), 1)
 
 
 class _Replica:
@@ -52,14 +73,27 @@ class _Replica:
         augmentation: Augmentation,
         rng: np.random.Generator,
     ) -> None:
-        self.space = Workspace(spec, params, batch, Mode(train=True, absorbed=loss.absorbs), rng)
+        count = micro_batches(spec, batch)
+        self._size = batch // count
+        self._space = Workspace(spec, params, self._size, Mode(train=True, absorbed=loss.absorbs), rng)
+        self.layout = self._space.layout
+        self.grad = self._space.grad if count == 1 else np.zeros_like(params)
         self._loss = loss
         self._rng = rng
-        self._warp = Warp(spec.input_shape, batch, augmentation) if augmentation.active else None
+        self._warp = Warp(spec.input_shape, self._size, augmentation) if augmentation.active else None
 
     def run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
         """Compute the gradient for the images at `indices`; `scale` is 1 / size of the whole batch."""
-        space = self.space
+        result = self._micro(work, indices[: self._size], scale)
+        if self.grad is not self._space.grad:
+            np.copyto(self.grad, self._space.grad)
+        for start in range(self._size, len(indices), self._size):
+            result += self._micro(work, indices[start : start + self._size], scale)
+            np.add(self.grad, self._space.grad, out=self.grad)
+        return result
+
+    def _micro(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
+        space = self._space
         images = work.images[indices]
         if self._warp is None:
             load_images(images, space.x)
@@ -112,8 +146,8 @@ class Replicas:
             _Replica(spec, params, part.stop - part.start, loss, augmentation, rng)
             for part, rng in zip(self._parts, rngs, strict=False)
         ]
-        self.grad = self._replicas[0].space.grad
-        self.layout = self._replicas[0].space.layout
+        self.grad = self._replicas[0].grad
+        self.layout = self._replicas[0].layout
         self._state = self.layout.state
         self._pool = ThreadPoolExecutor(threads - 1, "replica") if threads > 1 else None
 
@@ -133,7 +167,7 @@ class Replicas:
             others = [future.result() for future in futures]
         results += others
         self._reduce()
-        return StepResult(sum(r.loss for r in results), sum(r.correct for r in results))
+        return sum(results, StepResult(0.0, 0))
 
     def close(self) -> None:
         """End the threads."""
@@ -143,6 +177,6 @@ class Replicas:
     def _reduce(self) -> None:
         if self._state.start < self._state.stop:
             for replica, part in zip(self._replicas, self._parts, strict=True):
-                replica.space.grad[self._state] *= np.float32((part.stop - part.start) / self._batch)
+                replica.grad[self._state] *= np.float32((part.stop - part.start) / self._batch)
         for replica in self._replicas[1:]:
-            np.add(self.grad, replica.space.grad, out=self.grad)
+            np.add(self.grad, replica.grad, out=self.grad)
