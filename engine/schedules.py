@@ -30,11 +30,11 @@ def _cosine(progress: float) -> float:
 
 
 def _one_cycle(progress: float) -> float:
-    """Up from 1/25 in the first 30 %, then down to 1e-5 (Smith & Topin 2018; PyTorch's defaults)."""
+    """Up from 1/25 in the first 30 %, then down to 4e-6 (Smith & Topin 2018; PyTorch's defaults)."""
     peak = 0.3
     if progress < peak:
         return _between(1 / 25, 1.0, progress / peak)
-    return _between(1.0, 1e-5, (progress - peak) / (1 - peak))
+    return _between(1.0, 4e-6, (progress - peak) / (1 - peak))
 
 
 SCHEDULES: Mapping[str, Schedule] = {

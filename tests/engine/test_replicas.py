@@ -1,0 +1,103 @@
+"""Replicas: one batch split over threads gives what one thread gives, to rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.augment import Augmentation
+from engine.inference import output_activation
+from engine.layers import BatchNorm, Dense, Flatten
+from engine.losses import LOSSES
+from engine.params import ParamLayout
+from engine.presets import PRESETS, Preset
+from engine.replicas import Replicas, StepResult, Work
+from engine.specs import ModelSpec
+from tests.engine.helpers import blobs
+
+DATA = blobs(40, side=28)
+WORK = Work(DATA.images, DATA.labels)
+BATCH = np.arange(21)
+
+
+def observes(spec: ModelSpec) -> bool:
+    state = ParamLayout(spec).state
+    return state.start < state.stop
+
+
+def step(
+    spec: ModelSpec, threads: int, loss: str = "cross_entropy", times: int = 1
+) -> tuple[StepResult, np.ndarray]:
+    params = ParamLayout(spec).init(np.random.default_rng(0))
+    rngs = [np.random.default_rng(seed) for seed in range(threads)]
+    replicas = Replicas(spec, params, len(BATCH), LOSSES[loss], Augmentation(), rngs)
+    try:
+        for _ in range(times):
+            result = replicas.step(WORK, BATCH)
+        return result, replicas.grad.copy()
+    finally:
+        replicas.close()
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_threads_change_nothing_but_rounding(preset: Preset, threads: int) -> None:
+    spec = preset.build(3)
+    if observes(spec):
+        pytest.skip("batch norm sees each thread's part of the batch on its own")
+    one, gradient = step(spec, 1, preset.loss)
+    many, others = step(spec, threads, preset.loss)
+    assert many.correct == one.correct
+    assert many.loss == pytest.approx(one.loss, rel=1e-5)
+    np.testing.assert_allclose(others, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
+
+
+def test_statistics_are_the_mean_over_the_threads() -> None:
+    spec = ModelSpec((BatchNorm(), Flatten(), Dense(3)), (28, 28, 1))
+    layout = ParamLayout(spec)
+    mean = next(view for view in layout.views if view.name == "mean")
+    found = [float(mean.of(step(spec, threads)[1])[0]) for threads in (1, 2, 3)]
+    assert found[1:] == pytest.approx([found[0]] * 2, rel=1e-5)
+    assert found[0] == pytest.approx(DATA.images[BATCH].mean() / 255, rel=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_step_leaves_nothing_behind(threads: int) -> None:
+    spec = PRESETS["separable-cnn"].build(3)
+    once, twice = (step(spec, threads, times=times)[1] for times in (1, 2))
+    assert np.array_equal(once, twice)
+
+
+def test_more_threads_than_images() -> None:
+    spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
+    params = ParamLayout(spec).init(np.random.default_rng(0))
+    rngs = [np.random.default_rng(seed) for seed in range(5)]
+    replicas = Replicas(spec, params, 2, LOSSES["cross_entropy"], Augmentation(), rngs)
+    try:
+        assert np.isfinite(replicas.step(WORK, np.arange(2)).loss)
+    finally:
+        replicas.close()
+
+
+def test_a_fault_in_a_thread_is_heard() -> None:
+    spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
+    params = ParamLayout(spec).init(np.random.default_rng(0))
+    rngs = [np.random.default_rng(seed) for seed in range(2)]
+    replicas = Replicas(spec, params, 4, LOSSES["cross_entropy"], Augmentation(), rngs)
+    try:
+        with pytest.raises(IndexError):
+            replicas.step(WORK, np.array([0, 1, 2, 10_000]))
+    finally:
+        replicas.close()
+
+
+def test_softmax_is_absorbed_by_its_loss_alone() -> None:
+    spec = ModelSpec((Flatten(), Dense(3, "softmax")), (28, 28, 1))
+    assert output_activation(spec) is LOSSES["cross_entropy"].absorbs
+    plain = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
+    (with_softmax, g1), (without, g2) = step(spec, 1), step(plain, 1)
+    assert with_softmax.correct >= 0
+    assert np.isfinite(g1).all()
+    assert np.isfinite(g2).all()
+    assert with_softmax.loss < 21 * np.log(3) * 3
+    assert without.loss > 0
