@@ -56,7 +56,7 @@ class ActivationFunction:
         Variance gain of the initializer: weights start with variance gain / fan-in
         (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
     pointwise : bool
-        Whether each output depends on one input only. In C it is then a function of one number, else a kernel.
+        Whether each output depends on one input only: in C a function of one number, otherwise a kernel.
     """
 
     name: str

@@ -1,0 +1,91 @@
+"""C text from plain values: numbers, arrays, strings, comments. It knows no models."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["array", "block_comment", "comment_text", "floating", "guard", "integers", "macro", "string"]
+
+WIDTH = 110
+
+
+def floating(value: float) -> str:
+    """Return a float literal that reads back as the same float32."""
+    text = f"{np.float32(value):.9g}"
+    return text + ("f" if "." in text or "e" in text else ".0f")
+
+
+def string(text: str) -> str:
+    """Return `text` as a C string literal in UTF-8, printable ASCII only."""
+    return '"' + "".join(_string_byte(b) for b in text.encode()) + '"'
+
+
+def _string_byte(byte: int) -> str:
+    char = chr(byte)
+    if char in '"\\?':  # two question marks would begin a trigraph
+        return "\\" + char
+    return char if " " <= char <= "~" else f"\\{byte:03o}"
+
+
+def integers(values: Iterable[int]) -> list[str]:
+    """Return decimal literals."""
+    return [str(v) for v in values]
+
+
+def array(declaration: str, values: NDArray[Any]) -> str:
+    """Return the definition of a one-dimensional array of floats or integers.
+
+    Parameters
+    ----------
+    declaration : str
+        Type and name, ``static const float digits_bias``.
+    """
+    flat = values.ravel()
+    is_float = np.issubdtype(flat.dtype, np.floating)
+    literals = [floating(v) for v in flat.tolist()] if is_float else integers(flat.tolist())
+    return f"{declaration}[{len(literals)}] = {{\n{wrapped(literals)}\n}};\n"
+
+
+def wrapped(items: Sequence[str], indent: str = "    ") -> str:
+    """Return `items`, separated by commas, in lines of at most `WIDTH` characters."""
+    lines, line = [], indent
+    for item in items:
+        if len(line) + len(item) + 1 > WIDTH and line != indent:
+            lines.append(line.rstrip())
+            line = indent
+        line += item + ", "
+    lines.append(line.rstrip().removesuffix(","))
+    return "\n".join(lines)
+
+
+def comment_text(text: str) -> str:
+    """Return `text` such that a comment can hold it: printable ASCII that neither ends nor nests it."""
+    plain = text.replace("×", "x").encode("ascii", "backslashreplace").decode()
+    plain = "".join(c if " " <= c <= "~" else " " for c in plain)
+    return plain.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")
+
+
+def block_comment(lines: Iterable[str]) -> str:
+    """Return a comment of several lines, the long ones wrapped."""
+    body: list[str] = []
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()))
+        safe = indent + comment_text(line.strip())
+        body += textwrap.wrap(safe, WIDTH - 4, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in body) + " */\n"
+
+
+def macro(name: str, value: object, note: str = "") -> str:
+    """Return a #define, with a note behind it."""
+    end = f" /* {comment_text(note)} */" if note else ""
+    return f"#define {name} {value}{end}\n"
+
+
+def guard(name: str, body: str) -> str:
+    """Return `body` inside an include guard."""
+    return f"#ifndef {name}\n#define {name}\n\n{body}\n#endif /* {name} */\n"

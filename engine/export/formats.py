@@ -1,0 +1,83 @@
+"""The formats that a model can be exported to, each one writer; and the way in to all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from engine.data.dataset import Dataset
+from engine.errors import ExportError
+from engine.export.options import ExportOptions
+from engine.export.vectors import Vectors, make_vectors
+from engine.export.writers import c_float32
+from engine.model import Model
+
+__all__ = ["FORMATS", "Format", "export_model", "export_with_vectors"]
+
+Files = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Attributes
+    ----------
+    name : str
+        As on the command line.
+    title, doc : str
+        For people.
+    write : callable
+        ``write(model, options, vectors)`` gives the files, name to text.
+    """
+
+    name: str
+    title: str
+    doc: str
+    write: Callable[[Model, ExportOptions, Vectors | None], Files]
+
+
+FORMATS: Mapping[str, Format] = {
+    f.name: f
+    for f in (
+        Format(
+            "c-float32",
+            "C, float32",
+            "one C99 header without dependencies, for any board with enough memory",
+            c_float32.write,
+        ),
+    )
+}
+"""Every format by name."""
+
+
+def export_model(
+    model: Model, name: str, options: ExportOptions, data: Dataset | None = None
+) -> Mapping[str, str]:
+    """Return `model` as files of the format `name`: file name to text. Nothing is written.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        A key of `FORMATS`.
+    options : ExportOptions
+    data : Dataset or None
+        Where test vectors are taken from; random images without it.
+
+    Raises
+    ------
+    ExportError
+        When there is no such format, or it cannot express the model.
+    """
+    vectors = make_vectors(model, options.test_vectors, data) if options.test_vectors else None
+    return export_with_vectors(model, name, options, vectors)
+
+
+def export_with_vectors(
+    model: Model, name: str, options: ExportOptions, vectors: Vectors | None
+) -> Mapping[str, str]:
+    """Return what `export_model` does, with test vectors that are already made."""
+    if name not in FORMATS:
+        raise ExportError(f"There is no format {name!r}; choose one of: {', '.join(FORMATS)}.")
+    return FORMATS[name].write(model, options, vectors)

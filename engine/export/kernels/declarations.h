@@ -1,0 +1,21 @@
+/* The interface of an exported model. */
+#include "tm.h"
+/* begin */
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What each output stands for, UTF-8. */
+extern const char *const tm_class_names[TM_CLASS_COUNT];
+
+/* Classifies an image of INPUT_SIZE bytes, ink bright. Writes CLASS_COUNT scores in [0, 1] to `probabilities` unless
+   that is a null pointer; returns the class, an index into the names. */
+int tm_predict(const uint8_t *image, float *probabilities);
+
+/* The bare network: INPUT_SIZE numbers scaled to [0, 1] in, CLASS_COUNT outputs (logits, unless the network ends in an
+   activation). The two must not overlap. */
+void tm_run_float(const float *input, float *output);
+
+#ifdef __cplusplus
+}
+#endif

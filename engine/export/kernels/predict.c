@@ -1,0 +1,24 @@
+#include "tm.h"
+/* begin */
+void tm_run_float(const float *input, float *output)
+{
+    tm_network(input, output);
+}
+
+int tm_predict(const uint8_t *image, float *probabilities)
+{
+    float *const input = tm_arena + TM_ARENA_INPUT;
+    float *const output = tm_arena + TM_ARENA_OUTPUT;
+    int i, best = 0;
+    for (i = 0; i < TM_INPUT_SIZE; i++) {
+        input[i] = (float)image[i] * TM_PIXEL_SCALE;
+    }
+    tm_network(input, output);
+    for (i = 1; i < TM_CLASS_COUNT; i++) {
+        best = output[i] > output[best] ? i : best;
+    }
+    if (probabilities) {
+        tm_scores(output, probabilities);
+    }
+    return best;
+}

@@ -1,0 +1,6 @@
+#include "tm.h"
+/* begin */
+TM_KERNEL float tm_relu(float v)
+{
+    return v > 0.0f ? v : 0.0f;
+}

@@ -1,0 +1,58 @@
+#include "tm.h"
+/* begin */
+#ifdef TM_SELFTEST_PRINT
+#include <stdio.h>
+#endif
+
+int tm_selftest(void);
+
+static int tm_differs(float found, float expected)
+{
+    const float size = expected < 0.0f ? -expected : expected;
+    const float limit = TM_TEST_TOLERANCE * (size > 1.0f ? size : 1.0f);
+    return !(found - expected <= limit && expected - found <= limit);
+}
+
+/* Whether predict() names a class that is not the best one of the expected outputs; equals may win. */
+static int tm_misclassifies(const uint8_t *image, const float *expected)
+{
+    const int found = tm_predict(image, 0);
+    int i;
+    for (i = 0; i < TM_CLASS_COUNT; i++) {
+        if (expected[i] > expected[found] && tm_differs(expected[found], expected[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int tm_selftest(void)
+{
+    static float input[TM_INPUT_SIZE], output[TM_CLASS_COUNT];
+    int n, i, mismatches = 0;
+    for (n = 0; n < TM_TEST_COUNT; n++) {
+        const uint8_t *image = tm_test_images + (long)n * TM_INPUT_SIZE;
+        const float *expected = tm_test_outputs + (long)n * TM_CLASS_COUNT;
+        int wrong = tm_misclassifies(image, expected);
+        for (i = 0; i < TM_INPUT_SIZE; i++) {
+            input[i] = (float)image[i] * TM_PIXEL_SCALE;
+        }
+        tm_run_float(input, output);
+        for (i = 0; i < TM_CLASS_COUNT; i++) {
+            wrong |= tm_differs(output[i], expected[i]);
+        }
+        mismatches += wrong;
+    }
+    return mismatches;
+}
+
+#ifndef TM_SELFTEST_NO_MAIN
+int main(void)
+{
+    const int mismatches = tm_selftest();
+#ifdef TM_SELFTEST_PRINT
+    printf("%d of %d test vectors differ\n", mismatches, TM_TEST_COUNT);
+#endif
+    return mismatches > 255 ? 255 : mismatches;
+}
+#endif

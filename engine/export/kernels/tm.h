@@ -1,0 +1,24 @@
+/* What every kernel relies on. The exporter takes these files as text, drops the lines up to the marks and
+   renames tm_ and TM_ to the model's name, so that several models fit into one program. */
+#ifndef TM_H
+#define TM_H
+#include <stdint.h>
+/* Stand-ins that let an editor check the files here; the exporter writes the model's own. */
+#define TM_INPUT_SIZE 1
+#define TM_CLASS_COUNT 2
+#define TM_ARENA_INPUT 0
+#define TM_ARENA_OUTPUT 1
+#define TM_PIXEL_SCALE 0.00392156886f
+static float tm_arena[4];
+static void tm_network(const float *input, float *output);
+/* begin */
+/* Kernels are written for any shape and called with constant ones: inlined, they become code for just these. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
+#define TM_KERNEL static inline __attribute__((always_inline))
+#else
+#define TM_KERNEL static inline
+#endif
+
+typedef float (*tm_function)(float); /* applied to each output; a constant argument, so inlined too */
+/* end */
+#endif

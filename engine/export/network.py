@@ -1,0 +1,115 @@
+"""A model as the calls that exported code makes, each with the buffers that it reads and writes.
+
+Calls of neighbouring layers are merged here (see `engine.calls`), flattening only leaves its order behind,
+and calls that may work in place do, except on the input, which belongs to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.calls import Array, Call, Order
+from engine.export.plan import Buffer, Plan, plan
+from engine.model import Model
+from engine.params import ParamLayout
+from engine.specs import Shape, size
+
+__all__ = ["Network", "Stage", "build_network"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A call with its place.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Indices of the layers that it computes; empty when it only moves numbers.
+    call : Call
+    source, target : int
+        Buffers read and written; equal when in place.
+    """
+
+    layers: tuple[int, ...]
+    call: Call
+    source: int
+    target: int
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """All stages and the numbers of elements of their buffers.
+
+    Buffer 0 is the input and the last one the output.
+    """
+
+    stages: tuple[Stage, ...]
+    sizes: tuple[int, ...]
+
+    def plan(self) -> Plan:
+        """Return where each buffer stands when all of them, input and output too, share one arena."""
+        return plan(self._buffers())
+
+    def _buffers(self) -> list[Buffer]:
+        first, last = {0: 0}, {len(self.sizes) - 1: len(self.stages) + 1}
+        for time, stage in enumerate(self.stages, start=1):
+            first.setdefault(stage.target, time)
+            for used in (stage.source, stage.target):
+                last[used] = max(time, last.get(used, 0))
+        return [Buffer(n, first[i], last[i]) for i, n in enumerate(self.sizes)]
+
+
+_Step = tuple[tuple[int, ...], Call]
+
+
+def build_network(model: Model) -> Network:
+    """Return the stages that compute `model`."""
+    steps, order = _steps(model)
+    shape = model.spec.out_shape
+    if order is not None and not np.array_equal(order, np.arange(len(order))):
+        places = Array(np.argsort(order).astype(np.int32))
+        steps.append(((), Call("gather", shape, shape, {}, {"order": places})))
+    if not steps:
+        steps.append(((), _copy(model.spec.input_shape, shape)))
+    return _with_buffers(steps, size(model.spec.input_shape))
+
+
+def _copy(source: Shape, target: Shape) -> Call:
+    return Call("map", source, target)
+
+
+def _steps(model: Model) -> tuple[list[_Step], Order | None]:
+    """Return the merged calls, and the order of the output where it differs from the engine's."""
+    layout = ParamLayout(model.spec)
+    order: Order | None = None
+    steps: list[_Step] = []
+    for row in model.spec.rows():
+        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
+            placed = call if order is None else call.reordered(order)
+            order = call.order_after(order)
+            if not call.view:
+                _append(steps, row.index, placed)
+    return steps, order
+
+
+def _append(steps: list[_Step], layer: int, call: Call) -> None:
+    merged = call.merged(steps[-1][1]) if steps else None
+    if merged is None:
+        steps.append(((layer,), call))
+    else:
+        layers = steps[-1][0]
+        steps[-1] = (layers if layer in layers else (*layers, layer), merged)
+
+
+def _with_buffers(steps: Sequence[_Step], input_size: int) -> Network:
+    sizes = [input_size]
+    stages = []
+    for layers, call in steps:
+        source = len(sizes) - 1
+        if not (call.in_place and source > 0):
+            sizes.append(size(call.out_shape))
+        stages.append(Stage(layers, call, source, len(sizes) - 1))
+    return Network(tuple(stages), tuple(sizes))

@@ -1,0 +1,90 @@
+"""Where each buffer of a network stands in one arena of memory.
+
+Buffers that are never alive together may share their place. In a chain only neighbours meet, so putting
+them in turn at both ends is as small as can be; where more than two meet, the largest first, each as low as
+it fits. The smaller of both is taken, and whichever it is, it is *checked*: no plan leaves here in which
+two buffers that are alive together overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Buffer", "Plan", "find_overlap", "plan"]
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Memory that is needed for a while.
+
+    Attributes
+    ----------
+    size : int
+        In elements.
+    first, last : int
+        The first and last moment at which it is in use, both inclusive.
+    """
+
+    size: int
+    first: int
+    last: int
+
+    def meets(self, other: Buffer) -> bool:
+        """Whether both are in use at some moment."""
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Offsets of buffers in an arena of `size` elements."""
+
+    offsets: tuple[int, ...]
+    size: int
+
+
+def plan(buffers: Sequence[Buffer]) -> Plan:
+    """Return a plan for `buffers`, the smallest that is found."""
+    candidates = [_both_ends(buffers), _largest_first(buffers)]
+    valid = [c for c in candidates if find_overlap(buffers, c) is None]
+    best = min(valid, key=lambda c: c.size)
+    assert find_overlap(buffers, best) is None
+    return best
+
+
+def find_overlap(buffers: Sequence[Buffer], planned: Plan) -> tuple[int, int] | None:
+    """Return two buffers that `planned` lets overlap (or one twice that leaves the arena), else None."""
+    for i, a in enumerate(buffers):
+        start, stop = planned.offsets[i], planned.offsets[i] + a.size
+        if start < 0 or stop > planned.size:
+            return i, i
+        for j in range(i):
+            b, other = buffers[j], planned.offsets[j]
+            if a.meets(b) and start < other + b.size and other < stop:
+                return j, i
+    return None
+
+
+def _both_ends(buffers: Sequence[Buffer]) -> Plan:
+    total = max(sum(b.size for b in buffers if b.meets(a) and b.first <= a.first) for a in buffers)
+    in_turn = sorted(range(len(buffers)), key=lambda i: buffers[i].first)
+    offsets = [0] * len(buffers)
+    for turn, i in enumerate(in_turn):
+        offsets[i] = 0 if turn % 2 == 0 else total - buffers[i].size
+    return Plan(tuple(offsets), total)
+
+
+def _largest_first(buffers: Sequence[Buffer]) -> Plan:
+    offsets: dict[int, int] = {}
+    for i in sorted(range(len(buffers)), key=lambda i: -buffers[i].size):
+        taken = sorted(
+            (offsets[j], offsets[j] + buffers[j].size) for j in offsets if buffers[i].meets(buffers[j])
+        )
+        offset = 0
+        for start, stop in taken:
+            if offset + buffers[i].size <= start:
+                break
+            offset = max(offset, stop)
+        offsets[i] = offset
+    size = max(offsets[i] + b.size for i, b in enumerate(buffers))
+    return Plan(tuple(offsets[i] for i in range(len(buffers))), size)

@@ -1,0 +1,78 @@
+"""Inputs with the outputs that the engine gives for them: what exported code is tested with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data.dataset import Dataset
+from engine.errors import ExportError
+from engine.inference import Predictor
+from engine.model import Model
+from engine.specs import describe_shape
+
+__all__ = ["TOLERANCE", "Vectors", "agree", "make_vectors"]
+
+TOLERANCE = 1e-5
+"""Largest allowed difference of float outputs, relative to the expected one or to 1 where that is smaller."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Images with expected outputs.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, shape (n, height, width, channels)
+    outputs : ndarray of float32, shape (n, classes)
+        What the network gives for each.
+    probabilities : ndarray of float32, shape (n, classes)
+    origin : str
+        Where the images are from, in words.
+    """
+
+    images: NDArray[np.uint8]
+    outputs: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    origin: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def make_vectors(model: Model, count: int, data: Dataset | None = None) -> Vectors:
+    """Return `count` vectors: images spread evenly over `data`, or seeded random ones without it."""
+    images, origin = _random(model, count) if data is None else _from_data(model, count, data)
+    predictor = Predictor(model, batch=min(32, max(1, len(images))))
+    return Vectors(images, predictor.logits(images), predictor.probabilities(images), origin)
+
+
+def agree(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which numbers differ by no more than `TOLERANCE`."""
+    return relative_error(found, expected) <= TOLERANCE
+
+
+def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the differences relative to the expected numbers, or to 1 where those are smaller."""
+    wide = expected.astype(np.float64)
+    error: NDArray[np.float64] = np.abs(found - wide) / np.maximum(1.0, np.abs(wide))
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def _random(model: Model, count: int) -> tuple[NDArray[np.uint8], str]:
+    rng = np.random.default_rng(0)
+    shape = (count, *model.spec.input_shape)
+    return rng.integers(0, 256, shape, dtype=np.uint8), "random, from seed 0"
+
+
+def _from_data(model: Model, count: int, data: Dataset) -> tuple[NDArray[np.uint8], str]:
+    if data.image_shape != model.spec.input_shape:
+        raise ExportError(
+            f"The images of {data.name} are {describe_shape(data.image_shape)} but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; choose test vectors from another data set."
+        )
+    count = min(count, len(data))
+    places = np.linspace(0, len(data) - 1, count).astype(np.int64)
+    return data.images[places], f"images of {data.name}"

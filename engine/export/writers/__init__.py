@@ -1,0 +1,1 @@
+"""One writer per format: a model becomes text here, and only here."""
