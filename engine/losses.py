@@ -6,19 +6,31 @@ over the whole batch, of which the array at hand may be only one thread's part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.layers.elementwise import ACTIVATIONS, ActivationFunction
 
-__all__ = ["LOSSES", "Loss"]
+__all__ = ["LOSSES", "Compute", "Loss"]
 
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
+
+
+class Compute(Protocol):
+    """Return the sum of the losses of the columns of `y` (classes, N) for `labels` (N,).
+
+    Unless `dy` is None, the gradient of that sum times `scale` is written to it. Of each target the share
+    `smoothing` is spread evenly over all classes (Szegedy et al. 2016).
+    """
+
+    def __call__(
+        self, y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+    ) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -28,37 +40,44 @@ class Loss:
     Attributes
     ----------
     name, title : str
-    compute : callable
-        ``compute(y, labels, dy, scale)`` returns the sum of the losses of the columns of `y` and, unless
-        `dy` is None, writes the gradient of that sum times `scale` to `dy`.
+    compute : Compute
     absorbs : ActivationFunction or None
         A final activation that `compute` applies itself, because the pair has a simpler and safer gradient.
     """
 
     name: str
     title: str
-    compute: Callable[[FloatArray, IntArray, FloatArray | None, float], float]
+    compute: Compute
     absorbs: ActivationFunction | None = None
 
 
-def _cross_entropy(y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float) -> float:
-    """-log softmax(y)[label], with the maximum subtracted so that exp never overflows."""
+def _cross_entropy(
+    y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+) -> float:
+    """-Σ target · log softmax(y), with the maximum subtracted so that exp never overflows."""
     columns = np.arange(y.shape[1])
     shifted = y - y.max(axis=0)
     exps = np.exp(shifted)
     sums = exps.sum(axis=0)
-    loss = np.log(sums).sum() - shifted[labels, columns].sum()
+    right, even = 1 - smoothing, smoothing / len(y)
+    loss = float(np.log(sums).sum()) - right * float(shifted[labels, columns].sum())
+    if even:
+        loss -= even * float(shifted.sum())
     if dy is not None:
         np.multiply(exps, y.dtype.type(scale) / sums, out=dy)
-        dy[labels, columns] -= y.dtype.type(scale)
-    return float(loss)
+        dy[labels, columns] -= y.dtype.type(scale * right)
+        if even:
+            dy -= y.dtype.type(scale * even)
+    return loss
 
 
-def _mean_squared_error(y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float) -> float:
+def _mean_squared_error(
+    y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+) -> float:
     """Mean over the classes of (y - target)², target 1 for the label and 0 elsewhere."""
     columns = np.arange(y.shape[1])
-    error = y.copy()
-    error[labels, columns] -= 1
+    error = y - y.dtype.type(smoothing / len(y))
+    error[labels, columns] -= y.dtype.type(1 - smoothing)
     if dy is not None:
         np.multiply(error, y.dtype.type(2 * scale / len(y)), out=dy)
     return float(np.vdot(error, error)) / len(y)

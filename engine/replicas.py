@@ -22,7 +22,7 @@ from engine.losses import Loss
 from engine.specs import ModelSpec, size
 from engine.workspace import Mode, Workspace, load_images
 
-__all__ = ["Replicas", "StepResult", "Work", "micro_batches"]
+__all__ = ["Replicas", "StepResult", "Target", "Work", "micro_batches"]
 
 CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
 SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
@@ -47,6 +47,14 @@ class Work:
     labels: NDArray[np.integer]
 
 
+@dataclass(frozen=True)
+class Target:
+    """What to minimize: a loss, with the share `smoothing` of each label spread over all classes."""
+
+    loss: Loss
+    smoothing: float = 0.0
+
+
 def micro_batches(spec: ModelSpec, batch: int) -> int:
     """Return into how many equal parts one thread cuts its share of a batch, adding up their gradients.
 
@@ -69,16 +77,16 @@ class _Replica:
         spec: ModelSpec,
         params: NDArray[np.float32],
         batch: int,
-        loss: Loss,
+        target: Target,
         augmentation: Augmentation,
         rng: np.random.Generator,
     ) -> None:
         count = micro_batches(spec, batch)
         self._size = batch // count
-        self._space = Workspace(spec, params, self._size, Mode(train=True, absorbed=loss.absorbs), rng)
+        self._space = Workspace(spec, params, self._size, Mode(train=True, absorbed=target.loss.absorbs), rng)
         self.layout = self._space.layout
         self.grad = self._space.grad if count == 1 else np.zeros_like(params)
-        self._loss = loss
+        self._target = target
         self._rng = rng
         self._warp = Warp(spec.input_shape, self._size, augmentation) if augmentation.active else None
 
@@ -102,7 +110,7 @@ class _Replica:
         labels = work.labels[indices]
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
-        loss = self._loss.compute(space.y, labels, space.dy, scale)
+        loss = self._target.loss.compute(space.y, labels, space.dy, scale, self._target.smoothing)
         space.backward()
         return StepResult(loss, correct)
 
@@ -117,7 +125,7 @@ class Replicas:
         Shared, read only here.
     batch : int
         Size of a whole batch.
-    loss : Loss
+    target : Target
     augmentation : Augmentation
     rngs : sequence of numpy.random.Generator
         One for each thread; their number is the number of threads.
@@ -134,7 +142,7 @@ class Replicas:
         spec: ModelSpec,
         params: NDArray[np.float32],
         batch: int,
-        loss: Loss,
+        target: Target,
         augmentation: Augmentation,
         rngs: Sequence[np.random.Generator],
     ) -> None:
@@ -143,7 +151,7 @@ class Replicas:
         self._parts = [slice(a, b) for a, b in pairwise(edges)]
         self._batch = batch
         self._replicas = [
-            _Replica(spec, params, part.stop - part.start, loss, augmentation, rng)
+            _Replica(spec, params, part.stop - part.start, target, augmentation, rng)
             for part, rng in zip(self._parts, rngs, strict=False)
         ]
         self.grad = self._replicas[0].grad

@@ -8,29 +8,26 @@ a window nor progress bars.
 
 from __future__ import annotations
 
-import enum
 import math
-import os
 import threading
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Generator
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from engine.augment import Augmentation
+from engine.config import TrainConfig, default_threads
 from engine.data.dataset import Dataset
 from engine.data.splits import stratified_split
 from engine.errors import TrainingError
 from engine.evaluate import Evaluation, Evaluator
-from engine.knobs import check_knobs, knob, knobs_to_json
+from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
-from engine.replicas import Replicas, StepResult, Work
+from engine.replicas import Replicas, StepResult, Target, Work
 from engine.schedules import SCHEDULES
 from engine.specs import describe_shape
 
@@ -49,116 +46,6 @@ __all__ = [
 STATISTIC_MEMORY = 0.9  # of the running statistics of batch norm, as PyTorch
 EXPLODED = 1e6  # a mean loss above this is divergence even while it is still finite
 GOOD_EVERY = 20  # batches between copies of the last good parameters
-
-
-def default_threads() -> int:
-    """Return the threads to train with: all cores, less one for the window where there are more than two."""
-    cores = os.cpu_count() or 1
-    return cores if cores <= 2 else cores - 1
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """All that a run needs to be told; every field is a knob of forms and of the command line."""
-
-    epochs: int = knob(5, "Epochs", "passes over the training images", low=1, high=10_000)
-    batch_size: int = knob(64, "Batch", "images per step", low=1, high=4096, unit="images")
-    optimizer: str = knob("sgd", "Optimizer", "how steps follow from gradients", choices=tuple(OPTIMIZERS))
-    learning_rate: float = knob(0.05, "Learning rate", "size of a step", low=0, high=100)
-    schedule: str = knob(
-        "cosine", "Schedule", "how the learning rate moves through the run", choices=tuple(SCHEDULES)
-    )
-    loss: str = knob("cross_entropy", "Loss", "what training minimizes", choices=tuple(LOSSES), advanced=True)
-    momentum: float = knob(0.9, "Momentum", "memory of SGD", low=0, high=0.999, advanced=True)
-    nesterov: bool = knob(False, "Nesterov", "look ahead along the momentum", advanced=True)
-    weight_decay: float = knob(0.0, "Weight decay", "pulls weights to zero", low=0, high=1, advanced=True)
-    clip_norm: float = knob(
-        0.0, "Clip gradients", "largest length of the gradient; 0 for any", low=0, high=1e6, advanced=True
-    )
-    validation: float = knob(
-        0.1, "Validation", "share of the images kept aside to watch progress", low=0, high=0.5, advanced=True
-    )
-    patience: int = knob(
-        0,
-        "Early stopping",
-        "epochs without a better validation loss before the best is restored; 0 for never",
-        low=0,
-        high=1000,
-        unit="epochs",
-        advanced=True,
-    )
-    seed: int = knob(0, "Seed", "same seed and threads, same result", low=0, high=2**31 - 1, advanced=True)
-    threads: int = knob(0, "Threads", "0 chooses by the machine", low=0, high=256, advanced=True)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        check_knobs(self)
-
-    @property
-    def actual_threads(self) -> int:
-        """The number of threads used on this machine: as asked, but no more than it has cores."""
-        return min(self.threads, os.cpu_count() or 1) if self.threads else default_threads()
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all values as a JSON object."""
-        return {**knobs_to_json(self), "augmentation": knobs_to_json(self.augmentation)}
-
-
-@dataclass(frozen=True)
-class BatchDone:
-    """A step was taken. Loss and accuracy are of this batch; seconds are of work, pauses left out."""
-
-    epoch: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    learning_rate: float
-    images_per_second: float
-    seconds_left: float
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """All training images were seen once more. Validation figures are nan where nothing was kept aside."""
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    images_per_second: float
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """The loss is no longer a usable number; the last good parameters were restored."""
-
-    epoch: int
-    step: int
-    loss: float
-    advice: str = "The loss grew beyond all bounds. Try a learning rate ten times smaller."
-
-
-class Reason(enum.Enum):
-    """Why a run ended."""
-
-    COMPLETED = "completed"
-    STOPPED = "stopped"
-    EARLY = "no further improvement"
-    DIVERGED = "diverged"
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The run is over."""
-
-    reason: Reason
-    model: Model
-
-
-Event = BatchDone | EpochDone | Diverged | Finished
 
 
 class Trainer:
@@ -191,7 +78,14 @@ class Trainer:
         _check(model, data, config, len(self._train))
         self.params = model.params.copy()
         loss = LOSSES[config.loss]
-        self._replicas = Replicas(model.spec, self.params, config.batch_size, loss, config.augmentation, rngs)
+        self._replicas = Replicas(
+            model.spec,
+            self.params,
+            config.batch_size,
+            Target(loss, config.smoothing),
+            config.augmentation,
+            rngs,
+        )
         self._evaluator = Evaluator(model.spec, loss, config.actual_threads)
         layout = self._replicas.layout
         self._state = layout.state
@@ -199,7 +93,9 @@ class Trainer:
         self._gradient = self._replicas.grad[trainable]
         settings = Settings(config.momentum, config.nesterov, config.weight_decay, layout.decayed)
         self._step = OPTIMIZERS[config.optimizer].bind(self.params[trainable], self._gradient, settings)
+        self._change = np.empty_like(self.params)
         self._stop = threading.Event()
+        self._shown = self.params.copy() if config.averaging else self.params
         self._good = self.params.copy()
         self._best = (math.inf, self.params.copy(), 0)
         self._clock = _Clock()
@@ -216,9 +112,9 @@ class Trainer:
 
     def snapshot(self) -> NDArray[np.float32]:
         """Return a copy of the parameters; call it between two events, on the thread that pulls them."""
-        return self.params.copy()
+        return self._shown.copy()
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Generator[Event, None, None]:
         """Train and yield what happens, `Finished` last."""
         reason = Reason.COMPLETED
         try:
@@ -258,12 +154,13 @@ class Trainer:
             result = self._replicas.step(self._work, indices)
             mean = result.loss / size
             if not math.isfinite(mean) or mean > EXPLODED:
-                self.params[...] = self._good
+                self._shown[...] = self._good
                 return Diverged(epoch, step + 1, mean), result
             if step % GOOD_EVERY == 0:
-                self._good[...] = self.params
+                self._good[...] = self._shown
             rate = config.learning_rate * SCHEDULES[config.schedule](step / total)
             self._update(rate)
+            self._average(step)
         self._clock.count(size)
         left = (total - step - 1) * self._clock.seconds_per_step
         done = BatchDone(
@@ -280,10 +177,19 @@ class Trainer:
         state = self.params[self._state]
         state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
 
+    def _average(self, step: int) -> None:
+        """Blend the parameters into their average, which forgets faster at first so that the start fades."""
+        if not self._config.averaging:
+            return
+        memory = min(self._config.averaging, (1 + step) / (10 + step))
+        np.subtract(self.params, self._shown, out=self._change)
+        np.multiply(self._change, np.float32(1 - memory), out=self._change)
+        np.add(self._shown, self._change, out=self._shown)
+
     def _finish_epoch(self, epoch: int, loss: float, accuracy: float) -> EpochDone:
         checked = Evaluation(math.nan, math.nan, np.empty(0, np.int64))
         if len(self._validation):
-            checked = self._evaluator.run(self.params, self._work, self._validation)
+            checked = self._evaluator.run(self._shown, self._work, self._validation)
         done = EpochDone(
             epoch,
             self._config.epochs,
@@ -301,13 +207,13 @@ class Trainer:
             return None
         best, params, since = self._best
         if done.validation_loss < best:
-            params[...] = self.params
+            params[...] = self._shown
             self._best = (done.validation_loss, params, 0)
             return None
         self._best = (best, params, since + 1)
         if since + 1 < patience:
             return None
-        self.params[...] = params
+        self._shown[...] = params
         return Reason.EARLY
 
     def _result(self) -> Model:

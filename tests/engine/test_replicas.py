@@ -11,7 +11,7 @@ from engine.layers import BatchNorm, Dense, Flatten
 from engine.losses import LOSSES
 from engine.params import ParamLayout
 from engine.presets import PRESETS, Preset
-from engine.replicas import Replicas, StepResult, Work
+from engine.replicas import Replicas, StepResult, Target, Work
 from engine.specs import ModelSpec
 from tests.engine.helpers import blobs
 
@@ -30,7 +30,7 @@ def step(
 ) -> tuple[StepResult, np.ndarray]:
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(threads)]
-    replicas = Replicas(spec, params, len(BATCH), LOSSES[loss], Augmentation(), rngs)
+    replicas = Replicas(spec, params, len(BATCH), Target(LOSSES[loss]), Augmentation(), rngs)
     try:
         for _ in range(times):
             result = replicas.step(WORK, BATCH)
@@ -72,7 +72,7 @@ def test_more_threads_than_images() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(5)]
-    replicas = Replicas(spec, params, 2, LOSSES["cross_entropy"], Augmentation(), rngs)
+    replicas = Replicas(spec, params, 2, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
         assert np.isfinite(replicas.step(WORK, np.arange(2)).loss)
     finally:
@@ -83,7 +83,7 @@ def test_a_fault_in_a_thread_is_heard() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(2)]
-    replicas = Replicas(spec, params, 4, LOSSES["cross_entropy"], Augmentation(), rngs)
+    replicas = Replicas(spec, params, 4, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
         with pytest.raises(IndexError):
             replicas.step(WORK, np.array([0, 1, 2, 10_000]))

@@ -1,0 +1,84 @@
+"""All that a training run needs to be told; every field is a knob of forms and of the command line."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.augment import Augmentation
+from engine.knobs import check_knobs, knob, knobs_to_json
+from engine.losses import LOSSES
+from engine.optimizers import OPTIMIZERS
+from engine.schedules import SCHEDULES
+
+__all__ = ["TrainConfig", "default_threads"]
+
+
+def default_threads() -> int:
+    """Return the threads to train with: all cores, less one for the window where there are more than two."""
+    cores = os.cpu_count() or 1
+    return cores if cores <= 2 else cores - 1
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One run's settings; `engine.train.Trainer` carries them out."""
+
+    epochs: int = knob(5, "Epochs", "passes over the training images", low=1, high=10_000)
+    batch_size: int = knob(64, "Batch", "images per step", low=1, high=4096, unit="images")
+    optimizer: str = knob("sgd", "Optimizer", "how steps follow from gradients", choices=tuple(OPTIMIZERS))
+    learning_rate: float = knob(0.05, "Learning rate", "size of a step", low=0, high=100)
+    schedule: str = knob(
+        "cosine", "Schedule", "how the learning rate moves through the run", choices=tuple(SCHEDULES)
+    )
+    loss: str = knob("cross_entropy", "Loss", "what training minimizes", choices=tuple(LOSSES), advanced=True)
+    momentum: float = knob(0.9, "Momentum", "memory of SGD", low=0, high=0.999, advanced=True)
+    nesterov: bool = knob(False, "Nesterov", "look ahead along the momentum", advanced=True)
+    weight_decay: float = knob(0.0, "Weight decay", "pulls weights to zero", low=0, high=1, advanced=True)
+    smoothing: float = knob(
+        0.0,
+        "Label smoothing",
+        "share of each label spread over all classes: less overconfidence",
+        low=0,
+        high=0.5,
+        advanced=True,
+    )
+    averaging: float = knob(
+        0.0,
+        "Averaging",
+        "memory of the moving average of the parameters that is kept in place of the last ones; 0 for none",
+        low=0,
+        high=0.9999,
+        advanced=True,
+    )
+    clip_norm: float = knob(
+        0.0, "Clip gradients", "largest length of the gradient; 0 for any", low=0, high=1e6, advanced=True
+    )
+    validation: float = knob(
+        0.1, "Validation", "share of the images kept aside to watch progress", low=0, high=0.5, advanced=True
+    )
+    patience: int = knob(
+        0,
+        "Early stopping",
+        "epochs without a better validation loss before the best is restored; 0 for never",
+        low=0,
+        high=1000,
+        unit="epochs",
+        advanced=True,
+    )
+    seed: int = knob(0, "Seed", "same seed and threads, same result", low=0, high=2**31 - 1, advanced=True)
+    threads: int = knob(0, "Threads", "0 chooses by the machine", low=0, high=256, advanced=True)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        check_knobs(self)
+
+    @property
+    def actual_threads(self) -> int:
+        """The number of threads used on this machine: as asked, but no more than it has cores."""
+        return min(self.threads, os.cpu_count() or 1) if self.threads else default_threads()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all values as a JSON object."""
+        return {**knobs_to_json(self), "augmentation": knobs_to_json(self.augmentation)}

@@ -1,0 +1,67 @@
+"""What happens during training, as frozen values that may cross threads."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from engine.model import Model
+
+__all__ = ["BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Reason"]
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """A step was taken. Loss and accuracy are of this batch; seconds are of work, pauses left out."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+    learning_rate: float
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class EpochDone:
+    """All training images were seen once more. Validation figures are nan where nothing was kept aside."""
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    images_per_second: float
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """The loss is no longer a usable number; the last good parameters were restored."""
+
+    epoch: int
+    step: int
+    loss: float
+    advice: str = "The loss grew beyond all bounds. Try a learning rate ten times smaller."
+
+
+class Reason(enum.Enum):
+    """Why a run ended."""
+
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+    EARLY = "no further improvement"
+    DIVERGED = "diverged"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over."""
+
+    reason: Reason
+    model: Model
+
+
+Event = BatchDone | EpochDone | Diverged | Finished
