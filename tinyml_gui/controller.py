@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 import resources
 from engine.data import Catalogue, default_data_dirs
@@ -77,6 +77,8 @@ class Controller(QObject):
         self._seen: tuple[Document, int, bool] = self._snapshot()
         self.state.observe(self._state_changed)
         self.training.params_published.connect(self.params_published)
+        if (application := QCoreApplication.instance()) is not None:
+            application.aboutToQuit.connect(self.shutdown)
 
     @property
     def model(self) -> Model:
@@ -208,7 +210,8 @@ class Controller(QObject):
 
     def _only_parameters(self, before: Document) -> bool:
         now = self.state.document
-        return self.training.is_running and before.spec is now.spec and before.model.classes == now.model.classes
+        same = before.spec is now.spec and before.model.classes == now.model.classes
+        return self.training.is_running and same
 
 
 def _first_model(rng: np.random.Generator) -> Model:

@@ -152,7 +152,7 @@ class Document:
         return Document.of(carried(self.model, edit.spec, origins, self.model.classes, rng))
 
     def adapted(self, classes: tuple[str, ...], rng: np.random.Generator) -> Document:
-        """Return the document for other `classes`, with as many outputs; raise `SpecError` where none fits."""
+        """Return the document for other `classes`, with as many outputs; `SpecError` where none fits."""
         found = adapted_spec(self.spec, len(classes))
         if found is None:
             raise SpecError(f"no layer's field gives {len(classes)} outputs; start from a preset instead.")

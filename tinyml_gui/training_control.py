@@ -15,7 +15,7 @@ from engine.model import Model
 from engine.presets import PRESETS
 from engine.train import Finished, TrainConfig
 from tinyml_gui import jobs
-from tinyml_gui.state import State
+from tinyml_gui.state import State, adapted_spec
 from tinyml_gui.viewmodels.training import Phase, Run, misfit
 from tinyml_gui.worker import Job, Outcome, Worker
 
@@ -78,22 +78,16 @@ class TrainingControl(QObject):
             self._loading.cancel()
         self.data_name, self.data, self.data_error = name, None, ""
         make = _without_stop(functools.partial(jobs.load, self.catalogue, name, "train"))
-        self._loading = job = Job(make, self._loaded)
-        self._tasks.submit(job)
+        self._loading = self._tasks.submit(Job(make, functools.partial(self._loaded, name)))
         self.data_changed.emit()
 
-    def _loaded(self, outcome: Outcome) -> None:
-        if outcome.cancelled and self._loading is not None and self._loading.cancelling.is_set():
-            return
-        if isinstance(outcome.result, Dataset) and outcome.result.name != self._wanted_name(outcome.result):
+    def _loaded(self, name: str, outcome: Outcome) -> None:
+        if name != self.data_name or outcome.cancelled:
             return
         self._loading = None
         self.data = outcome.result
         self.data_error = str(outcome.error) if outcome.error else ""
         self.data_changed.emit()
-
-    def _wanted_name(self, data: Dataset) -> str:
-        return data.name
 
     # Running
 
@@ -109,6 +103,16 @@ class TrainingControl(QObject):
         if self.data is None:
             return self.data_error or "The data set is being read."
         return "" if start in PRESETS else misfit(self._state.model, self.data)
+
+    @property
+    def can_adapt(self) -> bool:
+        """Whether the network only needs other outputs to fit the data."""
+        data, document = self.data, self._state.document
+        if data is None or document.fault is not None or data.image_shape != document.spec.input_shape:
+            return False
+        if data.classes == document.model.classes:
+            return False
+        return adapted_spec(document.spec, len(data.classes)) is not None
 
     def start(self, start: str, config: TrainConfig) -> None:
         """Train; `start` is `CONTINUE`, `FRESH` or the name of a preset."""

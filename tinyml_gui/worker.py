@@ -200,7 +200,7 @@ def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
         return _Ended(_pull(job, post))
     except TinyMLError as error:
         return _Ended(Outcome(error=error))
-    except Exception as bug:  # noqa: BLE001 - raised again on the window's thread
+    except Exception as bug:  # raised again on the window's thread
         return _Ended(Outcome(cancelled=True), bug)
 
 

@@ -7,7 +7,7 @@ value that the user commits by ``changed(name, value)`` and never judges it beyo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
@@ -30,7 +30,7 @@ from tinyml_gui.widgets import caption, set_role, set_state
 __all__ = ["Field", "KnobForm", "calm_wheel", "number_text"]
 
 _MAX_INT = 2**31 - 1
-FIELD_WIDTH = 34 * theme.GRID
+FIELD_WIDTH: Final = 28 * theme.GRID
 
 
 def number_text(value: float) -> str:

@@ -1,20 +1,354 @@
-"""The Train page."""
+"""The Train page: what to train on, how, and how it goes."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+import json
+from typing import Any, Final
 
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QProgressBar,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from engine.augment import Augmentation
+from engine.data.catalogue import STARTER
+from engine.errors import FieldError, TinyMLError
+from engine.knobs import knobs_of, knobs_to_json
+from engine.optimizers import OPTIMIZERS
+from engine.presets import PRESETS
+from engine.train import TrainConfig
+from tinyml_gui import theme
 from tinyml_gui.controller import Controller
-from tinyml_gui.widgets import title
+from tinyml_gui.panels.banner import Banner
+from tinyml_gui.panels.curves import Curves
+from tinyml_gui.panels.forms import KnobForm, calm_wheel
+from tinyml_gui.training_control import CONTINUE, FRESH, folder_title
+from tinyml_gui.viewmodels.model_editor import test_accuracy, tested_on
+from tinyml_gui.viewmodels.training import Phase, data_facts, figures, headline, suitable_loss
+from tinyml_gui.widgets import Card, button, caption, key_figure, label, muted, title
+
+__all__ = ["TrainPanel"]
+
+_FOLDER: Final = ""  # data of the entry "Choose folder…"
+_MEMORY: Final = "train_config"
+_COMBO_WIDTH: Final = 68 * theme.GRID
+_REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
 
 
 class TrainPanel(QWidget):
-    """The Train page."""
+    """Chooses data and settings, steers the run and shows its curves."""
 
     def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
-        column = QVBoxLayout(self)
+        self._training = controller.training
+        self.figure, self._figure_caption = key_figure("–"), muted()
+        self.data_combo, self._facts = QComboBox(), caption()
+        self.start_combo, self._start_note = QComboBox(), caption()
+        self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], columns=5)
+        self.more_form = KnobForm([k for k in knobs_of(TrainConfig) if k.advanced], columns=5)
+        self.augment_form = KnobForm(knobs_of(Augmentation), columns=5)
+        self.more_button = QToolButton()
+        self.start_button = button("Start training", "primary")
+        self.pause_button = button("Pause")
+        self.stop_button = button("Stop")
+        self.banner = Banner()
+        self.curves = Curves()
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(_REDRAW_MS)
+        self._redraw.timeout.connect(self._draw_curves)
+        self.progress = QProgressBar()
+        self._figures = {name: label("–") for name, _ in figures(self._training.run.status)}
+        self._fill_data()
+        self._fill_starts()
+        self._restore()
+        self._lay_out()
+        self._connect()
+        self._show_all()
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        inside = QWidget()
+        inside.setObjectName("scrolled")
+        column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(title("Train"))
-        column.addStretch()
+        column.setSpacing(theme.GAP + theme.GRID)
+        column.addWidget(self._settings())
+        column.addWidget(self.banner)
+        column.addWidget(self.curves, stretch=1)
+        column.addLayout(self._figure_row())
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area.setWidget(inside)
+        outside = QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.setSpacing(theme.GAP + theme.GRID)
+        outside.addLayout(self._head())
+        outside.addWidget(area, stretch=1)
+
+    def _head(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        row.addWidget(title("Train"))
+        row.addStretch()
+        for widget in (self.figure, self._figure_caption):
+            row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
+        return row
+
+    def _settings(self) -> Card:
+        card = Card()
+        card.body.setSpacing(theme.GAP + theme.GRID)
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.GAP_WIDE)
+        grid.setVerticalSpacing(theme.GRID)
+        names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
+        for at, (words, combo, note) in enumerate(names):
+            combo.setFixedWidth(_COMBO_WIDTH)
+            combo.setAccessibleName(words)
+            calm_wheel(combo)
+            for row, widget in enumerate((caption(words), combo, note)):
+                grid.addWidget(widget, row, at)
+        grid.setColumnStretch(2, 1)
+        card.body.addLayout(grid)
+        card.body.addWidget(self.form)
+        card.body.addWidget(self._more())
+        card.body.addLayout(self._buttons())
+        return card
+
+    def _more(self) -> QWidget:
+        self._extra = QWidget()
+        column = QVBoxLayout(self._extra)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GAP + theme.GRID)
+        column.addWidget(self.more_form)
+        column.addWidget(caption("Show training images a little differently each time, by at most:"))
+        column.addWidget(self.augment_form)
+        self._extra.setVisible(False)
+        self.more_button.setText("More settings")
+        self.more_button.setCheckable(True)
+        self.more_button.setProperty("role", "disclosure")
+        self.more_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.more_button.setArrowType(Qt.ArrowType.RightArrow)
+        self.more_button.toggled.connect(self._show_more)
+        return self._extra
+
+    def _show_more(self, shown: bool) -> None:
+        self._extra.setVisible(shown)
+        self.more_button.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP)
+        self.start_button.setMinimumWidth(36 * theme.GRID)
+        for widget in (self.pause_button, self.stop_button):
+            widget.setMinimumWidth(24 * theme.GRID)
+        for widget in (self.start_button, self.pause_button, self.stop_button):
+            row.addWidget(widget)
+        row.addStretch()
+        row.addWidget(self.more_button)
+        return row
+
+    def _figure_row(self) -> QVBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.GAP_WIDE)
+        for name, value in self._figures.items():
+            value.setFont(theme.number_font())
+            pair = QVBoxLayout()
+            pair.setSpacing(0)
+            pair.addWidget(caption(name))
+            pair.addWidget(value)
+            row.addLayout(pair, stretch=1)
+        self.progress.setRange(0, 1000)
+        self.progress.setTextVisible(False)
+        self.progress.setAccessibleName("Progress of training")
+        column = QVBoxLayout()
+        column.setSpacing(theme.GAP)
+        column.addWidget(self.progress)
+        column.addLayout(row)
+        return column
+
+    # Wiring
+
+    def _connect(self) -> None:
+        self.data_combo.activated.connect(self._choose_data)
+        self.start_combo.activated.connect(self._choose_start)
+        self.form.changed.connect(self._form_changed)
+        self.start_button.clicked.connect(self._start)
+        self.pause_button.clicked.connect(self._pause_or_resume)
+        self.stop_button.clicked.connect(self._training.stop)
+        self.banner.clicked.connect(self._adapt)
+        self._training.changed.connect(self._show_run)
+        self._training.data_changed.connect(self._show_all)
+        self._controller.model_changed.connect(self._model_changed)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the data set when the page is first seen: starting stays fast."""
+        super().showEvent(event)
+        if not self._training.data_name:
+            self._training.choose_data(str(self.data_combo.currentData()))
+        self._show_run()
+
+    # Data and network
+
+    def _fill_data(self) -> None:
+        catalogue = self._training.catalogue
+        for name in catalogue.present():
+            self.data_combo.addItem(catalogue.info(name).title, name)
+        self.data_combo.addItem("Choose folder…", _FOLDER)
+        remembered = self.data_combo.findData(self._controller.settings.text("data", STARTER) or STARTER)
+        self.data_combo.setCurrentIndex(max(0, remembered))
+
+    def _choose_data(self) -> None:
+        name = self.data_combo.currentData() or self._ask_folder()
+        if name:
+            self._controller.settings.set_text("data", name)
+            self._training.choose_data(name)
+        self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(self._training.data_name)))
+
+    def _ask_folder(self) -> str:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of IDX files")
+        if path and self.data_combo.findData(path) < 0:
+            self.data_combo.insertItem(self.data_combo.count() - 1, folder_title(path), path)
+        return path
+
+    def _fill_starts(self) -> None:
+        self.start_combo.addItem("This network, continue training", CONTINUE)
+        self.start_combo.addItem("This network, from scratch", FRESH)
+        self.start_combo.insertSeparator(2)
+        for name, preset in PRESETS.items():
+            self.start_combo.addItem(f"New: {preset.title}", name)
+
+    def _choose_start(self) -> None:
+        self._propose_loss()
+        self._show_all()
+
+    @property
+    def _chosen_start(self) -> str:
+        return str(self.start_combo.currentData())
+
+    def _propose_loss(self) -> None:
+        preset = PRESETS.get(self._chosen_start)
+        self.more_form.set_values({"loss": preset.loss if preset else suitable_loss(self._controller.model)})
+
+    def _model_changed(self) -> None:
+        self._propose_loss()
+        self._show_all()
+
+    def _adapt(self) -> None:
+        if self._training.data is not None:
+            self._controller.adapt(self._training.data.classes)
+
+    # Settings of the run
+
+    def _restore(self) -> None:
+        """Show what was used last, where it still makes sense."""
+        config = TrainConfig()
+        values, amounts = knobs_to_json(config), knobs_to_json(config.augmentation)
+        try:
+            kept = json.loads(self._controller.settings.text(_MEMORY) or "{}")
+            augmentation = Augmentation(**kept.pop("augmentation", {}))
+            values, amounts = knobs_to_json(TrainConfig(**kept)), knobs_to_json(augmentation)
+        except (ValueError, TypeError, AttributeError, TinyMLError):
+            pass  # written by another version: the defaults do
+        for form in (self.form, self.more_form):
+            form.set_values(values)
+        self.augment_form.set_values(amounts)
+        self._propose_loss()
+
+    def _form_changed(self, name: str, value: object) -> None:
+        if name == "optimizer":
+            self.form.set_values({"learning_rate": OPTIMIZERS[str(value)].default_rate})
+
+    def config(self) -> TrainConfig:
+        """Return the settings as entered; raise `FieldError`, marking the field, where one is not allowed."""
+        values: dict[str, Any] = {**self.form.values(), **self.more_form.values()}
+        return TrainConfig(**values, augmentation=Augmentation(**self.augment_form.values()))
+
+    def _start(self) -> None:
+        try:
+            config = self.config()
+        except FieldError:
+            if not any(field.error for field in self.form.fields.values()):
+                self.more_button.setChecked(True)
+            return
+        self._controller.settings.set_text(_MEMORY, json.dumps(config.to_json()))
+        start = self._chosen_start
+        self.start_combo.setCurrentIndex(0)  # what is trained is this network from now on
+        self._training.start(start, config)
+
+    def _pause_or_resume(self) -> None:
+        if self._training.run.status.phase is Phase.PAUSED:
+            self._training.resume()
+        else:
+            self._training.pause()
+
+    # Showing
+
+    def _show_all(self) -> None:
+        training = self._training
+        if training.data is not None:
+            self._facts.setText(data_facts(training.data))
+        else:
+            self._facts.setText("Reading…" if training.loading else "")
+        preset = PRESETS.get(self._chosen_start)
+        spec = self._controller.model.spec
+        size = f"{len(spec.layers)} layers · {spec.parameters:,} parameters"
+        self._start_note.setText(preset.doc if preset else size)
+        self._show_run()
+
+    def _show_run(self) -> None:
+        status = self._training.run.status
+        self._show_buttons(status.phase)
+        self._show_banner(status.phase)
+        if not self.isVisible():
+            return
+        model = self._controller.model
+        shown = headline(status, test_accuracy(model), tested_on(model))
+        self.figure.setText(shown.figure)
+        self._figure_caption.setText(shown.caption)
+        for name, value in figures(status):
+            self._figures[name].setText(value)
+        self.progress.setValue(round(1000 * status.progress))
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def _draw_curves(self) -> None:
+        self.curves.show_run(self._training.run)
+
+    def _show_buttons(self, phase: Phase) -> None:
+        obstacle = self._training.obstacle(self._chosen_start)
+        self.start_button.setEnabled(not phase.active and not obstacle)
+        self.start_button.setToolTip(obstacle)
+        self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
+        self.pause_button.setEnabled(phase in {Phase.RUNNING, Phase.PAUSED})
+        self.stop_button.setEnabled(phase.active and phase is not Phase.STOPPING)
+        for widget in (self.data_combo, self.start_combo, self.form, self._extra):
+            widget.setEnabled(not phase.active)
+
+    def _show_banner(self, phase: Phase) -> None:
+        training = self._training
+        if phase in {Phase.DIVERGED, Phase.FAILED}:
+            self.banner.show_error(phase.value, training.run.status.sentence)
+        elif training.data_error:
+            self.banner.show_error("Data set", training.data_error)
+        elif phase.active or training.data is None:
+            self.banner.hide()
+        elif obstacle := training.obstacle(self._chosen_start):
+            count = len(training.data.classes)
+            offer = f"Adapt the model to {count} classes" if training.can_adapt else ""
+            self.banner.show_note(obstacle, offer)
+        else:
+            self.banner.hide()

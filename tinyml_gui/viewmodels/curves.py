@@ -17,7 +17,7 @@ __all__ = ["BINS", "Binned", "accuracy_floor", "loss_ceiling"]
 
 BINS: Final = 800  #: at most; the envelope has two points a bin
 _MEMORY: Final = 0.9  # of the smoothed line, in values
-_FLOORS: Final = (0.0, 0.5, 0.8, 0.9, 0.95)
+_FLOORS: Final = (0.0, 0.5, 0.8, 0.9)
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +78,11 @@ class Binned:
         return self._x[: self._count], self._line[: self._count]
 
     @property
+    def values(self) -> tuple[Floats, Floats]:
+        """The highest value of each bin, x and y, as views: the values themselves while they are few."""
+        return self._x[: self._count], self._high[: self._count]
+
+    @property
     def envelope(self) -> tuple[Floats, Floats]:
         """Lowest and highest value of each bin in turn, x and y, as views."""
         count = self._count
@@ -111,7 +116,7 @@ class Binned:
 
 
 def loss_ceiling(highest: float, shown: float) -> float:
-    """Return the top of a loss axis: grows in steps when `highest` needs it and shrinks only when far too large."""
+    """Return the top of a loss axis: grows in steps when needed and shrinks only when far too large."""
     if not math.isfinite(highest) or highest <= 0:
         return shown
     wanted = _round_up(1.1 * highest)
@@ -119,12 +124,14 @@ def loss_ceiling(highest: float, shown: float) -> float:
 
 
 def _round_up(value: float) -> float:
-    """Return the next of 1, 2, 5, 10, 20 … above `value`."""
+    """Return the next of 1, 1.5, 2, 3, 4, 6, 8, 10, 15 … above `value`."""
     power = 10.0 ** math.floor(math.log10(value))
-    return next(power * step for step in (1, 2, 5, 10) if power * step >= value * (1 - 1e-12))
+    return next(power * step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if power * step >= value * (1 - 1e-12))
 
 
 def accuracy_floor(typical: float, shown: float) -> float:
-    """Return the bottom of an accuracy axis: once results are good, the axis shows only the upper part."""
-    wanted = max(floor for floor in _FLOORS if floor <= max(0.0, 1 - 2.5 * (1 - typical)))
+    """Return the bottom of an accuracy axis: once results are good, it shows only the upper part."""
+    if math.isnan(typical):
+        return shown
+    wanted = max(floor for floor in _FLOORS if floor <= max(0.0, 1 - 2 * (1 - typical)))
     return max(wanted, shown)

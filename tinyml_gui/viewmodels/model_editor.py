@@ -128,7 +128,11 @@ def head(document: Document) -> Head:
 
 def layer_choices() -> tuple[tuple[str, str, str], ...]:
     """Return (kind, title, explanation) of every layer that can be added."""
-    return tuple((kind, cls.title, (cls.__doc__ or "").strip().split("\n")[0]) for kind, cls in LAYERS.items())
+    return tuple((kind, cls.title, _first_line(cls.__doc__ or "")) for kind, cls in LAYERS.items())
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n")[0]
 
 
 def new_layer(kind: str) -> LayerSpec:

@@ -13,12 +13,27 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.data import Dataset
+from engine.inference import output_activation
+from engine.losses import LOSSES
 from engine.model import Model
 from engine.specs import describe_shape
 from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
 from tinyml_gui.viewmodels.curves import Binned
 
-__all__ = ["Phase", "Run", "Status", "bar_text", "data_facts", "duration_words", "misfit", "percent"]
+__all__ = [
+    "Headline",
+    "Phase",
+    "Run",
+    "Status",
+    "bar_text",
+    "data_facts",
+    "duration_words",
+    "figures",
+    "headline",
+    "misfit",
+    "percent",
+    "suitable_loss",
+]
 
 
 class Phase(enum.Enum):
@@ -216,3 +231,50 @@ def misfit(model: Model, data: Dataset) -> str:
     if len(data.classes) == len(model.classes):
         return f"The classes of {data.name} are not those that the model knows."
     return f"{data.name} has {len(data.classes)} classes, the model knows {len(model.classes)}."
+
+
+def suitable_loss(model: Model) -> str:
+    """Return the loss that suits the model: the one of its training, else by its last activation."""
+    trained_with = model.record.get("config", {}).get("loss")
+    if trained_with in LOSSES:
+        return str(trained_with)
+    last = output_activation(model.spec)
+    raw = last is None or not last.probabilities
+    fitting = (name for name, loss in LOSSES.items() if raw or loss.absorbs is last or loss.absorbs is None)
+    return next(fitting)
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The page's key figure and what it is."""
+
+    figure: str
+    caption: str
+
+
+def headline(status: Status, tested: float, tested_on: str) -> Headline:
+    """Return what matters most now: the validation while training, the test when it is over."""
+    if status.phase.active or (status.phase is Phase.TESTING and math.isnan(tested)):
+        if not math.isnan(status.validation_accuracy):
+            return Headline(percent(status.validation_accuracy), "validation accuracy")
+        return Headline(percent(status.accuracy), "training accuracy")
+    return Headline(percent(tested), "" if math.isnan(tested) else f"accuracy {tested_on}")
+
+
+def figures(status: Status) -> tuple[tuple[str, str], ...]:
+    """Return (name, value) of the small figures below the curves; always the same names."""
+    epoch = f"{status.epoch} of {status.epochs}" if status.epochs else "–"
+    speed = "–" if math.isnan(status.images_per_second) else f"{status.images_per_second:,.0f} images/s"
+    left = duration_words(status.seconds_left) if status.phase.active else ""
+    return (
+        ("Epoch", epoch),
+        ("Loss", _number(status.loss)),
+        ("Validation loss", _number(status.validation_loss)),
+        ("Validation accuracy", percent(status.validation_accuracy)),
+        ("Speed", speed),
+        ("Time left", left or "–"),
+    )
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,180 @@
+"""Two live plots, loss and accuracy over epochs, drawn the cheap way.
+
+Pens are one pixel wide, the grid has no alpha, the axes have fixed ranges that move in few large steps,
+and a redraw touches at most a few hundred binned points (see `tinyml_gui.viewmodels.curves`). Training
+is shown as a smoothed line over the pale envelope of its batches, validation as a line with dots.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
+from tinyml_gui import theme
+from tinyml_gui.viewmodels.curves import Binned, accuracy_floor, loss_ceiling
+from tinyml_gui.viewmodels.training import Run
+from tinyml_gui.widgets import Card, caption, section
+
+__all__ = ["CurvePlot", "Curves"]
+
+_PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
+_AXIS_WIDTH: Final = 44
+_MIN_HEIGHT: Final = 190
+
+
+def _blend(colour: str, surface: str, share: float) -> QColor:
+    front, back = QColor(colour), QColor(surface)
+
+    def mix(f: float, b: float) -> float:
+        return share * f + (1 - share) * b
+
+    return QColor.fromRgbF(
+        mix(front.redF(), back.redF()),
+        mix(front.greenF(), back.greenF()),
+        mix(front.blueF(), back.blueF()),
+    )
+
+
+class CurvePlot(Card):
+    """One plot with its title and legend.
+
+    Parameters
+    ----------
+    title : str
+    percent : bool
+        Whether values are shares, shown in per cent.
+    """
+
+    def __init__(self, title: str, percent: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent, margin=theme.GAP + theme.GRID)
+        self._legend = [_Swatch(), _Swatch()]
+        self.plot = pg.PlotWidget()
+        self.plot.setMinimumHeight(_MIN_HEIGHT)
+        self.plot.setAccessibleName(f"{title} over epochs")
+        self._item = self.plot.getPlotItem()
+        self._item.setMenuEnabled(False)
+        self._item.hideButtons()
+        self._item.setMouseEnabled(x=False, y=False)
+        self._item.disableAutoRange()
+        self._left, self._bottom = self._item.getAxis("left"), self._item.getAxis("bottom")
+        self._left.setWidth(_AXIS_WIDTH)
+        self._left.enableAutoSIPrefix(False)
+        self._left.setScale(100.0 if percent else 1.0)
+        self._envelope, self._line, self._validation = (
+            pg.PlotCurveItem(skipFiniteCheck=True),
+            pg.PlotCurveItem(skipFiniteCheck=True),
+            pg.PlotDataItem(symbol="o", symbolSize=5),
+        )
+        for curve in (self._envelope, self._line, self._validation):
+            self._item.addItem(curve)
+        self.body.addLayout(self._head(title, percent))
+        self.body.addWidget(self.plot, stretch=1)
+        self._range: tuple[float, float, float] | None = None
+        self._paint()
+
+    def show_curves(self, train: Binned, validation: Binned) -> None:
+        """Draw both curves."""
+        self._envelope.setData(*train.envelope)
+        self._line.setData(*train.line)
+        x, y = validation.values
+        self._validation.setData(x, y)
+
+    def set_range(self, epochs: float, low: float, high: float) -> None:
+        """Set both axes; cheap when nothing changes."""
+        if (epochs, low, high) != self._range:
+            self._range = (epochs, low, high)
+            self._item.setRange(xRange=(0, max(epochs, 1)), yRange=(low, high), padding=0.02)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if theme.is_theme_change(event) and hasattr(self, "_validation"):
+            self._paint()
+
+    def _head(self, title: str, percent: bool) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(theme.GRID)
+        row.addWidget(section(title))
+        row.addWidget(caption("%") if percent else caption(""))
+        row.addStretch()
+        for mark, words in zip(self._legend, ("training", "validation"), strict=True):
+            row.addSpacing(theme.GAP)
+            row.addWidget(mark)
+            row.addWidget(caption(words))
+        return row
+
+    def _paint(self) -> None:
+        colours, t = theme.plot_colours(), theme.tokens()
+        train, validation = t.series[:2]
+        self.plot.setBackground(colours["background"])
+        for axis in (self._left, self._bottom):
+            axis.setPen(colours["grid"])
+            axis.setTextPen(colours["foreground"])
+            axis.setTickFont(theme.number_font(theme.CAPTION))
+        self._envelope.setPen(pg.mkPen(_blend(train, t.surface, _PALE), width=1))
+        self._line.setPen(pg.mkPen(train, width=1))
+        self._validation.setPen(pg.mkPen(validation, width=1))
+        self._validation.setSymbolBrush(validation)
+        self._validation.setSymbolPen(None)
+        for swatch, colour in zip(self._legend, (train, validation), strict=True):
+            swatch.set_colour(colour)
+
+
+class _Swatch(QWidget):
+    """A short line in a series' colour."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._colour = QColor()
+        self.setFixedSize(theme.GAP_WIDE, theme.GAP)
+
+    def set_colour(self, colour: str) -> None:
+        """Show another colour."""
+        self._colour = QColor(colour)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(0, self.height() // 2 - 1, self.width(), 2, self._colour)
+
+
+class Curves(QWidget):
+    """Loss and accuracy of a run, side by side."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.loss = CurvePlot("Loss")
+        self.accuracy = CurvePlot("Accuracy", percent=True)
+        self._ceiling, self._floor = 1.0, 0.0
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(theme.GAP_WIDE)
+        row.addWidget(self.loss)
+        row.addWidget(self.accuracy)
+
+    def show_run(self, run: Run) -> None:
+        """Draw `run` as it is now."""
+        if len(run.train_loss) < 2:
+            self._ceiling, self._floor = 1.0, 0.0
+        self._ceiling = loss_ceiling(_highest(run), self._ceiling)
+        self._floor = accuracy_floor(_typical(run), self._floor)
+        epochs = run.status.epochs
+        self.loss.set_range(epochs, 0.0, self._ceiling)
+        self.accuracy.set_range(epochs, self._floor, 1.0)
+        self.loss.show_curves(run.train_loss, run.validation_loss)
+        self.accuracy.show_curves(run.train_accuracy, run.validation_accuracy)
+
+
+def _typical(run: Run) -> float:
+    """Return the lowest accuracy of the second half of the run so far."""
+    halves = [y[len(y) // 2 :] for y in (run.train_accuracy.line[1], run.validation_accuracy.values[1])]
+    return min((float(y.min()) for y in halves if len(y)), default=0.0)
+
+
+def _highest(run: Run) -> float:
+    """Return the highest point of the lines; the envelope may stick out."""
+    tops = [float(y.max()) for y in (run.train_loss.line[1], run.validation_loss.values[1]) if len(y)]
+    return max(tops, default=0.0)
