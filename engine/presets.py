@@ -12,6 +12,7 @@ from engine.layers import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Dropout,
     Flatten,
     GlobalAvgPool2D,
     MaxPool2D,
@@ -71,13 +72,14 @@ def _block(filters: int) -> Layers:
 def _tinyml_cnn(classes: int) -> Layers:
     return (
         *_block(16),
-        *_block(24),
         MaxPool2D(2),
         *_block(32),
-        *_block(48),
         MaxPool2D(2),
-        *_block(48),
-        GlobalAvgPool2D(),
+        *_block(46),
+        *_block(46),
+        MaxPool2D(2),
+        Flatten(),
+        Dropout(0.2),
         Dense(classes),
     )
 
