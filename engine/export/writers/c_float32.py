@@ -101,7 +101,7 @@ def _head(job: _Job) -> Iterator[str]:
     yield ""
     yield f"    int best = {c.symbol('predict')}(image, 0);"
     yield ""
-    yield "Compile with -O2 or higher; with -ffp-contract=off results are the same to the bit on every target."
+    yield "Compile with -O2; -ffp-contract=off makes results equal to the bit wherever floats are IEEE 754."
     yield "Not reentrant: feature maps live in one static arena."
     yield ""
     yield from job.facts().lines()
@@ -115,9 +115,7 @@ def _declarations(job: _Job) -> str:
         + emit.macro(c.macro("INPUT_WIDTH"), width)
         + emit.macro(c.macro("INPUT_HEIGHT"), height)
         + emit.macro(c.macro("INPUT_CHANNELS"), channels)
-        + emit.macro(
-            c.macro("INPUT_SIZE"), size(model.spec.input_shape), "numbers: row by row, channels last"
-        )
+        + emit.macro(c.macro("INPUT_SIZE"), height * width * channels, "row by row, channels last")
         + emit.macro(c.macro("CLASS_COUNT"), len(model.classes))
         + emit.macro(c.macro("PARAMETER_COUNT"), model.spec.parameters)
         + emit.macro(c.macro("MACS"), model.spec.macs, "multiply-accumulates of one inference")
@@ -236,7 +234,7 @@ def _test_vectors(c: Context, vectors: Vectors) -> str:
         "outputs that the network must give for each of them."
     )
     body = (
-        "#include <stdint.h>\n\n",
+        "#include <stdint.h>\n",
         emit.macro(c.macro("TEST_COUNT"), count),
         emit.array(f"static const uint8_t {c.symbol('test_images')}", vectors.images),
         emit.array(f"static const float {c.symbol('test_outputs')}", vectors.outputs),
@@ -246,13 +244,14 @@ def _test_vectors(c: Context, vectors: Vectors) -> str:
 
 def _selftest(c: Context) -> str:
     lines = (
-        f"{c.name}_selftest.c: runs the network on the test vectors. {c.symbol('selftest')}() returns for how many "
-        f"the outputs differ by more than {TOLERANCE:g} of what is expected (of 1 where that is smaller).",
+        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
+        f"how many an output differs by more than {TOLERANCE:g} of the expected one (or 1, if more).",
         "",
         f"    cc -O2 -ffp-contract=off {c.name}_selftest.c -o selftest && ./selftest",
         "",
         "The program says nothing and exits with that number; it prints a line when compiled with",
-        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the function.",
+        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
+        "function.",
     )
     return (
         emit.block_comment(lines)
