@@ -11,19 +11,36 @@ import time
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import Catalogue, Dataset
+from engine.data.catalogue import STARTER
+from engine.data.starter import load_starter
 from engine.evaluate import Evaluator
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.replicas import Work
 from engine.train import Event, Finished, TrainConfig, Trainer, default_threads
 
-__all__ = ["Parameters", "Progress", "Score", "evaluate", "load", "train"]
+if TYPE_CHECKING:
+    from engine.verify import Verification
+
+__all__ = [
+    "ExportOrder",
+    "Exported",
+    "Parameters",
+    "Progress",
+    "Score",
+    "evaluate",
+    "export",
+    "load",
+    "train",
+    "verify",
+]
 
 _PUBLISH_SECONDS: Final = 0.2
 _CHUNK: Final = 512  # images between two reports of an evaluation
@@ -70,7 +87,7 @@ def train(
     trainer = Trainer(model, data, config)
     published_at = time.monotonic()
     finished = None
-    with closing(trainer.run()) as events:  # type: ignore[type-var]
+    with closing(trainer.run()) as events:
         for event in events:
             if stopping.is_set():
                 trainer.stop()
@@ -96,3 +113,54 @@ def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Genera
         correct += result.accuracy * len(part)
         yield Progress(int(part[-1]) + 1, total)
     return Score(lost / total, correct / total, total)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Files that were written, or, with nothing written, those that are in the way."""
+
+    paths: tuple[Path, ...]
+    in_the_way: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """What to export, as what, and where to."""
+
+    model: Model
+    format: str
+    options: Any
+    folder: Path
+    data: Dataset | None = None
+    overwrite: bool = False
+
+
+def export(order: ExportOrder) -> Generator[Any, None, Exported]:
+    """Write the files of an order; existing ones only where it says so."""
+    from engine.export import export_model, write_files
+
+    data = _fitting(order.model, order.data)
+    files = export_model(order.model, order.format, order.options, data)
+    yield Progress(1, 2)
+    existing = tuple(path for name in files if (path := order.folder / name).exists())
+    if existing and not order.overwrite:
+        return Exported((), existing)
+    return Exported(write_files(order.folder, files, order.overwrite))
+
+
+def verify(
+    model: Model, vectors: int, data: Dataset | None, stopping: threading.Event
+) -> Generator[Any, None, Verification]:
+    """Compile the model's C on this computer and compare its answers with the engine's."""
+    from engine.export import make_vectors
+    from engine.verify import verify_host
+
+    yield Progress(0, 1)
+    inputs = make_vectors(model, vectors, _fitting(model, data))
+    return verify_host(model, inputs, cancel=stopping.is_set)
+
+
+def _fitting(model: Model, data: Dataset | None) -> Dataset | None:
+    """Return images to take test vectors from: `data`, else the starter set; None where neither fits."""
+    found = load_starter("test", STARTER) if data is None else data
+    return found if found.image_shape == model.spec.input_shape else None

@@ -199,7 +199,8 @@ def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
     try:
         return _Ended(_pull(job, post))
     except TinyMLError as error:
-        return _Ended(Outcome(error=error))
+        cancelled = job.cancelling.is_set()  # then the error only says so
+        return _Ended(Outcome(error=None if cancelled else error, cancelled=cancelled))
     except Exception as bug:  # raised again on the window's thread
         return _Ended(Outcome(cancelled=True), bug)
 

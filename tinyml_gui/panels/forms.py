@@ -1,4 +1,4 @@
-"""Forms made from knobs: a labelled field for each, its explanation as tooltip, its error below it.
+"""Forms made from knobs: a labelled field for each, its explanation as tooltip, errors right below.
 
 A `Field` wraps one editor widget; which one follows from the knob's type by a table. A form tells every
 value that the user commits by ``changed(name, value)`` and never judges it beyond the knob's own range.
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from engine.errors import FieldError
 from engine.knobs import Knob
 from tinyml_gui import theme
-from tinyml_gui.widgets import caption, set_role, set_state
+from tinyml_gui.widgets import caption, label, set_state
 
 __all__ = ["Field", "KnobForm", "calm_wheel", "number_text"]
 
@@ -55,22 +55,27 @@ def calm_wheel(widget: QWidget) -> None:
 
 
 class Field(QWidget):
-    """A label above an editor above a line for its error.
+    """A label above an editor.
 
     Signals
     -------
     committed(object)
         The user finished entering a value that the knob allows.
+    error_changed()
+
+    Attributes
+    ----------
+    error : str
+        What is wrong with the value; empty where nothing is.
     """
 
     committed = Signal(object)
+    error_changed = Signal()
 
     def __init__(self, knob: Knob, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.knob = knob
-        self._error = caption(wrap=True)
-        set_role(self._error, "field-error")
-        self._error.setVisible(False)
+        self.error = ""
         self.editor = self._make_editor()
         self.editor.setToolTip(_tip(knob))
         self.editor.setAccessibleName(knob.label)
@@ -81,9 +86,8 @@ class Field(QWidget):
         column.setSpacing(theme.GRID)
         self._label = caption(f"{knob.label}, {knob.unit}" if knob.unit else knob.label)
         self._label.setBuddy(self.editor)
-        for widget in (self._label, self.editor, self._error):
-            column.addWidget(widget)
-        column.addStretch()
+        column.addWidget(self._label)
+        column.addWidget(self.editor)
 
     def value(self) -> Any:
         """Return what the editor holds; raise `FieldError` where the knob does not allow it."""
@@ -96,15 +100,13 @@ class Field(QWidget):
         self.show_error("")
 
     def show_error(self, sentence: str) -> None:
-        """Mark the field and say why; nothing for an empty sentence."""
-        self._error.setText(sentence)
-        self._error.setVisible(bool(sentence))
+        """Mark the field and say why; no longer for an empty sentence."""
+        if sentence == self.error:
+            return
+        self.error = sentence
         set_state(self.editor, "error" if sentence else "")
-
-    @property
-    def error(self) -> str:
-        """The sentence shown below the field."""
-        return self._error.text()
+        self.editor.setToolTip(sentence or _tip(self.knob))
+        self.error_changed.emit()
 
     def _make_editor(self) -> QWidget:
         raise NotImplementedError
@@ -128,6 +130,7 @@ class _IntField(Field):
         low, high = self.knob.low, self.knob.high
         self._box.setRange(-_MAX_INT if low is None else int(low), _MAX_INT if high is None else int(high))
         self._box.setKeyboardTracking(False)
+        self._box.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
         self._box.setGroupSeparatorShown(True)
         self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
         self._box.valueChanged.connect(self._commit)
@@ -236,6 +239,9 @@ class KnobForm(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addWidget(self._grid(basic, columns))
+        self.error_label = label(role="field-error", wrap=True)
+        self.error_label.setVisible(False)
+        column.addWidget(self.error_label)
         self.more_button: QToolButton | None = None
         if advanced:
             self._extra = self._grid(advanced, columns)
@@ -269,6 +275,7 @@ class KnobForm(QWidget):
         for place, knob in enumerate(knobs):
             field = make_field(knob)
             field.committed.connect(self._committed)
+            field.error_changed.connect(self._show_errors)
             self.fields[knob.name] = field
             grid.addWidget(field, place // columns, place % columns)
         grid.setColumnStretch(columns, 1)
@@ -288,6 +295,11 @@ class KnobForm(QWidget):
         self._extra.setVisible(shown)
         if self.more_button is not None:
             self.more_button.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
+
+    def _show_errors(self) -> None:
+        sentences = [field.error for field in self.fields.values() if field.error]
+        self.error_label.setText(" ".join(sentences))
+        self.error_label.setVisible(bool(sentences))
 
     def _committed(self, value: object) -> None:
         field = self.sender()

@@ -1,0 +1,71 @@
+"""What the deploy page says: sizes, the files written, the code that calls the model, the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import ExportError
+from engine.export import check_name
+from engine.model import Model
+from tinyml_gui.viewmodels.model_editor import Head, count_words
+
+__all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "size_words", "snippet"]
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file that was written."""
+
+    name: str
+    size: str
+
+
+def size_words(count: int) -> str:
+    """Return a number of bytes in decimal units, three digits."""
+    return f"{count} B" if count < 1000 else f"{count_words(count)}B"
+
+
+def head(model: Model) -> Head:
+    """Return the page's key figure: what the numbers of the model take."""
+    spec = model.spec
+    rest = f"{spec.parameters:,} parameters · {count_words(spec.macs)} MACs an inference, counted"
+    return Head(size_words(_FLOAT_BYTES * spec.parameters), "of weights in float32", rest)
+
+
+def file_rows(paths: Iterable[Path]) -> tuple[FileRow, ...]:
+    """Return the rows of the result list."""
+    return tuple(FileRow(path.name, size_words(path.stat().st_size)) for path in paths)
+
+
+def name_error(name: str) -> str:
+    """Return why `name` cannot be the name in C; empty where it can."""
+    try:
+        check_name(name)
+    except ExportError as error:
+        return str(error)
+    return ""
+
+
+def overwrite_question(paths: Iterable[Path]) -> str:
+    """Return what to ask before `paths` are replaced."""
+    names = [path.name for path in paths]
+    shown = ", ".join(names[:4]) + (" and others" if len(names) > 4 else "")
+    verb = "exist" if len(names) > 1 else "exists"
+    return f"{shown} {verb} already. Replace?"
+
+
+def snippet(name: str, model: Model) -> str:
+    """Return C that calls the exported model `name`."""
+    upper, pixels = name.upper(), " × ".join(str(n) for n in model.spec.input_shape)
+    return (
+        f"#define {upper}_IMPLEMENTATION /* in exactly one C or C++ file */\n"
+        f'#include "{name}.h"\n\n'
+        f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels} bytes, ink bright on black */\n"
+        f"float scores[{upper}_CLASS_COUNT];\n\n"
+        f"int best = {name}_predict(image, scores);\n"
+        f"const char *answer = {name}_class_names[best];\n"
+    )
