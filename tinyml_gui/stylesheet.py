@@ -114,6 +114,11 @@ QLineEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled, QComboBox:disabl
 QLineEdit[state="error"], QSpinBox[state="error"], QDoubleSpinBox[state="error"], QComboBox[state="error"] {
     border-color: $bad;
 }
+QSpinBox, QDoubleSpinBox { max-height: ${inner}px; }
+QSpinBox:focus, QDoubleSpinBox:focus { max-height: ${inner_focus}px; }
+QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus {
+    border: 0; padding: 0; min-height: 0; background: transparent;
+}
 QSpinBox::up-button, QDoubleSpinBox::up-button {
     subcontrol-origin: border; subcontrol-position: top right; width: 20px; border: 0; margin: 2px 2px 0 0;
 }
