@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
-from engine.commands import data, report, train
+from engine.commands import data, deploy, report, train
 from engine.commands.console import Console
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
@@ -90,6 +90,6 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for group in (data, train, report):
+    for group in (data, train, report, deploy):
         group.register(commands)
     return parser

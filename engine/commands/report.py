@@ -14,6 +14,7 @@ from engine import project
 from engine.commands.console import Console, percent, table
 from engine.commands.options import Commands, add_command, add_data_dir, catalogue, count
 from engine.commands.sources import ProjectSource, Source, find_model
+from engine.config import default_threads
 from engine.data import Dataset
 from engine.errors import TrainingError
 from engine.evaluate import Evaluation, Evaluator
@@ -25,7 +26,6 @@ from engine.model import Model
 from engine.preprocess import preprocess
 from engine.replicas import Work
 from engine.specs import LayerRow, ModelSpec, describe_shape
-from engine.train import default_threads
 
 __all__ = ["register"]
 

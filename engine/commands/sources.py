@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engine import project
+from engine.config import TrainConfig
 from engine.data import Dataset
 from engine.errors import FileError, SpecError
 from engine.files import read_limited
@@ -17,7 +18,6 @@ from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS, Preset
 from engine.specs import ModelSpec
-from engine.train import TrainConfig
 
 __all__ = ["Source", "find_model"]
 

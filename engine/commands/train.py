@@ -35,16 +35,18 @@ from engine.commands.options import (
     options_text,
 )
 from engine.commands.sources import Source, find_model
+from engine.config import TrainConfig
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, FileError
 from engine.evaluate import Evaluator
+from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
 from engine.files import atomic_write
 from engine.knobs import knobs_to_json
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
 from engine.replicas import Work
-from engine.train import BatchDone, Diverged, EpochDone, Event, Finished, Reason, TrainConfig, Trainer
+from engine.train import Trainer
 
 __all__ = ["register"]
 

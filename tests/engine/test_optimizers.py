@@ -55,6 +55,6 @@ def test_no_rate_no_step(optimizer: Optimizer) -> None:
 
 @optimizers
 def test_usual_rate_is_allowed_by_the_configuration(optimizer: Optimizer) -> None:
-    from engine.train import TrainConfig
+    from engine.config import TrainConfig
 
     assert TrainConfig(optimizer=optimizer.name, learning_rate=optimizer.default_rate)

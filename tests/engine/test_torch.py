@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.config import TrainConfig
 from engine.layers import (
     LAYERS,
     Activation,
@@ -28,7 +29,7 @@ from engine.optimizers import OPTIMIZERS, Settings
 from engine.presets import PRESETS, Preset
 from engine.schedules import SCHEDULES
 from engine.specs import LayerSpec, ModelSpec, Shape
-from engine.train import TrainConfig, Trainer
+from engine.train import Trainer
 from tests.engine.helpers import BATCH, CASES, Bench, Probe, blobs, case_id, network_around
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[bench]'")

@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 
 from engine.augment import Augmentation
+from engine.config import TrainConfig
 from engine.data.dataset import Dataset
 from engine.errors import FieldError, TrainingError
+from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
 from engine.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
 from engine.presets import PRESETS, Preset
 from engine.schedules import SCHEDULES
 from engine.specs import ModelSpec
-from engine.train import BatchDone, Diverged, EpochDone, Event, Finished, Reason, TrainConfig, Trainer
+from engine.train import Trainer
 from tests.engine.helpers import blobs
 
 SPEC = ModelSpec((Conv2D(4, 3), BatchNorm(), MaxPool2D(2), Flatten(), Dropout(0.1), Dense(3)), (8, 8, 1))

@@ -1,0 +1,377 @@
+"""The command line as a contract: results on one stream, logs on the other, exit codes, one line a fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import engine.commands.deploy
+import engine.commands.report
+from engine import project
+from engine.cli import main
+from engine.commands.console import plain, table
+from engine.data.idx import write_idx
+from engine.errors import VerifyError
+from engine.layers import Dense, Flatten
+from engine.model import Model
+from engine.presets import PRESETS
+from engine.specs import ModelSpec
+from engine.verify import Verification
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DIGITS = tuple("0123456789")
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command line in a folder of its own: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYML_DATA", raising=False)
+    monkeypatch.delenv("TINYML_DEBUG", raising=False)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Return the path of an untrained model for digits."""
+    path = tmp_path / "some digits.tinyml"
+    project.save(Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits"), path)
+    return path
+
+
+@pytest.fixture
+def drawing(tmp_path: Path) -> Path:
+    path = tmp_path / "one.png"
+    image = np.full((100, 100), 255, np.uint8)
+    image[20:80, 45:55] = 0
+    Image.fromarray(image).save(path)
+    return path
+
+
+def write_data(folder: Path, count: int = 30, classes: int = 10) -> Path:
+    """Write a data set in MNIST's files."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for prefix in ("train", "t10k"):
+        images = rng.integers(0, 256, (count, 28, 28)).astype(np.uint8)
+        labels = (np.arange(count) % classes).astype(np.uint8)
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            with (folder / f"{prefix}-{kind}-ubyte").open("wb") as stream:
+                write_idx(stream, array)
+    return folder
+
+
+def one_fault(result: tuple[int, str, str], code: int = 2) -> str:
+    """Return the sentence of a command that failed, after checking that it is alone."""
+    found, out, err = result
+    assert found == code
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("tinyml: ")
+    assert "Traceback" not in err
+    return err.removeprefix("tinyml: ").strip()
+
+
+def test_json_commands_write_one_object(run: Run, saved: Path, drawing: Path) -> None:
+    commands: list[list[object]] = [
+        ["data"],
+        ["data", "info", "starter"],
+        ["train", "--data", "starter", "--model", "mlp-32-32", "--epochs", 1],
+        ["evaluate", saved, "--data", "starter"],
+        ["predict", saved, drawing],
+        ["info", saved],
+        ["export", saved, "--out", "made", "--test-vectors", 1],
+        ["verify", saved, "--vectors", 1],
+    ]
+    for words in commands:
+        code, out, _ = run(*words, "--json")
+        assert code == 0, words
+        assert out.count("\n") == 1
+        assert isinstance(json.loads(out), dict)
+
+
+def test_faults_are_json_too(run: Run) -> None:
+    code, out, err = run("info", "nothing.tinyml", "--json")
+    assert code == 2
+    assert json.loads(out)["error"] in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "COMMAND"),
+        (["paint"], "paint"),
+        (["train"], "--data"),
+        (
+            ["train", "--data", "starter", "--model", "lenet", "--epochs", "0"],
+            "--epochs: Epochs must be at least 1",
+        ),
+        (["train", "--data", "starter", "--model", "lenet", "--epochs", "many"], "whole number"),
+        (["train", "--data", "starter", "--model", "lenet", "--optimizer", "magic"], "adamw"),
+        (["train", "--data", "starter", "--model", "lenet", "--epoch", "1"], "--epoch"),
+        (["train", "--data", "starter", "--model", "lanet"], "lenet"),
+        (["train", "--data", "kanji", "--model", "lenet"], "kanji"),
+        (["train", "--data", "starter", "--model", "lenet", "--batch-size", "4096"], "batch of 4096"),
+        (["train", "--data", "starter", "--model", "lenet", "--out", "a/b/c.tinyml"], "does not exist"),
+        (["train", "--data", "starter", "--model", "lenet", "--out", "."], "folder"),
+        (["predict", "x.tinyml"], "IMAGE"),
+        (["predict", "x.tinyml", "a.png", "--top", "0"], "from 1 to 256"),
+        (["info", "gone.tinyml"], "gone.tinyml"),
+        (["data", "info"], "name of a data set"),
+        (["data", "info", "kanji"], "kanji"),
+        (["data", "list", "mnist"], "tinyml data info mnist"),
+        (["data", "burn"], "burn"),
+        (["export", "gone.tinyml", "--out", "x", "--format", "cobol"], "c-float32"),
+        (["info", "a\0b.tinyml"], "character"),
+    ],
+)
+def test_wrong_command_lines(run: Run, words: list[str], says: str) -> None:
+    assert says in one_fault(run(*words))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["export", "--help"], ["data", "--help"]])
+def test_help_is_success(run: Run, words: list[str]) -> None:
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert "usage: tinyml" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "JSON"),
+        (b"{", "JSON"),
+        (b"\xff\xfe\x00", "JSON"),
+        (b"[" * 100_000, "JSON"),
+        (b"[]", "JSON object"),
+        (b'{"layers": [{"kind": "dense"}]}', "Layer 1: Dense needs a flat input"),
+        (
+            b'{"layers": [{"kind": "flatten"}, {"kind": "dense", "units": 0}]}',
+            "Layer 2: Units must be at least 1",
+        ),
+        (b" " * 2_000_000, "larger than"),
+    ],
+)
+def test_bad_descriptions_name_file_and_fault(run: Run, tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "net.json").write_bytes(content)
+    for words in (["info", "net.json"], ["train", "--data", "starter", "--model", "net.json"]):
+        fault = one_fault(run(*words))
+        assert fault.startswith("net.json: ")
+        assert says in fault
+
+
+def test_description_with_other_classes(run: Run, tmp_path: Path) -> None:
+    spec = ModelSpec((Flatten(), Dense(4)))
+    (tmp_path / "net.json").write_text(json.dumps(spec.to_json()), encoding="utf-8")
+    fault = one_fault(run("train", "--data", "starter", "--model", "net.json"))
+    assert "4 outputs but there are 10 classes" in fault
+
+
+@pytest.mark.parametrize("command", ["info", "evaluate", "predict", "export", "train"])
+def test_damaged_models_name_the_file(run: Run, saved: Path, tmp_path: Path, command: str) -> None:
+    broken = tmp_path / "broken.tinyml"
+    broken.write_bytes(saved.read_bytes()[:-200])
+    words: dict[str, list[str]] = {
+        "info": ["broken.tinyml"],
+        "evaluate": ["broken.tinyml", "--data", "starter"],
+        "predict": ["broken.tinyml", "a.png"],
+        "export": ["broken.tinyml", "--out", "x"],
+        "train": ["--model", "broken.tinyml", "--data", "starter"],
+    }
+    assert "broken.tinyml" in one_fault(run(command, *words[command]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.tinyml", saved.name]
+
+
+def test_truncated_data_name_the_file(run: Run, tmp_path: Path) -> None:
+    folder = write_data(tmp_path / "own")
+    images = folder / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-5])
+    fault = one_fault(run("train", "--data", "own", "--model", "mlp-32-32"))
+    assert "train-images-idx3-ubyte" in fault
+    assert "ends" in fault
+
+
+def test_classes_that_differ_are_refused(run: Run, tmp_path: Path) -> None:
+    other = Model.new(PRESETS["mlp-32-32"].build(3), ("a", "b", "c"), np.random.default_rng(0))
+    project.save(other, tmp_path / "abc.tinyml")
+    assert "3 classes" in one_fault(run("evaluate", "abc.tinyml", "--data", "starter"))
+    code, _, err = run("train", "--model", "abc.tinyml", "--data", "starter")
+    assert code == 2
+    assert "classes" in err
+
+
+def test_unreadable_images(run: Run, saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("not an image", encoding="utf-8")
+    assert "note.txt" in one_fault(run("predict", saved, "note.txt"))
+    assert "gone.png" in one_fault(run("predict", saved, "gone.png"))
+
+
+def test_prediction_is_what_the_engine_says(run: Run, saved: Path, drawing: Path, tmp_path: Path) -> None:
+    Image.new("L", (50, 50), 255).save(tmp_path / "empty.png")
+    code, out, _ = run("predict", saved, drawing, "empty.png", "--top", 2, "--json")
+    assert code == 0
+    first, second = json.loads(out)["results"]
+    assert len(first["top"]) == 2
+    assert first["top"][0]["probability"] >= first["top"][1]["probability"] > 0
+    assert second == {"image": "empty.png", "top": []}
+    code, out, _ = run("predict", saved, "empty.png")
+    assert out == "empty.png: nothing drawn\n"
+
+
+def test_evaluation_adds_up(run: Run, saved: Path) -> None:
+    _, out, _ = run("evaluate", saved, "--data", "starter", "--json")
+    report = json.loads(out)
+    confusion = np.array(report["confusion"])
+    assert confusion.sum() == report["images"] == 1000
+    assert report["accuracy"] == pytest.approx(np.trace(confusion) / 1000)
+    recalls = [entry["recall"] for entry in report["classes"]]
+    assert recalls == pytest.approx(list(np.diagonal(confusion) / confusion.sum(axis=1)))
+    _, out, _ = run("evaluate", saved, "--data", "starter")
+    assert "Confusion" in out
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_described(run: Run, preset: str) -> None:
+    spec = PRESETS[preset].build()
+    code, out, _ = run("info", preset)
+    assert code == 0
+    assert f"{spec.parameters:,}" in out
+    code, out, _ = run("info", preset, "--json")
+    report = json.loads(out)
+    assert report["macs"] == spec.macs == sum(layer["macs"] for layer in report["layers"])
+    assert ModelSpec.from_json(report["spec"]) == spec
+
+
+def test_export_replaces_nothing_unasked(run: Run, saved: Path, tmp_path: Path) -> None:
+    words = ("export", saved, "--out", "made", "--name", "digits", "--test-vectors", 2)
+    assert run(*words)[0] == 0
+    header = tmp_path / "made" / "digits.h"
+    header.write_text("mine", encoding="utf-8")
+    assert "digits.h" in one_fault(run(*words))
+    assert header.read_text(encoding="utf-8") == "mine"
+    assert run(*words, "--force")[0] == 0
+    assert "digits_predict" in header.read_text(encoding="utf-8")
+    assert "identifier" in one_fault(run("export", saved, "--out", "other", "--name", "9 lives"))
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is installed")
+def test_exported_code_agrees(run: Run, saved: Path) -> None:
+    code, out, _ = run("verify", saved, "--target", "host", "--vectors", 7, "--data", "starter", "--json")
+    report = json.loads(out)
+    assert (code, report["passed"], report["vectors"], report["mismatches"]) == (0, True, 7, 0)
+    code, out, _ = run("verify", saved, "--vectors", 1)
+    assert "agrees with the engine" in out
+
+
+def test_code_that_differs_is_a_failure(run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Verification("host", "cc", "", 9, "random", 1, 2, 0.5, "Input 3 gives another class.")
+    monkeypatch.setitem(engine.commands.deploy.TARGETS, "host", lambda *_: found)
+    code, out, _ = run("verify", saved, "--json")
+    assert (code, json.loads(out)["passed"]) == (1, False)
+    assert run("verify", saved)[1] == "Input 3 gives another class.\n"
+
+
+def test_code_that_does_not_compile_is_a_failure(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise VerifyError("The exported code does not compile.")
+
+    monkeypatch.setitem(engine.commands.deploy.TARGETS, "host", fail)
+    assert "does not compile" in one_fault(run("verify", saved), 1)
+
+
+def test_a_missing_compiler_is_named(run: Run, saved: Path) -> None:
+    assert "no-such-cc" in one_fault(run("verify", saved, "--compiler", "no-such-cc"))
+
+
+def test_data_folders_come_from_option_and_environment(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sets").mkdir()
+    write_data(tmp_path / "sets" / "mnist")
+    found = json.loads(run("data", "info", "mnist", "--data-dir", "sets", "--json")[1])
+    assert (found["train"], found["test"]) == (30, 30)
+    monkeypatch.setenv("TINYML_DATA", "sets")
+    assert json.loads(run("data", "info", "mnist", "--json")[1])["present"]
+
+
+def test_download_reports_where(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(self: Any, name: str, folder: str) -> Any:
+        (tmp_path / folder).mkdir()
+        yield 1, 2
+        write_data(tmp_path / folder / name)
+        yield 2, 2
+
+    monkeypatch.setattr("engine.data.Catalogue.download", download)
+    code, out, _ = run("data", "download", "mnist", "--data-dir", "sets")
+    assert code == 0
+    assert "mnist" in out
+
+
+def test_bugs_are_one_line_unless_asked(run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(engine.commands.report, "preprocess", broken)
+    monkeypatch.setattr(engine.commands.report, "load_ink", lambda path: None)
+    fault = one_fault(run("predict", saved, "a.png"), 1)
+    assert "RuntimeError: boom" in fault
+    assert "--debug" in fault
+    _, _, err = run("predict", saved, "a.png", "--debug")
+    assert "Traceback" in err
+
+
+def test_started_as_a_module() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "engine", "info", "lenet", "--json"], cwd=ROOT, capture_output=True, check=True
+    )
+    assert json.loads(result.stdout)["parameters"] == 107_786
+    assert result.stderr == b""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break in another way here")
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "engine", "info", "lenet"],
+            cwd=ROOT,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+def test_what_json_lacks_becomes_plain() -> None:
+    value = {"a": np.float32(0.5), "b": [float("nan"), float("inf")], 3: (np.int64(1), np.arange(2))}
+    assert plain(value) == {"a": 0.5, "b": [None, None], "3": [1, [0, 1]]}
+
+
+def test_tables_are_aligned() -> None:
+    assert table([("name", "n"), ("a", 10), ("long name", 5)]) == [
+        "name        n",
+        "a          10",
+        "long name   5",
+    ]
