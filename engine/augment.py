@@ -1,4 +1,4 @@
-"""Show training images a little differently each time: shifted, turned, scaled and sheared.
+"""Show training images a little differently each time, as another hand might have drawn them.
 
 The transforms of a whole batch are computed at once. For each output pixel of each image the source position
 follows from one small matrix product; the four neighbours come from a single gather, because they are
@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.knobs import check_knobs, knob
+from engine.knobs import check_knobs, knob, knobs_to_json
 from engine.specs import Shape
 
 __all__ = ["Augmentation", "Warp"]
+
+GRID = 5  # points of the elastic grid on each side
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -29,6 +31,15 @@ class Augmentation:
     rotate: float = knob(0.0, "Rotation", "largest rotation", low=0, high=180, unit="°")
     scale: float = knob(0.0, "Scaling", "largest change of size, 0.1 for 10 %", low=0, high=0.5)
     shear: float = knob(0.0, "Shear", "largest slant, 0.1 for 1 px in 10", low=0, high=1)
+    elastic: float = knob(
+        0.0, "Elastic", "largest bend of single parts of a stroke", low=0, high=8, unit="px", advanced=True
+    )
+    stroke: float = knob(
+        0.0, "Stroke", "largest change of a stroke's edge", low=0, high=1, unit="px", advanced=True
+    )
+    noise: float = knob(
+        0.0, "Noise", "largest change of a pixel, 1 for all of its range", low=0, high=1, advanced=True
+    )
 
     def __post_init__(self) -> None:
         check_knobs(self)
@@ -36,7 +47,7 @@ class Augmentation:
     @property
     def active(self) -> bool:
         """Whether anything is changed at all."""
-        return max(self.shift, self.rotate, self.scale, self.shear) > 0
+        return any(knobs_to_json(self).values())
 
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw `count` transforms from output to source positions relative to the centre.
@@ -81,6 +92,7 @@ class Warp:
         self._grid = np.ascontiguousarray(grid.reshape(-1, 3))  # (pixels, 3)
         # two zero pixels on each side: everything outside reads them
         self._centre = np.array([centre_y + 2, centre_x + 2], np.float32)[:, None, None]
+        self._bumps = _bumps(height, width) if augmentation.elastic else None
         self._padded = np.zeros((batch, height + 4, width + 4), np.uint8)
         self._packed = np.zeros((batch, height + 4, width + 4, 4), np.uint8)
         self._starts = np.arange(batch, dtype=np.int32) * ((height + 4) * (width + 4))
@@ -89,16 +101,23 @@ class Warp:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
         count = len(images)
         where, weights = self._sample(count, rng)
+        if self.augmentation.stroke:
+            images = _stroked(images, _amounts(self.augmentation.stroke, count, rng))
         for channel in range(images.shape[3]):
             taps = self._pack(images[..., channel])[where].view(np.uint8).reshape(*where.shape, 4)
             value = np.einsum("pnt,tpn->pn", taps, weights, dtype=x.dtype, casting="unsafe")
             x[:, channel, :, :count] = value.reshape(self.height, self.width, count)
+        if self.augmentation.noise:
+            _add_noise(x[..., :count], self.augmentation.noise, rng)
 
     def _sample(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return gather indices (pixels, n) into the packed images and weights (4, pixels, n)."""
         transforms = self.augmentation.draw(count, rng)
         positions = np.matmul(self._grid, transforms)  # (2, pixels, n)
         positions += self._centre
+        if self._bumps is not None:
+            bends = _amounts(self.augmentation.elastic, (2, self._bumps.shape[1], count), rng)
+            positions += np.matmul(self._bumps, bends)
         limit = np.array([self.height + 2, self.width + 2], np.float32)[:, None, None]
         np.clip(positions, 0, limit, out=positions)
         whole = positions.astype(np.int32)
@@ -128,3 +147,41 @@ class Warp:
         packed[:, :-1, :, 2] = padded[:, 1:]
         packed[:, :-1, :-1, 3] = padded[:, 1:, 1:]
         return packed.reshape(-1).view(np.uint32)
+
+
+def _amounts(bound: float, shape: int | tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Draw uniformly from -bound to bound."""
+    return (rng.random(shape, np.float32) * 2 - 1) * np.float32(bound)
+
+
+def _bumps(height: int, width: int) -> NDArray[np.float32]:
+    """Return the weights (pixels, GRID²) with which grid points bend the pixels around them.
+
+    Each row adds up to one, so no pixel moves farther than the grid points do (elastic distortion after
+    Simard et al. 2003, with a coarse grid in place of a blurred field).
+    """
+    y, x = np.mgrid[:height, :width].reshape(2, -1, 1)
+    points = np.mgrid[:GRID, :GRID].reshape(2, 1, -1) / (GRID - 1)
+    down, right = points[0] * (height - 1) - y, points[1] * (width - 1) - x
+    spacing = max(height, width) / (GRID - 1)
+    weights = np.exp(-(down**2 + right**2) / (2 * (0.6 * spacing) ** 2))
+    return np.ascontiguousarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
+
+
+def _stroked(images: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Move the edges of the ink by `amounts` pixels: outwards where positive, inwards where negative."""
+    ink = np.where((amounts > 0)[:, None, None, None], images, ~images)  # thinning widens the background
+    wide = ink.copy()
+    np.maximum(wide[:, 1:], ink[:, :-1], out=wide[:, 1:])
+    np.maximum(wide[:, :-1], ink[:, 1:], out=wide[:, :-1])
+    np.maximum(wide[:, :, 1:], ink[:, :, :-1], out=wide[:, :, 1:])
+    np.maximum(wide[:, :, :-1], ink[:, :, 1:], out=wide[:, :, :-1])
+    share = (np.abs(amounts) * 256).astype(np.uint16)[:, None, None, None]
+    moved = (ink + ((wide - ink) * share >> 8)).astype(np.uint8)
+    result: NDArray[np.uint8] = np.where((amounts > 0)[:, None, None, None], moved, ~moved)
+    return result
+
+
+def _add_noise(x: FloatArray, bound: float, rng: np.random.Generator) -> None:
+    x += _amounts(bound, x.shape, rng)
+    np.clip(x, 0, 1, out=x)
