@@ -177,10 +177,10 @@ class SelfTest:
         return f"saved {path.name}, {path.stat().st_size:,} bytes"
 
     def _exported(self) -> str:
-        from engine import export
+        from engine.export import ExportOptions, export_model, write_files
 
-        model = self._controller.model
-        written = export.write(model, "c-float32", self._folder / "c")
+        files = export_model(self._controller.model, "c-float32", ExportOptions(name="digits"))
+        written = write_files(self._folder / "c", files)
         sources = [path for path in written if path.suffix == ".h" and path.stat().st_size > 0]
         if not sources:
             raise SelfTestError("exporting C wrote no header.")
