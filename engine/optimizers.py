@@ -1,7 +1,8 @@
 """Optimizers over the flat parameter vector: a handful of array operations a step, whatever the network.
 
-`bind` allocates the state once and returns ``step(rate)``, which changes the parameters in place. Weight
-decay touches only the slice of parameters that are tagged for it.
+A rule gets its memory (velocities, moments) as rows of one array, so that a run can be saved and resumed
+without knowing which optimizer it uses. Weight decay touches only the slice of parameters that are tagged
+for it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPTIMIZERS", "Optimizer", "Settings"]
+__all__ = ["OPTIMIZERS", "Optimizer", "Settings", "Stepper"]
 
 Vector = NDArray[np.float32]
-Step = Callable[[float], None]
+Update = Callable[[float, int], None]
 EPSILON = 1e-8
 
 
@@ -38,6 +39,26 @@ class Settings:
     decayed: slice
 
 
+class Stepper:
+    """An optimizer at work: call it with a learning rate to change the parameters in place.
+
+    Attributes
+    ----------
+    memory : ndarray of float32
+        (rows, parameters): all that the optimizer remembers, besides the number of `steps`.
+    steps : int
+    """
+
+    def __init__(self, memory: NDArray[np.float32], update: Update) -> None:
+        self.memory = memory
+        self.steps = 0
+        self._update = update
+
+    def __call__(self, rate: float) -> None:
+        self.steps += 1
+        self._update(rate, self.steps)
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """One optimizer.
@@ -47,14 +68,22 @@ class Optimizer:
     name, title : str
     default_rate : float
         Learning rate that usually works.
-    bind : callable
-        ``bind(params, grad, settings)`` returns ``step(rate)``.
+    remembers : int
+        Numbers kept for each parameter.
+    rule : callable
+        ``rule(params, grad, settings, memory)`` returns ``update(rate, step)``; `memory` starts at zero.
     """
 
     name: str
     title: str
     default_rate: float
-    bind: Callable[[Vector, Vector, Settings], Step]
+    remembers: int
+    rule: Callable[[Vector, Vector, Settings, NDArray[np.float32]], Update]
+
+    def bind(self, params: Vector, grad: Vector, settings: Settings) -> Stepper:
+        """Return the optimizer at work on `params`, reading `grad`, which it may overwrite."""
+        memory = np.zeros((self.remembers, len(params)), np.float32)
+        return Stepper(memory, self.rule(params, grad, settings, memory))
 
 
 def _decay_gradient(params: Vector, grad: Vector, settings: Settings) -> Callable[[], None]:
@@ -71,13 +100,13 @@ def _decay_gradient(params: Vector, grad: Vector, settings: Settings) -> Callabl
     return apply
 
 
-def _sgd(params: Vector, grad: Vector, settings: Settings) -> Step:
-    """v ← momentum · v + g; w ← w − rate · v (Nesterov: w − rate · (g + momentum · v)), as PyTorch."""
+def _sgd(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+    """v ← momentum · v + g; w ← w - rate · v (Nesterov: w - rate · (g + momentum · v)), as PyTorch."""
     decay = _decay_gradient(params, grad, settings)
-    velocity, work = np.zeros_like(params), np.empty_like(params)
+    velocity, work = memory[0], np.empty_like(params)
     momentum = np.float32(settings.momentum)
 
-    def step(rate: float) -> None:
+    def update(rate: float, step: int) -> None:
         decay()
         np.multiply(velocity, momentum, out=velocity)
         np.add(velocity, grad, out=velocity)
@@ -89,20 +118,20 @@ def _sgd(params: Vector, grad: Vector, settings: Settings) -> Step:
             np.multiply(velocity, np.float32(rate), out=work)
         np.subtract(params, work, out=params)
 
-    return step
+    return update
 
 
-def _rmsprop(params: Vector, grad: Vector, settings: Settings) -> Step:
-    """s ← 0.99 s + 0.01 g²; w ← w − rate · g / (√s + ε) (Tieleman & Hinton 2012), constants as PyTorch."""
+def _rmsprop(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+    """s ← 0.99 s + 0.01 g²; w ← w - rate · g / (√s + ε) (Tieleman & Hinton 2012), constants as PyTorch."""
     decay = _decay_gradient(params, grad, settings)
-    square, work = np.zeros_like(params), np.empty_like(params)
-    memory = np.float32(0.99)
+    square, work = memory[0], np.empty_like(params)
+    keep = np.float32(0.99)
 
-    def step(rate: float) -> None:
+    def update(rate: float, step: int) -> None:
         decay()
         np.multiply(grad, grad, out=work)
-        np.multiply(work, 1 - memory, out=work)
-        np.multiply(square, memory, out=square)
+        np.multiply(work, 1 - keep, out=work)
+        np.multiply(square, keep, out=square)
         np.add(square, work, out=square)
         np.sqrt(square, out=work)
         np.add(work, np.float32(EPSILON), out=work)
@@ -110,18 +139,15 @@ def _rmsprop(params: Vector, grad: Vector, settings: Settings) -> Step:
         np.multiply(work, np.float32(rate), out=work)
         np.subtract(params, work, out=params)
 
-    return step
+    return update
 
 
-def _adam_update(params: Vector, grad: Vector) -> Step:
+def _adam_update(params: Vector, grad: Vector, memory: NDArray[np.float32]) -> Update:
     """Adam (Kingma & Ba 2015), β₁ = 0.9, β₂ = 0.999, both moments corrected for their start at zero."""
-    first, second, work = np.zeros_like(params), np.zeros_like(params), np.empty_like(params)
+    first, second, work = memory[0], memory[1], np.empty_like(params)
     beta1, beta2 = np.float32(0.9), np.float32(0.999)
-    steps = 0
 
-    def step(rate: float) -> None:
-        nonlocal steps
-        steps += 1
+    def update(rate: float, step: int) -> None:
         np.multiply(first, beta1, out=first)
         np.multiply(grad, 1 - beta1, out=work)
         np.add(first, work, out=first)
@@ -129,46 +155,46 @@ def _adam_update(params: Vector, grad: Vector) -> Step:
         np.multiply(grad, grad, out=work)
         np.multiply(work, 1 - beta2, out=work)
         np.add(second, work, out=second)
-        correction = (1 - 0.999**steps) ** 0.5
+        correction = (1 - 0.999**step) ** 0.5
         np.sqrt(second, out=work)
         np.add(work, np.float32(EPSILON * correction), out=work)
         np.divide(first, work, out=work)
-        np.multiply(work, np.float32(rate * correction / (1 - 0.9**steps)), out=work)
+        np.multiply(work, np.float32(rate * correction / (1 - 0.9**step)), out=work)
         np.subtract(params, work, out=params)
 
-    return step
+    return update
 
 
-def _adam(params: Vector, grad: Vector, settings: Settings) -> Step:
+def _adam(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
     decay = _decay_gradient(params, grad, settings)
-    update = _adam_update(params, grad)
+    adam = _adam_update(params, grad, memory)
 
-    def step(rate: float) -> None:
+    def update(rate: float, step: int) -> None:
         decay()
-        update(rate)
+        adam(rate, step)
 
-    return step
+    return update
 
 
-def _adamw(params: Vector, grad: Vector, settings: Settings) -> Step:
-    """Adam with decoupled decay: w ← w · (1 − rate · decay) first (Loshchilov & Hutter 2019)."""
-    update = _adam_update(params, grad)
+def _adamw(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+    """Adam with decoupled decay: w ← w · (1 - rate · decay) first (Loshchilov & Hutter 2019)."""
+    adam = _adam_update(params, grad, memory)
     weights = params[settings.decayed]
 
-    def step(rate: float) -> None:
+    def update(rate: float, step: int) -> None:
         np.multiply(weights, np.float32(1 - rate * settings.weight_decay), out=weights)
-        update(rate)
+        adam(rate, step)
 
-    return step
+    return update
 
 
 OPTIMIZERS: Mapping[str, Optimizer] = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("sgd", "SGD with momentum", 0.05, _sgd),
-        Optimizer("rmsprop", "RMSprop", 0.001, _rmsprop),
-        Optimizer("adam", "Adam", 0.002, _adam),
-        Optimizer("adamw", "AdamW", 0.002, _adamw),
+        Optimizer("sgd", "SGD with momentum", 0.05, 1, _sgd),
+        Optimizer("rmsprop", "RMSprop", 0.001, 1, _rmsprop),
+        Optimizer("adam", "Adam", 0.002, 2, _adam),
+        Optimizer("adamw", "AdamW", 0.002, 2, _adamw),
     )
 }
 """Every optimizer by name."""
