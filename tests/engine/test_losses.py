@@ -20,14 +20,18 @@ def outputs(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 @losses
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("scale", [1.0, 1 / 64])
-def test_gradient(loss: Loss, scale: float) -> None:
+def test_gradient(loss: Loss, scale: float, smoothing: float) -> None:
     y, labels = outputs()
     dy = np.full_like(y, np.nan)
-    loss.compute(y, labels, dy, scale)
+    loss.compute(y, labels, dy, scale, smoothing)
+
+    def value() -> float:
+        return scale * loss.compute(y, labels, None, scale, smoothing)
+
     for seed in range(3):
-        error = projected_error(lambda: scale * loss.compute(y, labels, None, scale), y, dy, seed)
-        assert error < 1e-7
+        assert projected_error(value, y, dy, seed) < 1e-7
 
 
 @losses

@@ -146,10 +146,14 @@ def test_abandoning_a_run_ends_its_threads() -> None:
     assert threading.active_count() <= before
 
 
+DEEP = ModelSpec((Flatten(), Dense(16, "relu"), Dense(16, "relu"), Dense(3)), (8, 8, 1))
+
+
+@pytest.mark.parametrize("spec", [DEEP, SPEC], ids=["dense", "batch norm"])
+@pytest.mark.parametrize("averaging", [0.0, 0.9])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_divergence_is_noticed_and_undone(optimizer: str) -> None:
-    config = replace(CONFIG, optimizer=optimizer, learning_rate=100.0, epochs=200, momentum=0.99)
-    spec = ModelSpec((Flatten(), Dense(16, "relu"), Dense(16, "relu"), Dense(3)), (8, 8, 1))
+def test_divergence_is_noticed_and_undone(optimizer: str, averaging: float, spec: ModelSpec) -> None:
+    config = replace(CONFIG, optimizer=optimizer, learning_rate=100.0, epochs=60, averaging=averaging)
     events = train(config, start(spec))
     result = finished(events)
     assert np.isfinite(result.model.params).all()
@@ -184,6 +188,23 @@ def test_early_stopping_restores_the_best() -> None:
     assert len(losses) < 200
     assert losses.index(min(losses)) == len(losses) - 4
     assert np.array_equal(last.model.params, seen[min(losses)])
+
+
+def test_averaging_keeps_the_mean_of_what_was_passed_through() -> None:
+    """The average lies closer to all parameters on the way than the last of them do."""
+    config = replace(CONFIG, learning_rate=0.2, epochs=4)
+    trainer = Trainer(start(PLAIN), DATA, config)
+    way = [trainer.snapshot() for event in trainer.run() if isinstance(event, BatchDone)]
+    result = finished(train(replace(config, averaging=0.5), start(PLAIN))).model.params
+    average = start(PLAIN).params.astype(np.float64)
+    for step, passed in enumerate(way):
+        memory = min(0.5, (1 + step) / (10 + step))
+        average = memory * average + (1 - memory) * passed
+    np.testing.assert_allclose(result, average, rtol=1e-4, atol=1e-5)
+
+
+def test_smoothing_is_used() -> None:
+    assert not np.array_equal(params(CONFIG), params(CONFIG, smoothing=0.1))
 
 
 def test_clipping_bounds_the_step() -> None:
