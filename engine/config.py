@@ -67,6 +67,14 @@ class TrainConfig:
         unit="epochs",
         advanced=True,
     )
+    drawings: float = knob(
+        0.0,
+        "As drawings",
+        "share of the images that are brought into the form which the canvas gives",
+        low=0,
+        high=1,
+        advanced=True,
+    )
     seed: int = knob(0, "Seed", "same seed and threads, same result", low=0, high=2**31 - 1, advanced=True)
     threads: int = knob(0, "Threads", "0 chooses by the machine", low=0, high=256, advanced=True)
     augmentation: Augmentation = field(default_factory=Augmentation)

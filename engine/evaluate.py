@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.losses import Loss
-from engine.replicas import Work
 from engine.specs import ModelSpec
+from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
 
 __all__ = ["Evaluation", "Evaluator"]

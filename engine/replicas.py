@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from engine.augment import Augmentation, Warp
 from engine.losses import Loss
 from engine.specs import ModelSpec, size
+from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
 
-__all__ = ["Replicas", "StepResult", "Target", "Work", "micro_batches"]
+__all__ = ["Replicas", "StepResult", "Target", "micro_batches"]
 
 CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
 SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
@@ -37,14 +38,6 @@ class StepResult:
 
     def __add__(self, other: StepResult) -> StepResult:
         return StepResult(self.loss + other.loss, self.correct + other.correct)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What to learn from: all images (n, H, W, C), uint8, and their labels."""
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -102,7 +95,7 @@ class _Replica:
 
     def _micro(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
         space = self._space
-        images = work.images[indices]
+        images = work.pick(indices, self._rng)
         if self._warp is None:
             load_images(images, space.x)
         else:

@@ -27,9 +27,11 @@ from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reaso
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
-from engine.replicas import Replicas, StepResult, Target, Work
+from engine.preprocess import SIDE
+from engine.replicas import Replicas, StepResult, Target
 from engine.schedules import SCHEDULES
 from engine.specs import describe_shape
+from engine.work import DrawnWork, Work
 
 __all__ = [
     "BatchDone",
@@ -68,7 +70,6 @@ class Trainer:
     def __init__(self, model: Model, data: Dataset, config: TrainConfig) -> None:
         self._model = model
         self._config = config
-        self._work = Work(data.images, data.labels)
         self._data_name = data.name
         split, self._shuffle, *rngs = (
             np.random.default_rng(s)
@@ -76,6 +77,7 @@ class Trainer:
         )
         self._train, self._validation = _split(data, config.validation, split)
         _check(model, data, config, len(self._train))
+        self._work = _work(data, config.drawings)
         self.params = model.params.copy()
         loss = LOSSES[config.loss]
         self._replicas = Replicas(
@@ -256,6 +258,10 @@ def _split(
     return stratified_split(data.labels, fraction, rng)
 
 
+def _work(data: Dataset, drawn: float) -> Work:
+    return DrawnWork(data.images, data.labels, drawn) if drawn else Work(data.images, data.labels)
+
+
 def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> None:
     if data.images.shape[1:] != model.spec.input_shape:
         raise TrainingError(
@@ -266,6 +272,11 @@ def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> N
         raise TrainingError(
             f"{data.name} has {len(data.classes)} classes and the model {len(model.classes)} "
             f"({_some(data.classes)} against {_some(model.classes)}); start a new model for this data set."
+        )
+    if config.drawings and data.images.shape[1:] != (SIDE, SIDE, 1):
+        raise TrainingError(
+            f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
+            f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
         )
     if config.batch_size > training:
         raise TrainingError(

@@ -23,8 +23,8 @@ from engine.data.starter import load_starter
 from engine.evaluate import Evaluator
 from engine.losses import LOSSES
 from engine.model import Model
-from engine.replicas import Work
 from engine.train import Event, Finished, TrainConfig, Trainer, default_threads
+from engine.work import Work
 
 if TYPE_CHECKING:
     from engine.verify import Verification

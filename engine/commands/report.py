@@ -24,10 +24,13 @@ from engine.losses import LOSSES
 from engine.metrics import confusion_matrix, precision_recall
 from engine.model import Model
 from engine.preprocess import preprocess
-from engine.replicas import Work
 from engine.specs import LayerRow, ModelSpec, describe_shape
+from engine.work import Work
 
 __all__ = ["register"]
+
+WIDEST_MATRIX = 20  # classes
+LISTED_MISTAKES = 20
 
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -114,9 +117,22 @@ class _Report:
         rows = [(n, f"{i:,}", percent(p), percent(r)) for n, i, p, r in self._by_class()]
         yield from table([("class", "images", "precision", "recall"), *rows])
         yield ""
+        yield from self._matrix() if len(self.data.classes) <= WIDEST_MATRIX else self._mistakes()
+
+    def _matrix(self) -> Iterator[str]:
         yield "Confusion: rows are the true classes, columns what the model says."
         body = [(n, *map(_cell, row)) for n, row in zip(self.data.classes, self.confusion, strict=True)]
         yield from table([("", *self.data.classes), *body])
+
+    def _mistakes(self) -> Iterator[str]:
+        """Yield the most frequent confusions, where the whole matrix would be too wide to read."""
+        yield "Most frequent confusions (the whole matrix is in the output of --json):"
+        wrong = self.confusion.copy()
+        np.fill_diagonal(wrong, 0)
+        worst = np.argsort(-wrong, axis=None, kind="stable")[:LISTED_MISTAKES]
+        pairs = zip(*np.unravel_index(worst, wrong.shape), strict=True)
+        rows = [(self.data.classes[a], self.data.classes[b], wrong[a, b]) for a, b in pairs if wrong[a, b]]
+        yield from table([("is", "taken for", "images"), *rows], left=(0, 1))
 
     def _by_class(self) -> Iterator[tuple[str, int, float, float]]:
         precision, recall = precision_recall(self.confusion)

@@ -45,8 +45,8 @@ from engine.knobs import knobs_to_json
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
-from engine.replicas import Work
 from engine.train import Trainer
+from engine.work import Work
 
 __all__ = ["register"]
 

@@ -10,7 +10,7 @@ from engine.inference import Predictor
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS
-from engine.replicas import Work
+from engine.work import Work
 from tests.engine.helpers import blobs
 
 DATA = blobs(2 * BATCH + 9, side=28)

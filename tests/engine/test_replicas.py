@@ -11,8 +11,9 @@ from engine.layers import BatchNorm, Dense, Flatten
 from engine.losses import LOSSES
 from engine.params import ParamLayout
 from engine.presets import PRESETS, Preset
-from engine.replicas import Replicas, StepResult, Target, Work
+from engine.replicas import Replicas, StepResult, Target
 from engine.specs import ModelSpec
+from engine.work import Work
 from tests.engine.helpers import blobs
 
 DATA = blobs(40, side=28)
