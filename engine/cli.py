@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from engine.commands import data, deploy, report, train
-from engine.commands.console import Console
+from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
 
@@ -48,7 +48,7 @@ def _explain(error: BaseException, console: Console) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     sentence, code = _judge(error)
-    print(f"tinyml: {sentence}", file=sys.stderr)
+    print(printable(f"tinyml: {sentence}"), file=sys.stderr)
     if console.json:
         print(json.dumps({"error": sentence}, ensure_ascii=False))
     return code

@@ -15,7 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-__all__ = ["Console", "percent", "plain", "table"]
+__all__ = ["Console", "percent", "plain", "printable", "table"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Console:
         if self.json:
             lines = [json.dumps(plain(result), ensure_ascii=False, allow_nan=False)]
         for line in lines:
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(printable(line) + "\n")
 
     def log(self, text: str) -> None:
         """Write a line about what goes on, above a progress bar if there is one."""
-        tqdm.write(text, file=sys.stderr)
+        tqdm.write(printable(text), file=sys.stderr)
 
     def progress(self, total: int, unit: str, scale: bool = False) -> tqdm[Any]:
         """Return a progress bar that is silent unless standard error is a terminal."""
@@ -65,6 +65,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters: names from a file must not steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def percent(share: float) -> str:

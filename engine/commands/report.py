@@ -231,12 +231,10 @@ def _layer_cells(row: LayerRow) -> tuple[object, ...]:
 def _history_lines(model: Model) -> Iterator[str]:
     yield f"classes: {' '.join(model.classes)}"
     yield f"model hash: {model.fingerprint}"
-    record = model.record
     if not model.trained:
         yield "not trained yet"
-    if record.get("metrics"):
-        metrics = record["metrics"]
-        accuracy, images = percent(metrics["accuracy"]), f"{metrics['images']:,}"
-        yield f"test accuracy: {accuracy} on {images} images of {metrics['data']}"
-    if record.get("command"):
-        yield f"made by: {record['command']}"
+    metrics = model.record.get("metrics")
+    if isinstance(metrics, dict) and isinstance(accuracy := metrics.get("accuracy"), float):
+        yield f"test accuracy: {percent(accuracy)} of {metrics.get('images')} images of {metrics.get('data')}"
+    if "command" in model.record:
+        yield f"made by: {model.record['command']}"

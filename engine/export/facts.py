@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.model import Model
@@ -47,9 +47,9 @@ class Facts:
 
     def accuracy(self) -> str:
         """Return the accuracy with its origin, from the record of the training."""
-        metrics = self.model.record.get("metrics") or {}
-        found = metrics.get("accuracy")
-        if not isinstance(found, (int, float)):
+        metrics = self.model.record.get("metrics")
+        found = metrics.get("accuracy") if isinstance(metrics, Mapping) else None
+        if not isinstance(metrics, Mapping) or not isinstance(found, (int, float)):
             return "not measured"
         images, data = metrics.get("images", "?"), metrics.get("data", "?")
         return f"{100 * found:.2f} % of {images} test images of {data} (measured)"

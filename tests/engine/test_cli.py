@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import engine.commands.deploy
 import engine.commands.report
 from engine import project
-from engine.cli import main
 from engine.commands.console import plain, table
 from engine.data.idx import write_idx
 from engine.errors import VerifyError
@@ -31,38 +29,6 @@ from engine.verify import Verification
 ROOT = Path(__file__).resolve().parent.parent.parent
 DIGITS = tuple("0123456789")
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return a function that runs a command line in a folder of its own: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("TINYML_DATA", raising=False)
-    monkeypatch.delenv("TINYML_DEBUG", raising=False)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
-
-
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
-    """Return the path of an untrained model for digits."""
-    path = tmp_path / "some digits.tinyml"
-    project.save(Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits"), path)
-    return path
-
-
-@pytest.fixture
-def drawing(tmp_path: Path) -> Path:
-    path = tmp_path / "one.png"
-    image = np.full((100, 100), 255, np.uint8)
-    image[20:80, 45:55] = 0
-    Image.fromarray(image).save(path)
-    return path
 
 
 def write_data(folder: Path, count: int = 30, classes: int = 10) -> Path:
@@ -221,42 +187,6 @@ def test_unreadable_images(run: Run, saved: Path, tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_text("not an image", encoding="utf-8")
     assert "note.txt" in one_fault(run("predict", saved, "note.txt"))
     assert "gone.png" in one_fault(run("predict", saved, "gone.png"))
-
-
-def test_prediction_is_what_the_engine_says(run: Run, saved: Path, drawing: Path, tmp_path: Path) -> None:
-    Image.new("L", (50, 50), 255).save(tmp_path / "empty.png")
-    code, out, _ = run("predict", saved, drawing, "empty.png", "--top", 2, "--json")
-    assert code == 0
-    first, second = json.loads(out)["results"]
-    assert len(first["top"]) == 2
-    assert first["top"][0]["probability"] >= first["top"][1]["probability"] > 0
-    assert second == {"image": "empty.png", "top": []}
-    code, out, _ = run("predict", saved, "empty.png")
-    assert out == "empty.png: nothing drawn\n"
-
-
-def test_evaluation_adds_up(run: Run, saved: Path) -> None:
-    _, out, _ = run("evaluate", saved, "--data", "starter", "--json")
-    report = json.loads(out)
-    confusion = np.array(report["confusion"])
-    assert confusion.sum() == report["images"] == 1000
-    assert report["accuracy"] == pytest.approx(np.trace(confusion) / 1000)
-    recalls = [entry["recall"] for entry in report["classes"]]
-    assert recalls == pytest.approx(list(np.diagonal(confusion) / confusion.sum(axis=1)))
-    _, out, _ = run("evaluate", saved, "--data", "starter")
-    assert "Confusion" in out
-
-
-@pytest.mark.parametrize("preset", PRESETS)
-def test_presets_are_described(run: Run, preset: str) -> None:
-    spec = PRESETS[preset].build()
-    code, out, _ = run("info", preset)
-    assert code == 0
-    assert f"{spec.parameters:,}" in out
-    code, out, _ = run("info", preset, "--json")
-    report = json.loads(out)
-    assert report["macs"] == spec.macs == sum(layer["macs"] for layer in report["layers"])
-    assert ModelSpec.from_json(report["spec"]) == spec
 
 
 def test_export_replaces_nothing_unasked(run: Run, saved: Path, tmp_path: Path) -> None:

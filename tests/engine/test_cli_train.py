@@ -7,6 +7,8 @@ import json
 import os
 import shlex
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,6 @@ import engine.commands.train
 import engine.files
 from engine import project
 from engine.augment import Augmentation
-from engine.cli import main
 from engine.commands.options import option_of
 from engine.config import TrainConfig
 from engine.events import Event
@@ -26,20 +27,9 @@ from engine.knobs import knobs_of
 from engine.model import Model
 from engine.presets import PRESETS
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 Run = Callable[..., tuple[int, str, str]]
 QUICK = ("train", "--data", "starter", "--model", "mlp-32-32", "--epochs", "1")
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: object) -> tuple[int, str, str]:
-        code = main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_a_model_is_trained_measured_and_saved(run: Run) -> None:
@@ -244,6 +234,24 @@ def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
     assert code == 0
     assert "test accuracy cannot be measured" in err
     assert project.load("a.tinyml").record["metrics"] == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_progress_shows_on_a_terminal_alone() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "engine", *QUICK]
+    try:
+        quiet = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+        shown = os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "\r" not in quiet.stderr
+    assert "batch" in shown
+    assert "Epoch 1/1" in shown
 
 
 @pytest.mark.slow
