@@ -1,0 +1,66 @@
+"""Files are written all or not at all, and never over others unless that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ExportError, FileError
+from engine.export import output, write_files
+
+FILES = {"a.h": "one", "a_selftest.c": "two"}
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+
+
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    paths = write_files(tmp_path / "new" / "folder", FILES)
+    assert [path.name for path in paths] == list(FILES)
+    assert contents(tmp_path / "new" / "folder") == FILES
+
+
+def test_the_path_of_a_file_says_the_folder(tmp_path: Path) -> None:
+    write_files(tmp_path / "a.h", FILES)
+    assert contents(tmp_path) == FILES
+
+
+def test_the_path_of_another_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"b\.h is not what is exported"):
+        write_files(tmp_path / "b.h", FILES)
+    assert contents(tmp_path) == {}
+
+
+def test_existing_files_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "a_selftest.c").write_text("mine", encoding="utf-8")
+    with pytest.raises(ExportError, match=r"a_selftest\.c exists already"):
+        write_files(tmp_path, FILES)
+    assert contents(tmp_path) == {"a_selftest.c": "mine"}
+
+
+def test_existing_files_are_replaced_when_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a.h").write_text("mine", encoding="utf-8")
+    write_files(tmp_path, FILES, overwrite=True)
+    assert contents(tmp_path) == FILES
+
+
+def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(FileError, match="file"):
+        write_files(tmp_path / "file" / "folder", FILES)
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = output.write_text
+
+    def fail_on_the_second(path: Path, text: str) -> None:
+        if path.name == "a_selftest.c":
+            raise FileError(path, "the disk is full; free some space and try again.")
+        original(path, text)
+
+    monkeypatch.setattr(output, "write_text", fail_on_the_second)
+    with pytest.raises(FileError, match="disk is full"):
+        write_files(tmp_path, FILES)
+    assert contents(tmp_path) == {}
