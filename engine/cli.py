@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
+import resources
 from engine.commands import data, deploy, report, train
 from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
         arguments = _parser().parse_args(words)
+        _check_packages()
         code: int = arguments.run(arguments, console)
         sys.stdout.flush()
     except BaseException as error:
@@ -38,6 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _explain(error, console)
     return code
+
+
+def _check_packages() -> None:
+    """Say so if another folder's package shadows one of ours, as ``python -m engine`` lets it."""
+    if not hasattr(resources, "open_binary"):
+        place = next(iter(getattr(resources, "__path__", ["?"])))
+        raise TinyMLError(f"{place} hides a part of this program; start it from another folder.")
 
 
 def _explain(error: BaseException, console: Console) -> int:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from engine.commands.console import Console, table
 from engine.commands.options import Commands, add_command, add_data_dir, catalogue
-from engine.data import DatasetInfo
+from engine.data import Catalogue, DatasetInfo, default_data_dirs
 from engine.errors import TinyMLError
 
 __all__ = ["register"]
@@ -67,12 +67,12 @@ def _describe(info: DatasetInfo) -> list[str]:
 
 def _download(arguments: argparse.Namespace, console: Console) -> None:
     name = _name(arguments)
-    found = catalogue(arguments)
+    found = Catalogue(default_data_dirs(arguments.data_dir))  # the folder may be one to make
     with console.progress(0, "B", scale=True) as bar:
         for done, total in found.download(name, arguments.data_dir):
             bar.total = total
             bar.update(done - bar.n)
-    info = catalogue(arguments).info(name)
+    info = found.info(name)
     console.show(asdict(info), [f"{name} is in {info.location}."])
 
 

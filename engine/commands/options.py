@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from engine.data import Catalogue, default_data_dirs
-from engine.errors import FieldError
+from engine.errors import DataError, FieldError
 from engine.knobs import Knob, knobs_of
 
 __all__ = [
@@ -54,7 +55,10 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def catalogue(arguments: argparse.Namespace) -> Catalogue:
-    """Return the catalogue over the data folders that the user named."""
+    """Return the catalogue over the data folders, or raise `DataError` if the one given is not there."""
+    folder = arguments.data_dir
+    if folder is not None and not Path(folder).is_dir():
+        raise DataError(folder, "there is no such folder; give the one that holds mnist/, emnist/ ….")
     return Catalogue(default_data_dirs(arguments.data_dir))
 
 

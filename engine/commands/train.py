@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.log(_opening(model, data, config))
     outcome = _train(trainer, console)
     result = _documented(outcome.model, model, arguments, config, outcome.reason)
-    metrics = _measure(result, test, config) if test is not None else {}
+    metrics = _measure(result, test, config, console)
     result = result.replace(record={**result.record, "metrics": metrics})
     saved = _save(result, arguments.out, outcome.reason)
     console.show(_result(result, outcome, saved), _lines(result, outcome, saved))
@@ -260,9 +260,16 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[s
     return {name: value for name, value in values.items() if name not in known and value != defaults[name]}
 
 
-def _measure(model: Model, test: Dataset, config: TrainConfig) -> dict[str, Any]:
+def _measure(model: Model, test: Dataset | None, config: TrainConfig, console: Console) -> dict[str, Any]:
+    """Return the figures on the test part; none without one, or when interrupted: the model comes first."""
+    if test is None:
+        return {}
     evaluator = Evaluator(model.spec, LOSSES[config.loss], config.actual_threads)
-    found = evaluator.run(model.params, Work(test.images, test.labels))
+    try:
+        found = evaluator.run(model.params, Work(test.images, test.labels))
+    except KeyboardInterrupt:
+        console.log("Interrupted before the test accuracy was measured.")
+        return {}
     return {
         "data": test.name,
         "images": len(test),

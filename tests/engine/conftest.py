@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from engine import project
@@ -15,6 +16,13 @@ from engine.model import Model
 from engine.presets import PRESETS
 
 Run = Callable[..., tuple[int, str, str]]
+
+# The same examples everywhere, and no limits on time: test machines are busy.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
+
 DIGITS = tuple("0123456789")
 
 

@@ -92,7 +92,7 @@ def test_shift_stays_within_its_bound() -> None:
         assert moved[:, 5:10, 5:10].sum() == pytest.approx(COUNT, rel=1e-4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.builds(
         Augmentation,

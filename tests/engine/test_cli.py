@@ -104,6 +104,7 @@ def test_faults_are_json_too(run: Run) -> None:
         (["data", "info", "kanji"], "kanji"),
         (["data", "list", "mnist"], "tinyml data info mnist"),
         (["data", "burn"], "burn"),
+        (["data", "--data-dir", "nowhere"], "nowhere"),
         (["export", "gone.tinyml", "--out", "x", "--format", "cobol"], "c-float32"),
         (["info", "a\0b.tinyml"], "character"),
     ],
@@ -275,6 +276,19 @@ def test_started_as_a_module() -> None:
     )
     assert json.loads(result.stdout)["parameters"] == 107_786
     assert result.stderr == b""
+
+
+def test_a_folder_that_hides_a_part_is_named(tmp_path: Path) -> None:
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "__init__.py").touch()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "engine", "info", "lenet"]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2
+    assert str(tmp_path / "resources") in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes break in another way here")

@@ -160,6 +160,17 @@ def test_ctrl_c_twice_gives_up(run: Run, at_first_event: Callable[..., None], tm
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_while_measuring_still_saves(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine.commands.train.Evaluator, "run", interrupted)
+    code, _, err = run(*QUICK, "--validation", "0", "--out", "a.tinyml")
+    assert code == 0
+    assert "Interrupted" in err
+    assert project.load("a.tinyml").record["metrics"] == {}
+
+
 def diverging(*options: str) -> tuple[str, ...]:
     return (*QUICK[:3], "--model", "net.json", "--loss", "mse", "--lr", "100", *options)
 

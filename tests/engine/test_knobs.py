@@ -89,7 +89,7 @@ def test_wrong_text_is_refused(text: str) -> None:
         knobs_of(Settings)[0].parse(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.builds(
         Settings,

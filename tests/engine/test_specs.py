@@ -128,7 +128,7 @@ def test_fingerprint_tells_networks_apart() -> None:
 layer_lists = st.lists(st.sampled_from(ALL_INSTANCES), min_size=1, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(layer_lists, st.sampled_from([(28, 28, 1), (9, 7, 3), (1, 1, 5)]))
 def test_any_stack_has_a_table_or_one_fault(layers: list[LayerSpec], shape: tuple[int, ...]) -> None:
     spec = ModelSpec(tuple(layers), shape)
@@ -156,7 +156,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(json_values)
 def test_any_json_gives_a_network_or_a_sentence(value: Any) -> None:
     with suppress(SpecError):
