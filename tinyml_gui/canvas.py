@@ -33,7 +33,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui import theme
-from tinyml_gui.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface
+from tinyml_gui.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,6 +44,8 @@ BRUSH_DEFAULT: Final = 24.0  #: model pixels; about MNIST's pen when a digit fil
 BRUSH_RANGE: Final = (8.0, 60.0)
 _ERASER_FACTOR: Final = 1.6  # rubbing out wants a wider tip than drawing
 _PRESSURE: Final = (0.4, 1.2)  # width = brush · (first + second · pressure)
+_TAIL: Final = 3  # points that a new one may change the look of
+_SEAM: Final = 2.0  # px beyond the ink that antialiasing and a ring's line take
 _LIVE: Final = "#000000"  # the model surface is read by opacity: its colour does not matter
 _DRAW, _ERASE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 _PEN_EVENTS: Final = (QEvent.Type.TabletPress, QEvent.Type.TabletMove, QEvent.Type.TabletRelease)
@@ -56,11 +58,14 @@ class Canvas(QWidget):
     -------
     changed()
         The ink changed: at each pen event, undo, redo, clear, paste and drop.
+    history_changed()
+        What can be undone, redone or cleared may have changed.
     refused(str)
         A pasted or dropped image cannot be used; one sentence.
     """
 
     changed = Signal()
+    history_changed = Signal()
     refused = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -69,6 +74,7 @@ class Canvas(QWidget):
         self._model = Surface(SIDE, _LIVE)
         self._view = Surface(SIDE, theme.tokens().ink)
         self._points: list[PenPoint] = []
+        self._drawn = 0  # points of the stroke under way that are on the surfaces
         self._erases = False
         self._brush = BRUSH_DEFAULT
         self._hover: QPointF | None = None
@@ -89,6 +95,7 @@ class Canvas(QWidget):
 
     def ink(self) -> NDArray[np.uint8]:
         """Return what is drawn, (280, 280) uint8, ink bright."""
+        self._draw_new_points()
         return self._model.ink()
 
     @property
@@ -159,11 +166,9 @@ class Canvas(QWidget):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Go on with the stroke; without a button, show how wide the brush is."""
-        self._hover = event.position()
+        self._move_hover(event.position())
         if self._points:
             self._extend(event.position(), 1.0)
-        else:
-            self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the stroke."""
@@ -186,21 +191,29 @@ class Canvas(QWidget):
         self._erases = erases
         for surface in (self._model, self._view):
             surface.begin()
+        self._drawn = 0
         self._extend(position, pressure)
+        self.history_changed.emit()
 
     def _extend(self, position: QPointF, pressure: float) -> None:
         self._points.append(self._pen_point(position, pressure))
-        for surface in (self._model, self._view):
-            surface.extend(self._points, self._erases)
-        self.update()
+        self._update_stroke()
         self.changed.emit()
+
+    def _draw_new_points(self) -> None:
+        """Draw what the pen did since the last time; a fast pen moves several times between two looks."""
+        while self._drawn < len(self._points):
+            self._drawn = min(len(self._points), next_stop(self._drawn))
+            for surface in (self._model, self._view):
+                surface.extend(self._points[: self._drawn], self._erases)
 
     def _end(self) -> None:
         if self._points:
+            self._draw_new_points()
             self._drawing.add(Stroke(tuple(self._points), self._erases))
             self._points = []
-            self.update()
-            self.changed.emit()  # what can be undone has changed
+            self.changed.emit()
+            self.history_changed.emit()
 
     def _pen_point(self, position: QPointF, pressure: float) -> PenPoint:
         paper = self._paper()
@@ -270,13 +283,11 @@ class Canvas(QWidget):
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Show how wide the brush is."""
-        self._hover = event.position()
-        self.update()
+        self._move_hover(event.position())
 
     def leaveEvent(self, event: QEvent) -> None:
         """Show no brush."""
-        self._hover = None
-        self.update()
+        self._move_hover(None)
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Show the focus ring."""
@@ -288,6 +299,7 @@ class Canvas(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint paper, ink, brush and focus ring."""
+        self._draw_new_points()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -301,8 +313,9 @@ class Canvas(QWidget):
 
     def _paper(self) -> QRectF:
         """The square that is drawn on, in the middle of the widget."""
-        side = float(min(self.width(), self.height()))
-        return QRectF((self.width() - side) / 2, (self.height() - side) / 2, side, side)
+        side = min(self.width(), self.height())
+        # On whole pixels, so that the view is copied to the screen and not resampled.
+        return QRectF((self.width() - side) // 2, (self.height() - side) // 2, side, side)
 
     def _paint_paper(self, painter: QPainter) -> None:
         t = theme.tokens()
@@ -326,6 +339,32 @@ class Canvas(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawEllipse(where, radius, radius)
 
+    # Painting all of the canvas at each pen event would cost more than drawing and classifying together.
+
+    def _update_stroke(self) -> None:
+        """Paint what the newest pen event changed."""
+        if len(self._points) == 1:
+            self.update()  # the hint goes
+            return
+        tail = self._points[-_TAIL:]
+        paper = self._paper()
+        scale = paper.width() / SIDE
+        reach = scale * max(point.width for point in tail) / 2 + _SEAM
+        left, right = min(p.x for p in tail), max(p.x for p in tail)
+        top, bottom = min(p.y for p in tail), max(p.y for p in tail)
+        changed = QRectF(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale)
+        changed.translate(paper.topLeft())
+        self.update(changed.adjusted(-reach, -reach, reach, reach).toAlignedRect())
+
+    def _move_hover(self, where: QPointF | None) -> None:
+        """Move the brush's ring."""
+        radius = self._brush * self._paper().width() / SIDE / 2 + _SEAM
+        for at in (self._hover, where):
+            if at is not None:
+                ring = QRectF(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius)
+                self.update(ring.toAlignedRect())
+        self._hover = where
+
     def _make_view(self) -> None:
         side = round(self._paper().width() * self.devicePixelRatioF())
         self._view = Surface(max(side, 1), theme.tokens().ink)
@@ -337,11 +376,13 @@ class Canvas(QWidget):
             self._render_on(surface)
         self.update()
         self.changed.emit()
+        self.history_changed.emit()
 
     def _render_on(self, surface: Surface) -> None:
         self._drawing.render(surface)
         if self._points:  # a stroke under way
             Stroke(tuple(self._points), self._erases).paint(surface)
+            self._drawn = len(self._points)
 
 
 def _to_pillow(image: QImage) -> Image.Image:

@@ -204,7 +204,7 @@ class MainWindow(QMainWindow):
             commands[f"theme_{mode}"].triggered.connect(self._choose_theme)
         commands["about"].triggered.connect(self._about)
         self._look.mode_changed.connect(self._theme_changed)
-        canvas.changed.connect(self._update_undo)
+        canvas.history_changed.connect(self._update_undo)
         canvas.refused.connect(self.messages.show_error)
         application = QApplication.instance()
         assert isinstance(application, QApplication)

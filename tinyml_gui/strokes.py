@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
-__all__ = ["SIDE", "Clear", "Drawing", "Mark", "PenPoint", "Picture", "Stroke", "Surface"]
+__all__ = ["SIDE", "Clear", "Drawing", "Mark", "PenPoint", "Picture", "Stroke", "Surface", "next_stop"]
 
 SIDE: Final = 280  #: model pixels a side: ten for each pixel of the network's input
 
@@ -25,6 +25,11 @@ _CHUNK: Final = 32  # points of a stroke that are drawn anew at each pen event
 _SOLID, _ROUND_CAP, _ROUND_JOIN = Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
 _OVER = QPainter.CompositionMode.CompositionMode_SourceOver
 _OUT = QPainter.CompositionMode.CompositionMode_DestinationOut
+
+
+def next_stop(drawn: int) -> int:
+    """Return how far a stroke may be drawn at once: `Surface.extend` must be called at each such end."""
+    return (drawn // _CHUNK + 1) * _CHUNK
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,10 @@ class Stroke:
     def paint(self, surface: Surface) -> None:
         """Put the whole stroke on `surface`, exactly as the pen did."""
         surface.begin()
-        for last in range(1, len(self.points) + 1):
-            if last % _CHUNK == 0 or last == len(self.points):
-                surface.extend(self.points[:last], self.erases)
+        drawn = 0
+        while drawn < len(self.points):
+            drawn = min(len(self.points), next_stop(drawn))
+            surface.extend(self.points[:drawn], self.erases)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,9 @@ that ended it, comes last.
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -23,6 +25,7 @@ __all__ = ["Job", "Outcome", "Worker"]
 
 Steps = Generator[Any, None, Any]
 _MAIL_SECONDS: Final = 1 / 30
+_NICER: Final = 10
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,7 @@ class Worker(QThread):
 
     def run(self) -> None:
         """Do jobs until told to end; on the worker's thread."""
+        _give_way()
         while (job := self._jobs.get()) is not None:
             self._post(job, _do(job, self._post))
 
@@ -185,6 +189,16 @@ class Worker(QThread):
         self._open.remove(job)
         job.ended(end.outcome)
         return end.bug
+
+
+def _give_way() -> None:
+    """Let the window go first where all cores are busy: drawing answers in a third of the time then.
+
+    Linux alone has a priority for each thread; threads started by this one inherit it.
+    """
+    if sys.platform == "linux":
+        lower = min(19, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), lower)
 
 
 def _by_job(mail: list[tuple[Job, Any]]) -> dict[Job, list[Any]]:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from engine.model import Model
@@ -48,7 +49,7 @@ class DrawPanel(QWidget):
         self._timer.timeout.connect(self._answer)
         self.canvas = Canvas()
         self.canvas.changed.connect(self._schedule)
-        self.canvas.changed.connect(self._update_buttons)
+        self.canvas.history_changed.connect(self._update_buttons)
         self.undo_button = IconButton("undo", "Undo stroke")
         self.redo_button = IconButton("redo", "Redo stroke")
         self.clear_button = IconButton("clear", "Clear drawing (Delete)")
@@ -123,6 +124,9 @@ class DrawPanel(QWidget):
         self.top_label.setFont(theme.text_font(theme.TOP_CLASS))
         self.top_label.setProperty("role", "top-class")
         self.percent_label = label(role="key-percent")
+        # Of a fixed size: or each new number would lay the whole window out anew.
+        figure = QFontMetrics(theme.number_font(theme.SECTION))
+        self.percent_label.setFixedSize(figure.horizontalAdvance("100.0 %") + theme.GAP, figure.height())
         row = QHBoxLayout()
         row.setSpacing(theme.GAP_WIDE)
         row.addWidget(self.seen, alignment=Qt.AlignmentFlag.AlignTop)
