@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,10 +29,10 @@ class Figure:
 
 def percentiles(name: str, milliseconds: Sequence[float], bar: float) -> list[Figure]:
     """Return median, 99th percentile (judged by `bar`) and maximum."""
-    low, high = np.percentile(milliseconds, [50, 99])
+    low, high = statistics.median(milliseconds), statistics.quantiles(milliseconds, n=100)[98]
     return [
-        Figure(f"{name}, p50", float(low), "ms"),
-        Figure(f"{name}, p99", float(high), "ms", bar),
+        Figure(f"{name}, p50", low, "ms"),
+        Figure(f"{name}, p99", high, "ms", bar),
         Figure(f"{name}, max", max(milliseconds), "ms"),
     ]
 

@@ -61,8 +61,7 @@ def train(window: MainWindow, data: str, preset: str, config: TrainConfig) -> No
 
 def data_name(window: MainWindow, wanted: str) -> str:
     """Return `wanted` where it is present, else the starter set."""
-    present = {info.name for info in window.controller.training.catalogue.list() if info.present}
-    return wanted if wanted in present else "starter"
+    return wanted if wanted in window.controller.training.catalogue.present() else "starter"
 
 
 def spin(seconds: float) -> None:
