@@ -130,8 +130,10 @@ class Controller(QObject):
 
     def new_from_preset(self, name: str) -> None:
         """Start an untrained network, for the classes of the current model."""
-        spec = PRESETS[name].build(len(self.model.classes), self.model.spec.input_shape)
-        self._take(self.state.fresh_model(spec, self.model.classes, name), None)
+        try:
+            self._take(self._preset(name, name), None)
+        except TinyMLError as error:
+            self.error.emit(_misfit(name, error))
 
     def save_file(self, path: str | Path) -> None:
         """Save the model; an existing file stays whole where that fails."""
@@ -149,6 +151,11 @@ class Controller(QObject):
         self.state.mark_saved()
         self.title_changed.emit()
         self.message.emit(f"Saved as {self.path.name}")
+
+    def _preset(self, preset: str, name: str) -> Model:
+        model = self.model
+        spec = PRESETS[preset].build(len(model.classes), model.spec.input_shape)
+        return self.state.fresh_model(spec, model.classes, name)
 
     def _take(self, model: Model, path: Path | None) -> None:
         self.training.abandon()
@@ -169,9 +176,12 @@ class Controller(QObject):
 
     def use_preset(self, name: str) -> None:
         """Take a preset's network in place of the current one; can be undone."""
-        if not self.training.is_running:
-            spec = PRESETS[name].build(len(self.model.classes), self.model.spec.input_shape)
-            self.state.replace_model(self.state.fresh_model(spec, self.model.classes, self.model.name))
+        if self.training.is_running:
+            return
+        try:
+            self.state.replace_model(self._preset(name, self.model.name))
+        except TinyMLError as error:
+            self.error.emit(_misfit(name, error))
 
     def adapt(self, classes: tuple[str, ...]) -> None:
         """Make the model tell `classes` apart; can be undone."""
@@ -257,6 +267,10 @@ def _first_model(rng: np.random.Generator) -> Model:
     if resources.exists(f"models/{shipped}.tinyml"):
         return _shipped(shipped)
     return Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
+
+
+def _misfit(preset: str, error: TinyMLError) -> str:
+    return f"{PRESETS[preset].title} does not suit these images. {error}"
 
 
 def _shipped(name: str) -> Model:

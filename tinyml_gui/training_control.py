@@ -13,6 +13,7 @@ from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
+from engine.specs import ModelSpec
 from engine.train import Finished, TrainConfig
 from tinyml_gui import jobs
 from tinyml_gui.state import State, adapted_spec
@@ -57,6 +58,7 @@ class TrainingControl(QObject):
         self._job: Job | None = None
         self._loading: Job | None = None
         self._testing: Job | None = None
+        self._started_with: ModelSpec | None = None
         self.catalogue = catalogue
         self.run = Run()
         self.data: Dataset | None = None
@@ -119,8 +121,10 @@ class TrainingControl(QObject):
         if self._job is not None or self.data is None:
             return
         self.run.start(config)
+        self._started_with = self._state.document.spec
         try:
             model = self._prepared(start, self.data)
+            self._started_with = model.spec
         except TinyMLError as error:
             self.run.fail(str(error))
             self.changed.emit()
@@ -130,6 +134,13 @@ class TrainingControl(QObject):
         self._job = Job(make, functools.partial(self._ended, config), self._progressed)
         self._worker.submit(self._job)
         self.changed.emit()
+
+    @property
+    def fault(self) -> str:
+        """Why the last run failed, as long as the network is the one that it was about; else empty."""
+        status = self.run.status
+        same = self._state.document.spec == self._started_with
+        return f"{status.phase.value}. {status.sentence}" if status.phase.failed and same else ""
 
     def pause(self) -> None:
         """Hold the run after the current batch."""

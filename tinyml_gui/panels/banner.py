@@ -44,9 +44,9 @@ class Banner(QFrame):
         """Show `sentence`, with a button where there is an offer."""
         self._show(sentence, offer, "", "body")
 
-    def show_error(self, head: str, sentence: str) -> None:
+    def show_error(self, sentence: str) -> None:
         """Show an error."""
-        self._show(f"{head}. {sentence}", "", "error", "error")
+        self._show(sentence, "", "error", "error")
 
     def _show(self, sentence: str, offer: str, state: str, role: str) -> None:
         set_state(self, state)

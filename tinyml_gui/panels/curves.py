@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -39,6 +39,13 @@ def _blend(colour: str, surface: str, share: float) -> QColor:
     )
 
 
+class _Plot(pg.PlotWidget):
+    """A plot that asks for little room and takes what there is."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, _MIN_HEIGHT)
+
+
 class CurvePlot(Card):
     """One plot with its title and legend.
 
@@ -52,7 +59,7 @@ class CurvePlot(Card):
     def __init__(self, title: str, percent: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._legend = [_Swatch(), _Swatch()]
-        self.plot = pg.PlotWidget()
+        self.plot = _Plot()
         self.plot.setMinimumHeight(_MIN_HEIGHT)
         self.plot.setAccessibleName(f"{title} over epochs")
         self._item = self.plot.getPlotItem()

@@ -270,7 +270,7 @@ class DeployPanel(QWidget):
         try:
             return ExportOptions(**self.form.values())
         except TinyMLError as error:
-            self.banner.show_error("Export", str(error))
+            self.banner.show_error(str(error))
             return None
 
     def _export(self) -> None:
@@ -298,7 +298,7 @@ class DeployPanel(QWidget):
         self._update_buttons()
         order, result = self._order, outcome.result
         if outcome.error is not None:
-            self.banner.show_error("Nothing was exported", str(outcome.error))
+            self.banner.show_error(str(outcome.error))
         elif isinstance(result, jobs.Exported) and order is not None:
             if not result.in_the_way:
                 self._show_result(order, result)

@@ -30,7 +30,7 @@ from tinyml_gui.widgets import caption, label, set_state
 __all__ = ["Field", "KnobForm", "calm_wheel", "number_text"]
 
 _MAX_INT = 2**31 - 1
-FIELD_WIDTH: Final = 28 * theme.GRID
+FIELD_WIDTH: Final = 31 * theme.GRID
 
 
 def number_text(value: float) -> str:
@@ -84,7 +84,7 @@ class Field(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        self._label = caption(f"{knob.label}, {knob.unit}" if knob.unit else knob.label)
+        self._label = caption(self._words())
         self._label.setBuddy(self.editor)
         column.addWidget(self._label)
         column.addWidget(self.editor)
@@ -107,6 +107,9 @@ class Field(QWidget):
         set_state(self.editor, "error" if sentence else "")
         self.editor.setToolTip(sentence or _tip(self.knob))
         self.error_changed.emit()
+
+    def _words(self) -> str:
+        return f"{self.knob.label}, {self.knob.unit}" if self.knob.unit else self.knob.label
 
     def _make_editor(self) -> QWidget:
         raise NotImplementedError
@@ -132,10 +135,14 @@ class _IntField(Field):
         self._box.setKeyboardTracking(False)
         self._box.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
         self._box.setGroupSeparatorShown(True)
+        self._box.setSuffix(f" {self.knob.unit}" if self.knob.unit else "")
         self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
         self._box.valueChanged.connect(self._commit)
         calm_wheel(self._box)
         return self._box
+
+    def _words(self) -> str:
+        return self.knob.label  # the unit stands behind the number
 
     def value(self) -> int:
         return self._box.value()
@@ -249,6 +256,7 @@ class KnobForm(QWidget):
             column.addWidget(self.more_button)
             column.addWidget(self._extra)
             self._extra.setVisible(False)
+        column.addStretch()
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Show `values`; those that the form has no field for are left out."""
@@ -270,14 +278,14 @@ class KnobForm(QWidget):
         holder = QWidget()
         grid = QGridLayout(holder)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(theme.GAP_WIDE)
+        grid.setHorizontalSpacing(theme.GAP)
         grid.setVerticalSpacing(theme.GAP)
         for place, knob in enumerate(knobs):
             field = make_field(knob)
             field.committed.connect(self._committed)
             field.error_changed.connect(self._show_errors)
             self.fields[knob.name] = field
-            grid.addWidget(field, place // columns, place % columns)
+            grid.addWidget(field, place // columns, place % columns, Qt.AlignmentFlag.AlignTop)
         grid.setColumnStretch(columns, 1)
         return holder
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tinyml_gui import theme
@@ -98,11 +98,14 @@ class LayerList(QWidget):
     moved(int, int)
         From and to.
     remove_asked(int)
+    resized()
+        The cards have new places.
     """
 
     selected = Signal(int)
     moved = Signal(int, int)
     remove_asked = Signal(int)
+    resized = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -147,6 +150,10 @@ class LayerList(QWidget):
             card.show_state(index == self._selection, self.hasFocus())
         if 0 <= self._selection < len(self.cards):
             self.setAccessibleDescription(self.cards[self._selection].accessibleName())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.resized.emit()
 
     # Keyboard
 

@@ -53,6 +53,7 @@ class ModelPanel(QWidget):
         self._fields_title, self._fields_hint = section(""), muted()
         self._forms_stack = QStackedLayout()
         self._fields = self._make_fields()
+        self._names = QHBoxLayout()
         self._input = caption()
         self._input.setToolTip(_INPUT_TIP)
         self._lay_out()
@@ -96,7 +97,7 @@ class ModelPanel(QWidget):
         return row
 
     def _column_names(self) -> QHBoxLayout:
-        row = QHBoxLayout()
+        row = self._names
         row.setContentsMargins(3 * theme.GRID, 0, 3 * theme.GRID, 0)
         row.setSpacing(theme.GAP)
         row.addSpacing(NUMBER_WIDTH + theme.GAP)
@@ -115,6 +116,7 @@ class ModelPanel(QWidget):
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._area.setWidget(self.layers)
+        self._area.verticalScrollBar().rangeChanged.connect(self._align_names)
         return self._area
 
     def _make_fields(self) -> Card:
@@ -139,6 +141,7 @@ class ModelPanel(QWidget):
         controller.params_published.connect(self._fill_head)
         controller.training.changed.connect(self._update_lock)
         self.layers.selected.connect(controller.select)
+        self.layers.resized.connect(self._show_selected)
         self.layers.moved.connect(self._move)
         self.layers.remove_asked.connect(self._remove)
         self.up_button.clicked.connect(self._move_up)
@@ -155,8 +158,17 @@ class ModelPanel(QWidget):
         self._fill_head()
         self._fill_fields()
         self._update_lock()
+        self._show_selected()
+
+    def _show_selected(self) -> None:
+        """Scroll to the selected card: after a selection, and once new cards have their places."""
         if self.layers.cards:
-            self._area.ensureWidgetVisible(self.layers.cards[state.selection], 0, theme.GAP)
+            self._area.ensureWidgetVisible(self.layers.cards[self.layers.selection], 0, theme.GAP)
+
+    def _align_names(self, low: int, high: int) -> None:
+        """Leave room above the scroll bar, so that names stand above their figures."""
+        bar = self._area.verticalScrollBar().sizeHint().width() if high > low else 0
+        self._names.setContentsMargins(3 * theme.GRID, 0, 3 * theme.GRID + bar, 0)
 
     def _fill_head(self) -> None:
         shown = head(self._controller.state.document)

@@ -340,15 +340,15 @@ class TrainPanel(QWidget):
 
     def _show_banner(self, phase: Phase) -> None:
         training = self._training
-        if phase in {Phase.DIVERGED, Phase.FAILED}:
-            self.banner.show_error(phase.value, training.run.status.sentence)
-        elif training.data_error:
-            self.banner.show_error("Data set", training.data_error)
-        elif phase.active or training.data is None:
+        obstacle = training.obstacle(self._chosen_start)
+        if phase.active or training.loading:
             self.banner.hide()
-        elif obstacle := training.obstacle(self._chosen_start):
-            count = len(training.data.classes)
-            offer = f"Adapt the model to {count} classes" if training.can_adapt else ""
+        elif training.data_error:
+            self.banner.show_error(training.data_error)
+        elif obstacle and training.data is not None:
+            offer = f"Adapt the model to {len(training.data.classes)} classes" if training.can_adapt else ""
             self.banner.show_note(obstacle, offer)
+        elif training.fault:
+            self.banner.show_error(training.fault)
         else:
             self.banner.hide()

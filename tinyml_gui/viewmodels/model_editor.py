@@ -115,7 +115,7 @@ def tested_on(model: Model) -> str:
 def head(document: Document) -> Head:
     """Return the head line: accuracy where it is known, else the number of parameters."""
     if document.fault is not None:
-        return Head("–", "", "The network has a fault; the drawing uses the last version without one")
+        return Head("", "", "Not ready: see the marked layer")
     model = document.model
     spec = model.spec
     macs = f"{count_words(spec.macs)} MACs"

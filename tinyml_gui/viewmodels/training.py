@@ -54,6 +54,11 @@ class Phase(enum.Enum):
         """Whether the trainer holds the model."""
         return self in _ACTIVE
 
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended without a usable result."""
+        return self in {Phase.DIVERGED, Phase.FAILED}
+
 
 _ACTIVE: Final = {Phase.STARTING, Phase.RUNNING, Phase.PAUSED, Phase.STOPPING}
 _REASONS: Final = {
@@ -257,8 +262,9 @@ def headline(status: Status, tested: float, tested_on: str) -> Headline:
     if status.phase.active or (status.phase is Phase.TESTING and math.isnan(tested)):
         if not math.isnan(status.validation_accuracy):
             return Headline(percent(status.validation_accuracy), "validation accuracy")
-        return Headline(percent(status.accuracy), "training accuracy")
-    return Headline(percent(tested), "" if math.isnan(tested) else f"accuracy {tested_on}")
+        known = not math.isnan(status.accuracy)
+        return Headline(percent(status.accuracy), "training accuracy") if known else Headline("", "")
+    return Headline("", "") if math.isnan(tested) else Headline(percent(tested), f"accuracy {tested_on}")
 
 
 def figures(status: Status) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,26 @@
+"""A controller on a small network and a small data set, shut down after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
+from tinyml_gui.controller import Controller
+from tinyml_gui.settings import Settings
+
+
+@pytest.fixture
+def catalogue() -> TinyCatalogue:
+    return TinyCatalogue()
+
+
+@pytest.fixture
+def controller(qtbot: QtBot, settings: Settings, catalogue: TinyCatalogue) -> Iterator[Controller]:
+    made = Controller(settings, catalogue, np.random.default_rng(3))
+    made.state.reset(spot_model())
+    yield made
+    made.shutdown()

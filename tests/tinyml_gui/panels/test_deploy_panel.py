@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QLabel, QLineEdit, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from engine.export import FORMATS
+from tests.tinyml_gui.tiny import spot_model
+from tinyml_gui.controller import Controller
+from tinyml_gui.panels.deploy_panel import DeployPanel
+from tinyml_gui.state import remove_layer
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, controller: Controller, tmp_path: Path) -> DeployPanel:
+    made = DeployPanel(controller)
+    qtbot.addWidget(made)
+    made.resize(720, 660)
+    made.show()
+    made.folder_edit.setText(str(tmp_path / "c"))
+    return made
+
+
+def export(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
+    qtbot.mouseClick(panel.export_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.is_exporting)
+
+
+def listed(panel: DeployPanel) -> set[str]:
+    return {w.text() for w in panel.result.findChildren(QLabel)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_export_writes_the_files_that_it_lists(
+    name: str, panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    panel.format_combo.setCurrentIndex(panel.format_combo.findData(name))
+    export(panel, controller, qtbot)
+    written = {path.name for path in (tmp_path / "c").iterdir()}
+    assert written
+    assert written <= listed(panel)
+    assert "spots_predict" in panel.snippet.toPlainText()
+    qtbot.mouseClick(panel.copy_button, LEFT)
+    assert QGuiApplication.clipboard().text() == panel.snippet.toPlainText()
+
+
+def test_a_name_that_c_refuses_is_marked_and_nothing_is_written(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    edit = panel.form.findChild(QLineEdit, "name")
+    edit.selectAll()
+    qtbot.keyClicks(edit, "9 lives")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert "identifier" in panel.form.error_label.text()
+    export(panel, controller, qtbot)
+    assert not (tmp_path / "c").exists()
+    edit.selectAll()
+    qtbot.keyClicks(edit, "lives")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert not panel.form.error_label.isVisible()
+    export(panel, controller, qtbot)
+    assert (tmp_path / "c" / "lives.h").is_file()
+
+
+@pytest.mark.parametrize(("answer", "replaced"), [("No", False), ("Yes", True)])
+def test_files_are_replaced_only_when_the_user_says_so(
+    answer: str,
+    replaced: bool,
+    panel: DeployPanel,
+    controller: Controller,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def question(parent: object, title: str, text: str) -> QMessageBox.StandardButton:
+        asked.append(text)
+        return QMessageBox.StandardButton[answer]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    old = tmp_path / "c" / "spots.h"
+    old.parent.mkdir()
+    old.write_text("mine")
+    export(panel, controller, qtbot)
+    assert "spots.h exists already" in asked[0]
+    assert (old.read_text() != "mine") is replaced
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_gives_one_sentence(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o500)
+    export(panel, controller, qtbot)
+    assert "permission" in panel.banner.text
+
+
+def test_a_file_where_the_folder_should_be_gives_one_sentence(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    (tmp_path / "c").write_text("a file")
+    export(panel, controller, qtbot)
+    assert panel.banner.property("state") == "error"
+    assert str(tmp_path / "c") in panel.banner.text
+    assert not panel.result.isVisible()
+
+
+def test_a_network_with_a_fault_cannot_be_exported(panel: DeployPanel, controller: Controller) -> None:
+    controller.edit(remove_layer(controller.model.spec, 0))
+    assert not panel.export_button.isEnabled()
+    assert "Model page" in panel.export_button.toolTip()
+    controller.undo()
+    assert panel.export_button.isEnabled()
+
+
+def test_the_name_follows_the_model_until_it_is_edited(panel: DeployPanel, controller: Controller) -> None:
+    controller.state.reset(spot_model().replace(name="My digits 2"))
+    assert panel.form.values()["name"] == "my_digits_2"
+    panel.form.set_values({"name": "own"})
+    controller.state.mark_saved()
+    assert panel.form.values()["name"] == "own"
+
+
+def test_verify_gives_a_verdict(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("a C compiler is needed: cc")
+    qtbot.mouseClick(panel.verify_button, LEFT)
+    assert panel.cancel_button.isVisible()
+    assert not panel.export_button.isEnabled()
+    qtbot.waitUntil(lambda: not controller.is_exporting, timeout=60_000)
+    assert panel.verdict.property("role") == "good"
+    assert "agrees" in panel.verdict.text()
+    assert not panel.progress.isVisible()
+
+
+def test_verify_without_a_compiler_says_which_to_install(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine import verify
+    from engine.errors import MissingToolError
+
+    def missing(*arguments: object) -> None:
+        raise MissingToolError("No C compiler was found; install gcc.")
+
+    monkeypatch.setattr(verify, "find_compiler", missing)
+    qtbot.mouseClick(panel.verify_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.is_exporting)
+    assert panel.verdict.text() == "No C compiler was found; install gcc."
+
+
+def test_verification_can_be_cancelled(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
+    qtbot.mouseClick(panel.verify_button, LEFT)
+    qtbot.mouseClick(panel.cancel_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.is_exporting)
+    assert panel.verdict.text().startswith("Cancelled")

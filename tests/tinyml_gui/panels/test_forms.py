@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from engine.augment import Augmentation
+from engine.errors import FieldError
+from engine.knobs import knob, knobs_of, knobs_to_json
+from engine.layers import LAYERS
+from engine.train import TrainConfig
+from tinyml_gui.panels.forms import KnobForm
+
+
+@dataclass(frozen=True)
+class Owner:
+    count: int = knob(3, "Count", "how many", low=1, high=5, unit="pieces")
+    rate: float = knob(0.1, "Rate", "how fast", low=0, high=1)
+    mode: str = knob("one", "Mode", "which", choices=("one", "two_three"))
+    name: str = knob("x", "Name", "what it is called")
+    on: bool = knob(False, "On", "whether", advanced=True)
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> KnobForm:
+    made = KnobForm(knobs_of(Owner), more="More")
+    qtbot.addWidget(made)
+    made.set_values(knobs_to_json(Owner()))
+    made.show()
+    return made
+
+
+@pytest.mark.parametrize(
+    "owner", [*(cls() for cls in LAYERS.values()), TrainConfig(), Augmentation(), Owner()]
+)
+def test_every_knob_has_a_field_that_keeps_its_value(owner: object, qtbot: QtBot) -> None:
+    form = KnobForm(knobs_of(type(owner)))
+    qtbot.addWidget(form)
+    form.set_values(knobs_to_json(owner))
+    assert form.values() == knobs_to_json(owner)
+    for k in knobs_of(type(owner)):
+        assert form.fields[k.name].editor.toolTip()
+        assert form.fields[k.name].editor.accessibleName() == k.label
+
+
+def test_showing_values_tells_no_one(form: KnobForm, qtbot: QtBot) -> None:
+    with qtbot.assertNotEmitted(form.changed):
+        form.set_values({"count": 5, "rate": 0.5, "mode": "two_three", "name": "y", "on": True})
+
+
+def test_each_kind_of_field_tells_what_was_entered(form: KnobForm, qtbot: QtBot) -> None:
+    heard: dict[str, object] = {}
+    form.changed.connect(heard.__setitem__)
+    spin, rate = form.findChild(QSpinBox, "count"), form.findChild(QLineEdit, "rate")
+    mode, name = form.findChild(QComboBox, "mode"), form.findChild(QLineEdit, "name")
+    qtbot.keyClick(spin, Qt.Key.Key_Up)
+    for edit, text in ((rate, "1e-3"), (name, "digits")):
+        edit.setFocus()
+        edit.selectAll()
+        qtbot.keyClicks(edit, text)
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    qtbot.keyClick(mode, Qt.Key.Key_Down)
+    assert form.more_button is not None
+    qtbot.mouseClick(form.more_button, Qt.MouseButton.LeftButton)
+    box = form.findChild(QCheckBox, "on")
+    assert box.isVisible()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=QPoint(8, box.height() // 2))
+    assert heard == {"count": 4, "rate": 0.001, "name": "digits", "mode": "two_three", "on": True}
+
+
+@pytest.mark.parametrize("text", ["2", "-1", "nan", "fast", ""])
+def test_a_number_that_is_not_allowed_marks_its_field(form: KnobForm, qtbot: QtBot, text: str) -> None:
+    edit = form.findChild(QLineEdit, "rate")
+    edit.selectAll()
+    qtbot.keyClick(edit, Qt.Key.Key_Delete)
+    qtbot.keyClicks(edit, text)
+    with qtbot.assertNotEmitted(form.changed):
+        qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert "Rate" in form.error_label.text()
+    assert edit.property("state") == "error"
+    with pytest.raises(FieldError):
+        form.values()
+    form.set_values({"rate": 0.2})
+    assert not form.error_label.isVisible()
+
+
+def test_advanced_fields_are_folded_away_and_keep_their_values(form: KnobForm) -> None:
+    assert not form.fields["on"].isVisible()
+    assert form.values()["on"] is False
+
+
+def test_the_wheel_changes_only_the_field_in_focus(form: KnobForm, qtbot: QtBot) -> None:
+    spin = form.findChild(QSpinBox, "count")
+    form.findChild(QLineEdit, "name").setFocus()
+    at = QPointF(5, 5)
+    wheel = QWheelEvent(
+        at,
+        at,
+        QPoint(),
+        QPoint(0, 120),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(spin, wheel)
+    assert spin.value() == 3
+
+
+def test_an_error_can_be_put_on_a_field_from_outside(form: KnobForm) -> None:
+    assert form.show_error("mode", "Not this one.")
+    assert form.error_label.text() == "Not this one."
+    assert form.fields["mode"].editor.toolTip() == "Not this one."
+    assert not form.show_error(None, "")
+    assert form.fields["mode"].editor.toolTip() != "Not this one."

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.layers import LAYERS, Dense
+from engine.model import Model
+from engine.presets import PRESETS
+from engine.specs import ModelSpec, describe_shape
+from tests.tinyml_gui.tiny import spot_model
+from tinyml_gui.state import Document, add_layer, change_layer, fault_of, remove_layer
+from tinyml_gui.viewmodels.model_editor import card_rows, count_words, head, layer_choices, new_layer
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_cards_of_every_preset_say_what_the_table_says(name: str) -> None:
+    spec = PRESETS[name].build(10)
+    cards = card_rows(spec, None)
+    assert [c.title for c in cards] == [layer.title for layer in spec.layers]
+    assert [c.shape for c in cards] == [describe_shape(row.out_shape) for row in spec.rows()]
+    shown = sum(int(c.parameters.replace(",", "").replace("–", "0")) for c in cards)
+    assert shown == spec.parameters
+    assert not any(c.fault for c in cards)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_every_layer_can_be_chosen_explained_and_shown(kind: str) -> None:
+    choices = {name: (words, doc) for name, words, doc in layer_choices()}
+    words, doc = choices[kind]
+    assert words
+    assert doc
+    spec = add_layer(spot_model().spec, 1, new_layer(kind)).spec
+    card = card_rows(spec, fault_of(spec, 4))[1]
+    assert card.title == words
+    assert card.title in card.spoken
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_fault_is_on_the_card_that_causes_it_and_on_no_other(index: int) -> None:
+    lenet = PRESETS["lenet"].build(10)
+    flat = next(i for i, layer in enumerate(lenet.layers) if len(lenet.rows()[i].out_shape) == 1)
+    spec = remove_layer(lenet, flat).spec
+    cards = card_rows(spec, fault_of(spec, 10))
+    assert [bool(c.fault) for c in cards].count(True) == 1
+    assert cards[flat].fault
+    assert cards[index].shape  # what comes before is still known
+    assert not cards[-1].shape
+
+
+def test_faults_without_a_place_go_to_the_last_card() -> None:
+    spec = change_layer(spot_model().spec, 2, Dense(5)).spec
+    cards = card_rows(spec, fault_of(spec, 4))
+    assert "4 classes" in cards[-1].fault
+    assert card_rows(ModelSpec(()), fault_of(ModelSpec(()), 4)) == ()
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "0"), (999, "999"), (1000, "1 k"), (693_000, "693 k"), (999_900, "1,000 k"), (2_600_000, "2.6 M")],
+)
+def test_counts_in_three_digits(count: int, words: str) -> None:
+    assert count_words(count) == words
+
+
+def test_head_shows_accuracy_where_it_is_known_else_the_size() -> None:
+    model = spot_model()
+    assert head(Document.of(model)).caption == "parameters"
+    assert "not trained" in head(Document.of(model)).rest
+    metrics = {"accuracy": 0.9876, "images": 1000, "data": "mnist"}
+    tested = model.replace(record={"metrics": metrics})
+    assert head(Document.of(tested)).figure == "98.8 %"
+    assert "1,000 test images of mnist" in head(Document.of(tested)).caption
+
+
+@pytest.mark.parametrize("metrics", [None, [], {}, {"accuracy": "high"}])
+def test_a_record_written_by_someone_else_does_no_harm(metrics: object) -> None:
+    model = spot_model().replace(record={"metrics": metrics})
+    assert head(Document.of(model)).caption == "parameters"
+
+
+def test_head_of_a_faulty_network_gives_no_figures() -> None:
+    document = Document.of(spot_model()).edited(remove_layer(spot_model().spec, 0), np.random.default_rng(0))
+    assert head(document).figure == ""
+
+
+def test_model_with_a_fault_is_never_made() -> None:
+    document = Document.of(spot_model())
+    changed = document.edited(change_layer(document.spec, 2, Dense(9)), np.random.default_rng(0))
+    assert isinstance(changed.model, Model)
+    assert changed.model is document.model
