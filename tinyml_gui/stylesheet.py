@@ -83,8 +83,8 @@ QToolButton[role="file"]:focus { border: 2px solid $accent; padding: 0 19px 0 7p
 QToolButton::menu-indicator {
     image: url("$down"); subcontrol-position: right center; right: 4px; width: 12px; height: 12px;
 }
-QToolButton[role="menu"] { padding: 0 26px 0 10px; }
-QToolButton[role="menu"]:focus { padding: 0 25px 0 9px; }
+QToolButton[role="menu"] { padding: 0 26px 0 10px; max-height: ${inner}px; }
+QToolButton[role="menu"]:focus { padding: 0 25px 0 9px; max-height: ${inner_focus}px; }
 QToolButton[role="disclosure"] {
     background: transparent; border: 1px solid transparent; color: $muted; padding: 0 8px 0 2px;
 }
