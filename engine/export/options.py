@@ -27,6 +27,12 @@ class ExportOptions:
         10, "Test vectors", "inputs with expected outputs, and a self-test that runs them", low=0, high=1000
     )
 
+    preprocess: bool = knob(
+        False,
+        "Preprocessing",
+        "a function that turns a drawing of any size into the image that the network reads",
+    )
+
     def __post_init__(self) -> None:
         check_knobs(self)
         check_name(self.name)

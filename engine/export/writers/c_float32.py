@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine import preprocess
 from engine.calls import Array, Call
+from engine.errors import ExportError
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts
@@ -30,6 +32,7 @@ __all__ = ["write"]
 
 ROWS_TOGETHER = 4  # rows of a matrix whose numbers take turns, as kernels/dot.c reads them
 FLOAT_BYTES = 4
+PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class _Job:
     network: Network
     plan: Plan
     arrays: Mapping[str, NDArray[Any]]
+    preprocess: bool
 
     def facts(self) -> Facts:
         weight_bytes = sum(4 * a.size for a in self.arrays.values())
@@ -56,12 +60,23 @@ def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict
         for number, stage in enumerate(network.stages, start=1)
         for name, array in stage.call.arrays.items()
     }
-    job = _Job(model, context, network, network.plan(), arrays)
+    if options.preprocess:
+        _check_preprocessed(model)
+    job = _Job(model, context, network, network.plan(), arrays, options.preprocess)
     files = {f"{options.name}.h": _header(job)}
     if vectors is not None:
         files[f"{options.name}_test_vectors.h"] = _test_vectors(context, vectors)
         files[f"{options.name}_selftest.c"] = _selftest(context)
     return files
+
+
+def _check_preprocessed(model: Model) -> None:
+    shape = (preprocess.SIDE, preprocess.SIDE, 1)
+    if model.spec.input_shape != shape:
+        raise ExportError(
+            f"Preprocessing makes images of {describe_shape(shape)} but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; export without it."
+        )
 
 
 def laid_out(array: Array) -> NDArray[Any]:
@@ -105,6 +120,8 @@ def _head(job: _Job) -> Iterator[str]:
     yield "Not reentrant: feature maps live in one static arena."
     yield ""
     yield from job.facts().lines()
+    if job.preprocess:
+        yield f"Preprocessing: {PREPROCESS_BYTES:,} bytes of static RAM more (counted)"
 
 
 def _declarations(job: _Job) -> str:
@@ -123,6 +140,7 @@ def _declarations(job: _Job) -> str:
         + emit.macro(c.macro("MODEL_HASH"), emit.string(model.fingerprint))
         + "\n"
         + c.renamed(kernel_files.body("declarations.h"))
+        + (c.renamed("\n" + kernel_files.body("preprocess_declaration.h")) if job.preprocess else "")
     )
 
 
@@ -138,6 +156,7 @@ def _definitions(job: _Job) -> str:
         _network_function(job),
         c.renamed(kernel_files.body(f"{_scores(model)}.c")),
         _predict(job),
+        *([c.renamed(kernel_files.body("preprocess.c"))] if job.preprocess else []),
     ]
     return "\n".join(parts)
 
