@@ -94,13 +94,7 @@ def test_shift_stays_within_its_bound() -> None:
 
 @settings(max_examples=60)
 @given(
-    st.builds(
-        Augmentation,
-        shift=st.floats(0, 14),
-        rotate=st.floats(0, 180),
-        scale=st.floats(0, 0.5),
-        shear=st.floats(0, 1),
-    ),
+    st.builds(Augmentation, **{knob.name: st.floats(knob.low, knob.high) for knob in knobs_of(Augmentation)}),
     st.integers(0, 1000),
 )
 def test_values_stay_in_range(augmentation: Augmentation, seed: int) -> None:

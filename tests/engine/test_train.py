@@ -17,6 +17,7 @@ from engine.config import TrainConfig
 from engine.data.dataset import Dataset
 from engine.errors import FieldError, TrainingError
 from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
+from engine.knobs import knobs_of
 from engine.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
@@ -30,6 +31,9 @@ SPEC = ModelSpec((Conv2D(4, 3), BatchNorm(), MaxPool2D(2), Flatten(), Dropout(0.
 PLAIN = ModelSpec((Flatten(), Dense(8, "relu"), Dense(3)), (8, 8, 1))
 DATA = blobs(120)
 CONFIG = TrainConfig(epochs=2, batch_size=16, threads=1, validation=0.2, schedule="constant")
+
+
+EVERYTHING = Augmentation(**{knob.name: 0.1 * (knob.high or 1) for knob in knobs_of(Augmentation)})
 
 
 def start(spec: ModelSpec = SPEC, data: Dataset = DATA) -> Model:
@@ -73,7 +77,7 @@ def test_events_come_in_order() -> None:
 def test_same_seed_and_threads_give_the_same_bits(preset: Preset, threads: int) -> None:
     data = blobs(40, side=28)
     config = TrainConfig(
-        epochs=1, batch_size=8, threads=threads, loss=preset.loss, augmentation=Augmentation(2, 10, 0.1, 0.1)
+        epochs=1, batch_size=8, threads=threads, loss=preset.loss, drawings=0.3, augmentation=EVERYTHING
     )
     models = [Model.new(preset.build(3), data.classes, np.random.default_rng(3)) for _ in range(2)]
     first, second = (finished(train(config, model, data)).model for model in models)
@@ -237,6 +241,7 @@ def refused() -> Iterator[tuple[str, Model, Dataset, TrainConfig]]:
     yield "classes", start(), other, CONFIG
     yield "classes", start(), blobs(120, classes=2), CONFIG
     yield "28×28×1", start(), blobs(side=28), CONFIG
+    yield "Drawings are 28×28", start(), DATA, replace(CONFIG, drawings=0.5)
 
 
 @pytest.mark.parametrize(("words", "model", "data", "config"), list(refused()))
