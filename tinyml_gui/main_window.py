@@ -131,7 +131,8 @@ class MainWindow(QMainWindow):
 
     def _make_page(self, index: int) -> bool:
         """Make page `index` where it is not there yet; tell whether it was made."""
-        column = self.pages.widget(index).layout()
+        page = self.pages.widget(index)
+        column = page.layout() if page is not None else None
         assert column is not None
         if not column.isEmpty():
             return False
