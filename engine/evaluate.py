@@ -15,7 +15,7 @@ from engine.workspace import Mode, Workspace, load_images
 
 __all__ = ["Evaluation", "Evaluator"]
 
-BATCH = 64  # a batch's feature maps then stay in the cache
+BATCH = 32  # the feature maps of a small batch stay in the cache, and two of them in 25 MB
 
 
 @dataclass(frozen=True)
