@@ -39,6 +39,7 @@ APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
 _IDLE_MS: Final = 150
+_HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.draw_panel = DrawPanel(settings, DrawingViewModel())
         self.messages = MessageArea()
+        self.messages.set_rest(_HOW_TO_DRAW)
         self.training_bar = TrainingBar(controller)
         self._fill_pages()
         self.header = Header(self.commands, self._pages_menu())

@@ -177,13 +177,16 @@ class SelfTest:
         return f"saved {path.name}, {path.stat().st_size:,} bytes"
 
     def _exported(self) -> str:
-        from engine.export import ExportOptions, export_model, write_files
+        from engine.export.formats import export_model
+        from engine.export.options import ExportOptions
+        from engine.export.output import write_files
 
-        files = export_model(self._controller.model, "c-float32", ExportOptions(name="digits"))
+        options = ExportOptions(test_vectors=5)
+        data = self._controller.training.data
+        files = export_model(self._controller.model, "c-float32", options, data)
         written = write_files(self._folder / "c", files)
-        sources = [path for path in written if path.suffix == ".h" and path.stat().st_size > 0]
-        if not sources:
-            raise SelfTestError("exporting C wrote no header.")
+        if not all(path.stat().st_size for path in written):
+            raise SelfTestError("exporting C wrote an empty file.")
         return f"exported {', '.join(path.name for path in written)}"
 
     # Waiting and faults

@@ -62,6 +62,8 @@ class DrawPanel(QWidget):
         self.top_label = QLabel()
         self.percent_label = caption()
         self.sentence_label = caption(wrap=True)
+        self.seen_label = caption("← what the network sees")
+        self.seen_label.setToolTip(self.seen.toolTip())
         self._lay_out()
         self._update_buttons()
         self._answer()
@@ -136,6 +138,7 @@ class DrawPanel(QWidget):
         answer.addWidget(self.percent_label)
         answer.addWidget(self.sentence_label)
         answer.addStretch()
+        answer.addWidget(self.seen_label)
         row.addLayout(answer, stretch=1)
         return row
 
@@ -161,5 +164,6 @@ class DrawPanel(QWidget):
     def _show_top(self, result: DrawingResult) -> None:
         top = result.top
         self.top_label.setText(top.label if top else "–")
+        self.top_label.setEnabled(top is not None)
         self.percent_label.setText(f"{100 * top.probability:.1f} %" if top else "")
         self.sentence_label.setText(result.sentence or ("" if top else "Nothing drawn yet"))

@@ -21,6 +21,7 @@ class MessageArea(QLabel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._kept = ("", "muted")
+        self._rest = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -30,6 +31,11 @@ class MessageArea(QLabel):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._forget)
+
+    def set_rest(self, text: str) -> None:
+        """Show `text` whenever there is nothing else to say."""
+        self._rest = text
+        self._show(*self._kept)
 
     def show_message(self, text: str) -> None:
         """Show `text` for a few seconds."""
@@ -66,6 +72,7 @@ class MessageArea(QLabel):
 
     def _show(self, text: str, role: str) -> None:
         set_role(self, role)
+        text = text or self._rest
         line = " ".join(text.split())
         shown = self.fontMetrics().elidedText(line, Qt.TextElideMode.ElideRight, self.width())
         self.setText(shown)
