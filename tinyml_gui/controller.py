@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +83,8 @@ class Controller(QObject):
         self._seen: tuple[Document, int, bool] = self._snapshot()
         self.state.observe(self._state_changed)
         self.training.params_published.connect(self.params_published)
+        self.training.changed.connect(self._running_changed)
+        self._was_running = False
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 
@@ -256,6 +259,12 @@ class Controller(QObject):
         if before[2] != self._seen[2]:
             self.title_changed.emit()
 
+    def _running_changed(self) -> None:
+        """What may be done to the model depends on whether it is being trained."""
+        if self.training.is_running != self._was_running:
+            self._was_running = self.training.is_running
+            self.model_changed.emit()
+
     def _only_parameters(self, before: Document) -> bool:
         now = self.state.document
         same = before.spec is now.spec and before.model.classes == now.model.classes
@@ -265,7 +274,8 @@ class Controller(QObject):
 def _first_model(rng: np.random.Generator) -> Model:
     shipped, preset = _FIRST
     if resources.exists(f"models/{shipped}.tinyml"):
-        return _shipped(shipped)
+        with suppress(TinyMLError):  # a damaged installation must not keep the window from opening
+            return _shipped(shipped)
     return Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
 
 

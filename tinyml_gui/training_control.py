@@ -77,18 +77,17 @@ class TrainingControl(QObject):
         if name == self.data_name and (self.data or self.loading):
             return
         if self._loading is not None:
-            self._loading.cancel()
+            self._loading.drop()
         self.data_name, self.data, self.data_error = name, None, ""
         make = _without_stop(functools.partial(jobs.load, self.catalogue, name, "train"))
-        self._loading = self._tasks.submit(Job(make, functools.partial(self._loaded, name)))
+        self._loading = self._tasks.submit(Job(make, self._loaded))
         self.data_changed.emit()
 
-    def _loaded(self, name: str, outcome: Outcome) -> None:
-        if name != self.data_name or outcome.cancelled:
-            return
+    def _loaded(self, outcome: Outcome) -> None:
         self._loading = None
         self.data = outcome.result
-        self.data_error = str(outcome.error) if outcome.error else ""
+        if self.data is None:
+            self.data_error = str(outcome.error or "The data set could not be read; choose another.")
         self.data_changed.emit()
 
     # Running
@@ -166,7 +165,7 @@ class TrainingControl(QObject):
     def abandon(self) -> None:
         """End the run without its result: another model is about to take the place."""
         if self._job is not None:
-            self._job.cancel()
+            self._job.drop()
             self._job = None
             self.run = Run()
             self.changed.emit()
@@ -189,7 +188,7 @@ class TrainingControl(QObject):
     def _progressed(self, items: list[Any]) -> None:
         self.run.consume(items)
         published = [item for item in items if isinstance(item, jobs.Parameters)]
-        if published and self._job is not None:
+        if published:
             model = self._state.model.replace(params=published[-1].params)
             self._state.replace_model(model, self._job)
             self.params_published.emit()
@@ -229,7 +228,7 @@ class TrainingControl(QObject):
 
     def _cancel_test(self) -> None:
         if self._testing is not None:
-            self._testing.cancel()
+            self._testing.drop()
             self._testing = None
 
 

@@ -91,6 +91,15 @@ class Job:
         self.cancelling.set()
         self.stop()
 
+    def drop(self) -> None:
+        """Cancel, and tell no one any more; on the window's thread."""
+        self.ended, self.progressed = _ignore, None
+        self.cancel()
+
+
+def _ignore(outcome: Outcome) -> None:
+    """Take the place of a callback."""
+
 
 @dataclass(frozen=True)
 class _Ended:

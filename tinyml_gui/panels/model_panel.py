@@ -106,6 +106,7 @@ class ModelPanel(QWidget):
         for name, width in COLUMNS.items():
             made = caption(name)
             made.setFixedWidth(width)
+            made.setToolTip("Counted from the description of the network")
             made.setAlignment(Qt.AlignmentFlag.AlignRight)
             row.addWidget(made)
         return row

@@ -39,6 +39,7 @@ from tinyml_gui.widgets import Card, button, caption, key_figure, label, muted, 
 __all__ = ["TrainPanel"]
 
 _FOLDER: Final = ""  # data of the entry "Choose folder…"
+_ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
 _MEMORY: Final = "train_config"
 _COMBO_WIDTH: Final = 68 * theme.GRID
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
@@ -205,8 +206,15 @@ class TrainPanel(QWidget):
 
     def _fill_data(self) -> None:
         catalogue = self._training.catalogue
-        for name in catalogue.present():
-            self.data_combo.addItem(catalogue.info(name).title, name)
+        present = catalogue.present()
+        for name in catalogue.names():
+            info = catalogue.info(name)
+            self.data_combo.addItem(info.title, name)
+            place = self.data_combo.count() - 1
+            hint = info.source if name in present else f"Not on this computer. {info.how_to_get}"
+            self.data_combo.setItemData(place, hint, Qt.ItemDataRole.ToolTipRole)
+            if name not in present:
+                self.data_combo.setItemData(place, 0, _ENABLED_ROLE)
         self.data_combo.addItem("Choose folder…", _FOLDER)
         remembered = self.data_combo.findData(self._controller.settings.text("data", STARTER) or STARTER)
         self.data_combo.setCurrentIndex(max(0, remembered))

@@ -18,6 +18,7 @@ from tinyml_gui.training_control import FRESH
 from tinyml_gui.viewmodels.training import Phase
 
 LEFT = Qt.MouseButton.LeftButton
+ENABLED = Qt.ItemFlag.ItemIsEnabled
 
 
 @pytest.fixture
@@ -235,3 +236,54 @@ def test_another_model_ends_the_run(panel: TrainPanel, controller: Controller, q
     controller.training.choose_data("starter")
     start(panel, qtbot, epochs=1)  # waits for the worker to be free
     assert controller.model is fresh
+    qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
+    assert controller.training.run.status.epoch == 1  # nothing of the abandoned run came later
+    assert controller.model.spec == fresh.spec
+
+
+def test_choosing_twice_reads_what_was_chosen_last(
+    panel: TrainPanel, controller: Controller, catalogue: TinyCatalogue, qtbot: QtBot
+) -> None:
+    catalogue.sets |= {"six": spots(classes=6, name="six"), "five": spots(classes=5, name="five")}
+    controller.training.choose_data("six")
+    controller.training.choose_data("five")
+    qtbot.waitUntil(lambda: not controller.training.loading)
+    assert controller.training.data is catalogue.sets["five"]
+
+
+def test_data_sets_that_are_not_there_are_listed_but_cannot_be_chosen(panel: TrainPanel) -> None:
+    combo = panel.data_combo
+    states = {
+        combo.itemData(i): bool(combo.model().index(i, 0).flags() & ENABLED) for i in range(combo.count())
+    }
+    assert states == {"starter": True, "mnist": False, "emnist": False, "": True}
+
+
+def test_undo_is_off_while_training_and_the_window_is_told(
+    panel: TrainPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    seen: list[bool] = []
+    controller.use_preset("mlp-32-32")
+    controller.model_changed.connect(lambda: seen.append(controller.can_undo))
+    start(panel, qtbot, epochs=1)
+    qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
+    assert seen[0] is False
+    assert seen[-1] is True
+
+
+def test_a_bug_while_training_reaches_the_crash_dialog_and_the_model_stays(
+    panel: TrainPanel, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tinyml_gui import jobs
+
+    def broken(*arguments: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    before = controller.model
+    monkeypatch.setattr(jobs, "Trainer", broken)
+    with qtbot.captureExceptions() as caught:
+        start(panel, qtbot, epochs=1)
+        qtbot.waitUntil(lambda: bool(caught))
+    assert phase(controller) is Phase.FAILED
+    assert controller.model is before
+    assert panel.start_button.isEnabled()
