@@ -21,8 +21,13 @@ typedef struct {
     int32_t stride, height, width;
 } tm_image;
 
+typedef struct { /* an image that is only read */
+    const uint8_t *pixels;
+    int32_t stride, height, width;
+} tm_view;
+
 /* Cuts to the pixels above a quarter of the brightest one; returns 0 when that one is too faint. */
-static int tm_crop(tm_image *image)
+static int tm_crop(tm_view *image)
 {
     const uint8_t *row = image->pixels;
     int32_t top = image->height, bottom = 0, left = image->width, right = 0, i, j;
@@ -60,7 +65,7 @@ static int32_t tm_shared(int32_t part, int32_t parts, int32_t old, int32_t count
     return stop - start;
 }
 
-static uint8_t tm_area_mean(const tm_image *from, const tm_image *to, int32_t row, int32_t column)
+static uint8_t tm_area_mean(const tm_view *from, const tm_image *to, int32_t row, int32_t column)
 {
     const int32_t bottom = ((row + 1) * from->height + to->height - 1) / to->height;
     const int32_t right = ((column + 1) * from->width + to->width - 1) / to->width;
@@ -79,7 +84,7 @@ static uint8_t tm_area_mean(const tm_image *from, const tm_image *to, int32_t ro
 }
 
 /* Fills `to`, whose pixels and stride are given, with area means; the longer side gets `longer` pixels. */
-static void tm_scale(const tm_image *from, tm_image *to, int32_t longer)
+static void tm_scale(const tm_view *from, tm_image *to, int32_t longer)
 {
     const int32_t size = from->height > from->width ? from->height : from->width;
     int32_t i, j;
@@ -258,9 +263,10 @@ static void tm_place(const tm_image *small, uint8_t *image)
 int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image)
 {
     static uint8_t room[TM_FINE_STRIDE * TM_FINE_STRIDE], ink[TM_INK_SIDE * TM_INK_SIDE];
-    tm_image drawing, fine, small;
+    tm_view drawing, grown;
+    tm_image fine, small;
     int32_t i;
-    drawing.pixels = (uint8_t *)canvas; /* read only */
+    drawing.pixels = canvas;
     drawing.stride = drawing.width = width;
     drawing.height = height;
     if (width < 1 || height < 1 || width > TM_MAX_CANVAS_SIDE || height > TM_MAX_CANVAS_SIDE || !tm_crop(&drawing)) {
@@ -274,12 +280,16 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image)
     tm_scale(&drawing, &fine, TM_FINE_SIDE);
     tm_brighten(&fine);
     tm_even_strokes(&fine);
-    if (!tm_crop(&fine)) {
+    grown.pixels = fine.pixels;
+    grown.stride = fine.stride;
+    grown.height = fine.height;
+    grown.width = fine.width;
+    if (!tm_crop(&grown)) {
         return 0;
     }
     small.pixels = ink;
     small.stride = TM_INK_SIDE;
-    tm_scale(&fine, &small, TM_INK_SIDE);
+    tm_scale(&grown, &small, TM_INK_SIDE);
     tm_place(&small, image);
     return 1;
 }
