@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -82,10 +83,13 @@ def test_publishing_while_predicting_never_mixes() -> None:
                 predictor.publish(m.params)
 
     thread = threading.Thread(target=publish)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # change threads wherever that is possible
     thread.start()
     try:
-        answers = [predictor.logits(IMAGES) for _ in range(200)]
+        answers = [predictor.logits(IMAGES) for _ in range(300)]
     finally:
         done.set()
         thread.join()
+        sys.setswitchinterval(interval)
     assert all(any(np.array_equal(answer, each) for each in expected) for answer in answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,6 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.layers.rows import Geometry, Span
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
@@ -49,23 +49,27 @@ ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _ends(span: Span) -> tuple[int, int]:
-    return span.before, max(span.padded - span.source - span.before, 0)
+def _ends(side: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Return TensorFlow's padding of one side: the odd zero goes behind, which PyTorch's own cannot."""
+    padding = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
+    return padding // 2, padding - padding // 2
 
 
-def _padded(x: Tensor, geometry: Geometry) -> Tensor:
-    """Pad as TensorFlow does: PyTorch's own padding cannot put the odd zero behind."""
-    return functional.pad(x, (*_ends(geometry.columns), *_ends(geometry.rows)))
+def _padded(x: Tensor, layer: Conv2D | DepthwiseConv2D) -> Tensor:
+    if layer.padding == "valid":
+        return x
+    ends = [_ends(side, layer.kernel, layer.stride) for side in (x.shape[3], x.shape[2])]
+    return functional.pad(x, (*ends[0], *ends[1]))
 
 
 def conv2d(layer: Conv2D, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    padded = _padded(x, layer.geometry(shape))
+    padded = _padded(x, layer)
     y = functional.conv2d(padded, p["weight"].permute(0, 3, 1, 2), p.get("bias"), layer.stride)
     return ACTIVATE[layer.activation](y)
 
 
 def depthwise(layer: DepthwiseConv2D, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    padded = _padded(x, layer.geometry(shape))
+    padded = _padded(x, layer)
     weight = p["weight"].permute(2, 0, 1).unsqueeze(1)
     y = functional.conv2d(padded, weight, p.get("bias"), layer.stride, groups=shape[2])
     return ACTIVATE[layer.activation](y)
@@ -267,4 +271,11 @@ def test_a_step_of_training_agrees() -> None:
     expected = (params.detach() - 0.1 * gradient).numpy()
     trained = finished.model.params
     np.testing.assert_allclose(trained[layout.trainable], expected[layout.trainable], rtol=1e-4, atol=1e-6)
-    assert not np.array_equal(trained[layout.state], model.params[layout.state])
+    mean, variance = torch.zeros(4), torch.ones(4)
+    weight = params.detach()
+    named = {v.key: weight[v.start : v.stop].reshape(v.param.shape) for v in layout.views}
+    seen = conv2d(spec.layers[0], x, {"weight": named["0.weight"], "bias": named["0.bias"]}, (8, 8, 1))
+    functional.batch_norm(seen, mean, variance, training=True, momentum=0.1)
+    np.testing.assert_allclose(
+        trained[layout.state], np.concatenate([mean.numpy(), variance.numpy()]), rtol=1e-4, atol=1e-6
+    )
