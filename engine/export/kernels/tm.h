@@ -9,8 +9,15 @@
 #define TM_ARENA_INPUT 0
 #define TM_ARENA_OUTPUT 1
 #define TM_PIXEL_SCALE 0.00392156886f
+#define TM_TEST_COUNT 1
+#define TM_TEST_TOLERANCE 1e-5f
 static float tm_arena[4];
-static void tm_network(const float *input, float *output);
+static const uint8_t tm_test_images[1];
+static const float tm_test_outputs[2];
+void tm_network(const float *input, float *output);
+int tm_predict(const uint8_t *image, float *probabilities);
+void tm_run_float(const float *input, float *output);
+int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image);
 /* begin */
 /* Kernels are written for any shape and called with constant ones: inlined, they become code for just these. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)

@@ -116,13 +116,21 @@ MERGING = [
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
+WHOLE = [preset.build(10) for preset in PRESETS.values()]
+
+
 @pytest.mark.parametrize(
-    ("program", "flags"),
-    [("gcc", ("-O2",)), ("clang", ("-O3",)), ("gcc", SANITIZED)],
+    ("specs", "program", "flags"),
+    [
+        ([*MERGING, *WHOLE], "gcc", ("-O2",)),
+        ([*MERGING, *WHOLE], "clang", ("-O3",)),
+        (MERGING, "gcc", SANITIZED),
+    ],
     ids=["gcc -O2", "clang -O3", "sanitizers"],
 )
-def test_merged_layers_and_presets(program: str, flags: tuple[str, ...], tmp_path: Path) -> None:
-    specs = [*MERGING, *(preset.build(10) for preset in PRESETS.values())]
+def test_merged_layers_and_presets(
+    specs: list[ModelSpec], program: str, flags: tuple[str, ...], tmp_path: Path
+) -> None:
     models = [random_model(spec, seed) for seed, spec in enumerate(specs)]
     vectors = vectors_of(models, VECTORS)
     answers = run_models(models, vectors, (compiler(program), *C99, *STRICT, *flags), tmp_path)

@@ -11,7 +11,7 @@ import pytest
 
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
-from engine.export import ExportOptions, export_model, make_vectors, write_files
+from engine.export import ExportOptions, export_model, formats, make_vectors, write_files
 from engine.export.kernel_files import parameters
 from engine.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.model import Model
@@ -25,6 +25,7 @@ MODEL = random_model(SPEC, 1, CLASSES).replace(
 )
 FILES = export_model(MODEL, "c-float32", ExportOptions("net", test_vectors=4))
 HEADER = FILES["net.h"]
+KERNELS = sorted(Path(formats.__file__).with_name("kernels").glob("*.c"))
 
 
 def run(program: Path) -> subprocess.CompletedProcess[bytes]:
@@ -159,3 +160,10 @@ def test_kernels_are_called_by_their_parameters_names() -> None:
 def test_a_model_without_weights_is_expressed() -> None:
     model = Model(ModelSpec((Flatten(),), (1, 2, 3)), np.empty(0, np.float32), tuple("abcdef"))
     assert "net_gather" in export_model(model, "c-float32", ExportOptions("net"))["net.h"]
+
+
+@pytest.mark.parametrize("source", KERNELS, ids=lambda path: path.name)
+def test_each_kernel_file_stands_alone_in_an_editor(source: Path) -> None:
+    command = [compiler("gcc"), *C99, "-Wall", "-Wextra", "-Wno-unused", "-fsyntax-only", source]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
