@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from engine.augment import Augmentation
-from engine.knobs import check_knobs, knob, knobs_to_json
+from engine.errors import FieldError
+from engine.knobs import check_knobs, knob, knobs_from_json, knobs_to_json
 from engine.losses import LOSSES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
@@ -90,3 +92,12 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """Return all values as a JSON object."""
         return {**knobs_to_json(self), "augmentation": knobs_to_json(self.augmentation)}
+
+    @classmethod
+    def from_json(cls, value: object) -> Self:
+        """Make a configuration from a JSON object; raise `FieldError` naming what it cannot be."""
+        if not isinstance(value, Mapping) or not isinstance(value.get("augmentation", {}), Mapping):
+            raise FieldError("config", "a training configuration must be a JSON object.")
+        own = {name: item for name, item in value.items() if name != "augmentation"}
+        augmentation = knobs_from_json(Augmentation, value.get("augmentation", {}))
+        return replace(knobs_from_json(cls, own), augmentation=augmentation)

@@ -4,6 +4,9 @@
 happens: not asking for the next event pauses the run, `stop` ends it after the current batch, and
 `snapshot` between two events gives a copy of the parameters to show. The trainer knows neither threads of
 a window nor progress bars.
+
+All that changes during a run is in vectors, a `Position` and generators, so `checkpoint` between two events
+says all that is needed to go on later, to the bit.
 """
 
 from __future__ import annotations
@@ -12,12 +15,14 @@ import math
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from engine.checkpoint import Checkpoint, Position, set_generator
 from engine.config import TrainConfig, default_threads
 from engine.data.dataset import Dataset
 from engine.data.splits import stratified_split
@@ -28,7 +33,7 @@ from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
 from engine.preprocess import SIDE
-from engine.replicas import Replicas, StepResult, Target
+from engine.replicas import Replicas, Target
 from engine.schedules import SCHEDULES
 from engine.specs import describe_shape
 from engine.work import DrawnWork, Work
@@ -60,6 +65,8 @@ class Trainer:
     data : Dataset
         Training images; a part is kept aside as configured. Never the test set.
     config : TrainConfig
+    threads : int or None
+        In place of the number that the configuration asks for.
 
     Raises
     ------
@@ -67,13 +74,13 @@ class Trainer:
         When model, data and configuration do not go together.
     """
 
-    def __init__(self, model: Model, data: Dataset, config: TrainConfig) -> None:
+    def __init__(self, model: Model, data: Dataset, config: TrainConfig, threads: int | None = None) -> None:
         self._model = model
         self._config = config
-        self._data_name = data.name
+        self._threads = threads or config.actual_threads
+        self._data = data
         split, self._shuffle, *rngs = (
-            np.random.default_rng(s)
-            for s in np.random.SeedSequence(config.seed).spawn(2 + config.actual_threads)
+            np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2 + self._threads)
         )
         self._train, self._validation = _split(data, config.validation, split)
         _check(model, data, config, len(self._train))
@@ -88,7 +95,7 @@ class Trainer:
             config.augmentation,
             rngs,
         )
-        self._evaluator = Evaluator(model.spec, loss, config.actual_threads)
+        self._evaluator = Evaluator(model.spec, loss, self._threads)
         layout = self._replicas.layout
         self._state = layout.state
         trainable = layout.trainable
@@ -99,9 +106,30 @@ class Trainer:
         self._stop = threading.Event()
         self._shown = self.params.copy() if config.averaging else self.params
         self._good = self.params.copy()
-        self._best = (math.inf, self.params.copy(), 0)
+        self._best = self.params.copy()
+        self._at = Position()
+        self._order_state = self._shuffle.bit_generator.state
+        self._generators = rngs
         self._clock = _Clock()
         self.history: list[EpochDone] = []
+
+    @classmethod
+    def resumed(cls, model: Model, data: Dataset, run: Checkpoint) -> Self:
+        """Return the trainer that goes on with `run` on the same data.
+
+        Raises
+        ------
+        TrainingError
+            When the data is not what the run began with.
+        """
+        if len(data) != run.images:
+            raise TrainingError(
+                f"The run was learning from {run.images:,} images of {run.data}, but {data.name} has "
+                f"{len(data):,}; choose the data set that it began with."
+            )
+        trainer = cls(model, data, run.config, run.threads)
+        trainer._restore(run)
+        return trainer
 
     @property
     def steps_per_epoch(self) -> int:
@@ -116,59 +144,95 @@ class Trainer:
         """Return a copy of the parameters; call it between two events, on the thread that pulls them."""
         return self._shown.copy()
 
+    def model(self) -> Model:
+        """Return the model as it is now, with the record of the run; call it as `snapshot`."""
+        record = {
+            "data": self._data.name,
+            "config": self._config.to_json(),
+            "threads": self._threads,
+            "history": [asdict(done) for done in self.history],
+        }
+        return self._model.replace(params=self.snapshot(), record=record)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return what is needed to go on later; call it as `snapshot`."""
+        memory = {f"memory{i}": row.copy() for i, row in enumerate(self._step.memory)}
+        own = {"params": self.params.copy(), "shown": self.snapshot(), "best": self._best.copy()}
+        return Checkpoint(
+            self._config,
+            self._threads,
+            self._data.name,
+            len(self._data),
+            replace(self._at, steps=self._step.steps),
+            tuple(self.history),
+            (self._order_state, *(rng.bit_generator.state for rng in self._generators)),
+            {**own, **memory},
+        )
+
+    def _restore(self, run: Checkpoint) -> None:
+        self.params[...] = run.vectors["params"]
+        self._shown[...] = self._good[...] = run.vectors["shown"]
+        self._best[...] = run.vectors["best"]
+        for i, row in enumerate(self._step.memory):
+            row[...] = run.vectors[f"memory{i}"]
+        self._step.steps = run.position.steps
+        self._at = replace(run.position)
+        self.history = list(run.history)
+        for rng, state in zip((self._shuffle, *self._generators), run.generators, strict=True):
+            set_generator(rng, state)
+
     def run(self) -> Generator[Event, None, None]:
         """Train and yield what happens, `Finished` last."""
         reason = Reason.COMPLETED
         try:
-            for epoch in range(1, self._config.epochs + 1):
-                ended = yield from self._epoch(epoch)
+            while self._at.epoch <= self._config.epochs:
+                ended = yield from self._epoch()
                 if ended is not None:
                     reason = ended
                     break
         finally:
             self._replicas.close()
-        yield Finished(reason, self._result())
+        yield Finished(reason, self.model())
 
-    def _epoch(self, epoch: int) -> Generator[Event, None, Reason | None]:
-        config, size = self._config, self._config.batch_size
+    def _epoch(self) -> Generator[Event, None, Reason | None]:
+        at, size = self._at, self._config.batch_size
+        self._order_state = self._shuffle.bit_generator.state
         order = self._train[self._shuffle.permutation(len(self._train))]
-        loss = correct = 0.0
         with threadpool_limits(1, "blas"):
-            for index in range(self.steps_per_epoch):
+            while at.index < self.steps_per_epoch:
                 if self._stop.is_set():
                     return Reason.STOPPED
-                step = (epoch - 1) * self.steps_per_epoch + index
-                event, result = self._batch(epoch, step, order[index * size : (index + 1) * size])
+                event = self._batch(order[at.index * size : (at.index + 1) * size])
                 yield event
                 if isinstance(event, Diverged):
                     return Reason.DIVERGED
-                loss += result.loss
-                correct += result.correct
-            seen = self.steps_per_epoch * size
-            done = self._finish_epoch(epoch, loss / seen, correct / seen)
+            done = self._finish_epoch()
+        ended = self._after(done)
         yield done
-        return self._after(done, config.patience)
+        return ended
 
-    def _batch(self, epoch: int, step: int, indices: NDArray[np.intp]) -> tuple[Event, StepResult]:
-        config, size = self._config, len(indices)
+    def _batch(self, indices: NDArray[np.intp]) -> Event:
+        at, config, size = self._at, self._config, len(indices)
         total = self.steps_per_epoch * config.epochs
+        step = (at.epoch - 1) * self.steps_per_epoch + at.index
         with self._clock:
             result = self._replicas.step(self._work, indices)
             mean = result.loss / size
             if not math.isfinite(mean) or mean > EXPLODED:
                 self._shown[...] = self._good
-                return Diverged(epoch, step + 1, mean), result
+                return Diverged(at.epoch, step + 1, mean)
             if step % GOOD_EVERY == 0:
                 self._good[...] = self._shown
             rate = config.learning_rate * SCHEDULES[config.schedule](step / total)
             self._update(rate)
             self._average(step)
         self._clock.count(size)
+        at.index += 1
+        at.loss += result.loss
+        at.correct += result.correct
         left = (total - step - 1) * self._clock.seconds_per_step
-        done = BatchDone(
-            epoch, step + 1, total, mean, result.correct / size, rate, self._clock.images_per_second, left
-        )
-        return done, result
+        speed = self._clock.images_per_second
+        return BatchDone(at.epoch, step + 1, total, mean, result.correct / size, rate, speed, left)
 
     def _update(self, rate: float) -> None:
         if self._config.clip_norm:
@@ -188,44 +252,39 @@ class Trainer:
         np.multiply(self._change, np.float32(1 - memory), out=self._change)
         np.add(self._shown, self._change, out=self._shown)
 
-    def _finish_epoch(self, epoch: int, loss: float, accuracy: float) -> EpochDone:
+    def _finish_epoch(self) -> EpochDone:
+        at = self._at
         checked = Evaluation(math.nan, math.nan, np.empty(0, np.int64))
         if len(self._validation):
             checked = self._evaluator.run(self._shown, self._work, self._validation)
+        seen = self.steps_per_epoch * self._config.batch_size
         done = EpochDone(
-            epoch,
+            at.epoch,
             self._config.epochs,
-            loss,
-            accuracy,
+            at.loss / seen,
+            at.correct / seen,
             checked.loss,
             checked.accuracy,
             self._clock.images_per_second,
         )
         self.history.append(done)
+        self._at = replace(at, epoch=at.epoch + 1, index=0, loss=0.0, correct=0.0)
+        self._order_state = self._shuffle.bit_generator.state
         return done
 
-    def _after(self, done: EpochDone, patience: int) -> Reason | None:
+    def _after(self, done: EpochDone) -> Reason | None:
+        """Keep the best parameters where the run may stop early; they are what it ends with."""
+        at, patience = self._at, self._config.patience
         if not patience or math.isnan(done.validation_loss):
             return None
-        best, params, since = self._best
-        if done.validation_loss < best:
-            params[...] = self._shown
-            self._best = (done.validation_loss, params, 0)
+        at.since += 1
+        if done.validation_loss < at.best:
+            at.best, at.since = done.validation_loss, 0
+            self._best[...] = self._shown
+        if at.since < patience and at.epoch <= self._config.epochs:
             return None
-        self._best = (best, params, since + 1)
-        if since + 1 < patience:
-            return None
-        self._shown[...] = params
-        return Reason.EARLY
-
-    def _result(self) -> Model:
-        record = {
-            "data": self._data_name,
-            "config": self._config.to_json(),
-            "threads": self._config.actual_threads,
-            "history": [asdict(done) for done in self.history],
-        }
-        return self._model.replace(params=self.snapshot(), record=record)
+        self._shown[...] = self._best
+        return Reason.EARLY if at.since >= patience else None
 
 
 class _Clock:
