@@ -6,9 +6,9 @@ import argparse
 from dataclasses import asdict
 from typing import Any
 
-from engine import project
 from engine.commands.console import Console
 from engine.commands.options import (
+    MODEL_HELP,
     Commands,
     add_command,
     add_data_dir,
@@ -17,6 +17,7 @@ from engine.commands.options import (
     count,
     given_knobs,
 )
+from engine.commands.sources import load_model
 from engine.data import Dataset
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
 from engine.verify import verify_host
@@ -29,7 +30,7 @@ TARGETS = {"host": verify_host}
 def register(commands: Commands[Any]) -> None:
     """Add the commands."""
     parser = add_command(commands, "export", export, "write a model as code for a microcontroller")
-    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--format", choices=tuple(FORMATS), default=next(iter(FORMATS)), help="default: %(default)s"
     )
@@ -40,7 +41,7 @@ def register(commands: Commands[Any]) -> None:
     _add_images(parser)
     add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})
     parser = add_command(commands, "verify", verify, "compile a model's export, run it and compare")
-    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--target", choices=tuple(TARGETS), default=next(iter(TARGETS)), help="where to run it"
     )
@@ -64,7 +65,7 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
 
 def export(arguments: argparse.Namespace, console: Console) -> int:
     """Write a model as code."""
-    model = project.load(arguments.model)
+    model = load_model(arguments.model)
     given = {"name": suggest_name(model.name), **given_knobs(arguments, ExportOptions)}
     files = export_model(model, arguments.format, ExportOptions(**given), _images(arguments))
     paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
@@ -81,7 +82,7 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
 
 def verify(arguments: argparse.Namespace, console: Console) -> int:
     """Compile a model's export, run it and compare; fail when anything differs."""
-    model = project.load(arguments.model)
+    model = load_model(arguments.model)
     vectors = make_vectors(model, arguments.vectors, _images(arguments))
     with console.progress(1, "part") as bar:
 

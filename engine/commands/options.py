@@ -17,6 +17,7 @@ from engine.errors import DataError, FieldError
 from engine.knobs import Knob, knobs_of
 
 __all__ = [
+    "MODEL_HELP",
     "Commands",
     "add_command",
     "add_data_dir",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 Commands = argparse._SubParsersAction  # argparse has no public name for it
+MODEL_HELP = "a .tinyml file, or the name of a shipped model (digits, characters)"
 ALIASES: Mapping[str, tuple[str, ...]] = {"learning_rate": ("--lr",)}
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import project
 from engine.commands.console import Console, percent, table
-from engine.commands.options import Commands, add_command, add_data_dir, catalogue, count
-from engine.commands.sources import ProjectSource, Source, find_model
+from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, catalogue, count
+from engine.commands.sources import ProjectSource, Source, find_model, load_model
 from engine.config import default_threads
 from engine.data import Dataset
 from engine.errors import TrainingError
@@ -36,26 +35,28 @@ LISTED_MISTAKES = 20
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the commands."""
     parser = add_command(commands, "evaluate", evaluate, "measure a model on the test part of a data set")
-    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
     )
     add_data_dir(parser)
     parser = add_command(commands, "predict", predict, "classify images")
-    parser.add_argument("model", metavar="F.tinyml")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
     parser.add_argument(
         "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
     )
     parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
     parser.add_argument(
-        "model", metavar="F.tinyml|PRESET", help="a .tinyml file, a preset or a JSON description"
+        "model",
+        metavar="F.tinyml|PRESET",
+        help="a .tinyml file, preset, shipped model or JSON description",
     )
 
 
 def evaluate(arguments: argparse.Namespace, console: Console) -> int:
     """Measure a model."""
-    source = ProjectSource(project.load(arguments.model))
+    source = ProjectSource(load_model(arguments.model))
     data = catalogue(arguments).load(arguments.data, "test")
     _check_fit(arguments.model, source.saved, data)
     evaluator = Evaluator(source.saved.spec, LOSSES[source.loss], default_threads())
@@ -147,7 +148,7 @@ def _cell(number: int) -> str:
 
 def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classify images."""
-    model = project.load(arguments.model)
+    model = load_model(arguments.model)
     predictor = Predictor(model)
     results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
     console.show({"model": model.name, "results": results}, map(_prediction_line, results))

@@ -1,4 +1,4 @@
-"""Where a network comes from: a preset by name, a JSON description, or a ``.tinyml`` file."""
+"""Where a network comes from: a preset or a shipped model by name, a JSON description, a ``.tinyml`` file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+import resources
 from engine import project
 from engine.config import TrainConfig
 from engine.data import Dataset
@@ -19,7 +20,7 @@ from engine.model import Model
 from engine.presets import PRESETS, Preset
 from engine.specs import ModelSpec
 
-__all__ = ["Source", "find_model"]
+__all__ = ["Source", "find_model", "load_model"]
 
 MAX_JSON_BYTES = 1 << 20
 
@@ -108,8 +109,23 @@ def find_model(text: str) -> Source:
     path = Path(text)
     if path.suffix.lower() == ".json":
         return JsonSource(text)
-    if path.suffix.lower() == ".tinyml" or path.exists():
-        return ProjectSource(project.load(text))
+    if path.suffix.lower() == project.SUFFIX or path.exists() or _is_shipped(text):
+        return ProjectSource(load_model(text))
     raise FileError(
         text, f"there is no such file, nor a preset of that name; presets are: {', '.join(PRESETS)}."
     )
+
+
+def load_model(text: str) -> Model:
+    """Return the model in the file `text`, or the one that is shipped under that name."""
+    if _is_shipped(text):
+        return project.from_bytes(resources.read_bytes(_resource(text)), text)
+    return project.load(text)
+
+
+def _is_shipped(text: str) -> bool:
+    return text.isidentifier() and resources.exists(_resource(text))
+
+
+def _resource(name: str) -> str:
+    return f"models/{name}{project.SUFFIX}"

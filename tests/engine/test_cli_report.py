@@ -80,3 +80,14 @@ def test_records_may_hold_anything(run: Run, tmp_path: Path, metrics: object) ->
     assert "\x1b" not in out
     assert run("info", "odd.tinyml", "--json")[0] == 0
     assert run("export", "odd.tinyml", "--out", "made")[0] == 0
+
+
+def test_shipped_models_are_known_by_name(run: Run, drawing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits")
+    content = project.to_bytes(model)
+    monkeypatch.setattr("resources.exists", lambda name: name == "models/mine.tinyml")
+    monkeypatch.setattr("resources.read_bytes", lambda name: content)
+    code, out, _ = run("info", "mine", "--json")
+    assert (code, json.loads(out)["fingerprint"]) == (0, model.fingerprint)
+    assert run("predict", "mine", drawing)[0] == 0
+    assert run("predict", "../mine", drawing)[0] == 2
