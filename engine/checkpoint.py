@@ -101,7 +101,8 @@ class Checkpoint:
         remembers = OPTIMIZERS[_config(facts).optimizer].remembers
         trained = layout.trainable.stop
         own = dict.fromkeys(("params", "shown", "best"), (layout.size,))
-        return {**own, **{f"memory{i}": (trained,) for i in range(remembers)}}
+        memory = [f"memory{i}" for i in range(remembers)]
+        return {**own, **dict.fromkeys([*memory, "pending"], (trained,))}
 
     @classmethod
     def from_json(cls, facts: object, vectors: Mapping[str, NDArray[np.float32]]) -> Self:

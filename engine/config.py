@@ -46,6 +46,23 @@ class TrainConfig:
         high=0.5,
         advanced=True,
     )
+    mixup: float = knob(
+        0.0,
+        "Mixup",
+        "how evenly pairs of images are blended (alpha of a beta distribution); 0 for not at all",
+        low=0,
+        high=2,
+        advanced=True,
+    )
+    accumulate: int = knob(
+        1,
+        "Accumulate",
+        "batches whose gradients are gathered for one step",
+        low=1,
+        high=256,
+        unit="batches",
+        advanced=True,
+    )
     averaging: float = knob(
         0.0,
         "Averaging",

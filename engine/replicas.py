@@ -42,10 +42,20 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Target:
-    """What to minimize: a loss, with the share `smoothing` of each label spread over all classes."""
+    """What to minimize.
+
+    Attributes
+    ----------
+    loss : Loss
+    smoothing : float
+        Share of each label that is spread over all classes.
+    mixup : float
+        Alpha of the beta distribution from which pairs of images are blended (Zhang et al. 2018); 0 for none.
+    """
 
     loss: Loss
     smoothing: float = 0.0
+    mixup: float = 0.0
 
 
 def micro_batches(spec: ModelSpec, batch: int) -> int:
@@ -101,11 +111,31 @@ class _Replica:
         else:
             self._warp(images, space.x, self._rng)
         labels = work.labels[indices]
+        mixed = self._mix() if self._target.mixup else 1.0
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
-        loss = self._target.loss.compute(space.y, labels, space.dy, scale, self._target.smoothing)
+        loss = self._loss(labels, scale, mixed)
         space.backward()
         return StepResult(loss, correct)
+
+    def _mix(self) -> float:
+        """Blend each image with the one at its mirrored place; return the share that stays."""
+        x, alpha = self._space.x, self._target.mixup
+        share = float(self._rng.beta(alpha, alpha))
+        share = max(share, 1 - share)
+        x[...] = np.float32(share) * x + np.float32(1 - share) * x[..., ::-1]
+        return share
+
+    def _loss(self, labels: NDArray[np.integer], scale: float, share: float) -> float:
+        """Compute loss and gradient; of blended images, of both labels by their shares."""
+        space, target = self._space, self._target
+        loss = target.loss.compute(space.y, labels, space.dy, scale * share, target.smoothing)
+        if share == 1 or space.dy is None:
+            return loss
+        first = space.dy.copy()
+        other = target.loss.compute(space.y, labels[::-1], space.dy, scale * (1 - share), target.smoothing)
+        np.add(space.dy, first, out=space.dy)
+        return share * loss + (1 - share) * other
 
 
 class Replicas:

@@ -34,7 +34,7 @@ from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
 from engine.preprocess import SIDE
 from engine.replicas import Replicas, Target
-from engine.schedules import SCHEDULES
+from engine.schedules import SCHEDULES, Schedule
 from engine.specs import describe_shape
 from engine.work import DrawnWork, Work
 
@@ -67,6 +67,8 @@ class Trainer:
     config : TrainConfig
     threads : int or None
         In place of the number that the configuration asks for.
+    schedule : callable or None
+        In place of the configured schedule: factor of the learning rate for progress 0 … 1.
 
     Raises
     ------
@@ -74,8 +76,16 @@ class Trainer:
         When model, data and configuration do not go together.
     """
 
-    def __init__(self, model: Model, data: Dataset, config: TrainConfig, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        data: Dataset,
+        config: TrainConfig,
+        threads: int | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
         self._model = model
+        self._schedule = schedule or SCHEDULES[config.schedule]
         self._config = config
         self._threads = threads or config.actual_threads
         self._data = data
@@ -91,7 +101,7 @@ class Trainer:
             model.spec,
             self.params,
             config.batch_size,
-            Target(loss, config.smoothing),
+            Target(loss, config.smoothing, config.mixup),
             config.augmentation,
             rngs,
         )
@@ -102,6 +112,7 @@ class Trainer:
         self._gradient = self._replicas.grad[trainable]
         settings = Settings(config.momentum, config.nesterov, config.weight_decay, layout.decayed)
         self._step = OPTIMIZERS[config.optimizer].bind(self.params[trainable], self._gradient, settings)
+        self._pending = np.zeros_like(self._gradient)
         self._change = np.empty_like(self.params)
         self._stop = threading.Event()
         self._shown = self.params.copy() if config.averaging else self.params
@@ -157,6 +168,7 @@ class Trainer:
     def checkpoint(self) -> Checkpoint:
         """Return what is needed to go on later; call it as `snapshot`."""
         memory = {f"memory{i}": row.copy() for i, row in enumerate(self._step.memory)}
+        memory["pending"] = self._pending.copy()
         own = {"params": self.params.copy(), "shown": self.snapshot(), "best": self._best.copy()}
         return Checkpoint(
             self._config,
@@ -175,6 +187,7 @@ class Trainer:
         self._best[...] = run.vectors["best"]
         for i, row in enumerate(self._step.memory):
             row[...] = run.vectors[f"memory{i}"]
+        self._pending[...] = run.vectors["pending"]
         self._step.steps = run.position.steps
         self._at = replace(run.position)
         self.history = list(run.history)
@@ -190,6 +203,10 @@ class Trainer:
                 if ended is not None:
                     reason = ended
                     break
+            if not np.isfinite(self._shown).all():  # by the very last step, whose loss nobody saw
+                self._shown[...] = self._good
+                reason = Reason.DIVERGED
+                yield Diverged(self._config.epochs, self._step.steps, math.nan)
         finally:
             self._replicas.close()
         yield Finished(reason, self.model())
@@ -223,9 +240,8 @@ class Trainer:
                 return Diverged(at.epoch, step + 1, mean)
             if step % GOOD_EVERY == 0:
                 self._good[...] = self._shown
-            rate = config.learning_rate * SCHEDULES[config.schedule](step / total)
-            self._update(rate)
-            self._average(step)
+            rate = config.learning_rate * self._schedule(step / total)
+            self._learn(step, rate)
         self._clock.count(size)
         at.index += 1
         at.loss += result.loss
@@ -234,20 +250,32 @@ class Trainer:
         speed = self._clock.images_per_second
         return BatchDone(at.epoch, step + 1, total, mean, result.correct / size, rate, speed, left)
 
+    def _learn(self, step: int, rate: float) -> None:
+        state = self.params[self._state]
+        state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
+        batches = self._config.accumulate
+        if batches > 1:
+            np.multiply(self._gradient, np.float32(1 / batches), out=self._gradient)
+            np.add(self._pending, self._gradient, out=self._pending)
+            if (step + 1) % batches:
+                return
+            np.copyto(self._gradient, self._pending)
+            self._pending[...] = 0
+        self._update(rate)
+        self._average(self._step.steps)
+
     def _update(self, rate: float) -> None:
         if self._config.clip_norm:
             length = math.sqrt(float(np.vdot(self._gradient, self._gradient)))
             if length > self._config.clip_norm:
                 np.multiply(self._gradient, np.float32(self._config.clip_norm / length), out=self._gradient)
         self._step(rate)
-        state = self.params[self._state]
-        state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
 
-    def _average(self, step: int) -> None:
+    def _average(self, steps: int) -> None:
         """Blend the parameters into their average, which forgets faster at first so that the start fades."""
         if not self._config.averaging:
             return
-        memory = min(self._config.averaging, (1 + step) / (10 + step))
+        memory = min(self._config.averaging, steps / (9 + steps))
         np.subtract(self.params, self._shown, out=self._change)
         np.multiply(self._change, np.float32(1 - memory), out=self._change)
         np.add(self._shown, self._change, out=self._shown)

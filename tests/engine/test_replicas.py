@@ -102,3 +102,25 @@ def test_softmax_is_absorbed_by_its_loss_alone() -> None:
     assert np.isfinite(g2).all()
     assert with_softmax.loss < 21 * np.log(3) * 3
     assert without.loss > 0
+
+
+def test_mixup_weighs_both_labels() -> None:
+    """The gradient is that of the blended images under both labels, by the share that was drawn."""
+    spec = ModelSpec((Flatten(), Dense(3, "linear")), (2, 2, 1))
+    params = ParamLayout(spec).init(np.random.default_rng(0))
+    images = np.random.default_rng(1).integers(0, 256, (4, 2, 2, 1)).astype(np.uint8)
+    labels = np.array([0, 1, 2, 1])
+    loss = LOSSES["cross_entropy"]
+    replicas = Replicas(spec, params, 4, Target(loss, mixup=0.7), Augmentation(), [np.random.default_rng(5)])
+    result = replicas.step(Work(images, labels), np.arange(4))
+    share = float(np.random.default_rng(5).beta(0.7, 0.7))
+    share = max(share, 1 - share)
+    x = images.reshape(4, 4).T / 255
+    x = share * x + (1 - share) * x[:, ::-1]
+    weight, bias = params[:12].reshape(3, 4), params[12:]
+    y = weight @ x + bias[:, None]
+    log_p = y - np.log(np.exp(y).sum(0))
+    target = share * np.eye(3)[labels].T + (1 - share) * np.eye(3)[labels[::-1]].T
+    assert result.loss == pytest.approx(-(target * log_p).sum(), rel=1e-5)
+    expected = (np.exp(log_p) - target) @ x.T / 4
+    np.testing.assert_allclose(replicas.grad[:12].reshape(3, 4), expected, rtol=1e-4, atol=1e-6)

@@ -278,3 +278,12 @@ def test_the_start_is_left_as_it_was() -> None:
     before = model.params.copy()
     train(model=model)
     assert np.array_equal(model.params, before)
+
+
+def test_accumulated_batches_equal_one_large_batch() -> None:
+    """Four gathered batches of 8 step as one of 32, where nothing depends on the batch itself."""
+    config = replace(CONFIG, batch_size=32, momentum=0.5, validation=0.0, epochs=1)
+    large = finished(train(config, start(PLAIN))).model.params
+    small = finished(train(replace(config, batch_size=8, accumulate=4), start(PLAIN))).model.params
+    # the larger batches leave out 24 of the 120 images; the small ones gather 12 of 15 batches in 3 steps
+    np.testing.assert_allclose(large, small, rtol=1e-4, atol=1e-6)
