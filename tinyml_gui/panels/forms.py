@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QGridLayout,
     QLineEdit,
+    QSizePolicy,
     QSpinBox,
     QToolButton,
     QVBoxLayout,
@@ -239,6 +240,7 @@ class KnobForm(QWidget):
         self, knobs: Sequence[Knob], columns: int = 4, more: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self.fields: dict[str, Field] = {}
         basic = [k for k in knobs if not (more and k.advanced)]
         advanced = [k for k in knobs if more and k.advanced]

@@ -31,7 +31,7 @@ from tinyml_gui.widgets import Card, IconButton, caption, key_figure, muted, sec
 __all__ = ["ModelPanel"]
 
 _LOCKED: Final = "The network cannot be changed while it is being trained; stop training first"
-_FIELDS_HEIGHT: Final = 52 * theme.GRID  # two rows of fields: the page does not jump between layers
+_FIELDS_HEIGHT: Final = 47 * theme.GRID  # two rows of fields: the page does not jump between layers
 _INPUT_TIP: Final = "What the network reads: height × width × channels"
 
 
