@@ -52,7 +52,8 @@ class TrainPanel(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._training = controller.training
-        self.figure, self._figure_caption = key_figure("–"), muted()
+        self._to_remember = ""
+        self.figure, self._figure_caption = key_figure(), muted()
         self.data_combo, self._facts = QComboBox(), caption()
         self.start_combo, self._start_note = QComboBox(), caption()
         self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], columns=5)
@@ -292,10 +293,17 @@ class TrainPanel(QWidget):
             if not any(field.error for field in self.form.fields.values()):
                 self.more_button.setChecked(True)
             return
-        self._controller.settings.set_text(_MEMORY, json.dumps(config.to_json()))
+        self._to_remember = json.dumps(config.to_json())
         start = self._chosen_start
         self.start_combo.setCurrentIndex(0)  # what is trained is this network from now on
         self._training.start(start, config)
+
+    def _remember(self, phase: Phase) -> None:
+        """Keep the settings of a run for the next start, unless it failed: nobody wants those back."""
+        if self._to_remember and not phase.active:
+            if not phase.failed:
+                self._controller.settings.set_text(_MEMORY, self._to_remember)
+            self._to_remember = ""
 
     def _pause_or_resume(self) -> None:
         if self._training.run.status.phase is Phase.PAUSED:
@@ -319,6 +327,7 @@ class TrainPanel(QWidget):
 
     def _show_run(self) -> None:
         status = self._training.run.status
+        self._remember(status.phase)
         self._show_buttons(status.phase)
         self._show_banner(status.phase)
         if not self.isVisible():

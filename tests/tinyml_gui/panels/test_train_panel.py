@@ -107,6 +107,9 @@ def test_a_diverging_run_says_so_and_keeps_usable_parameters(
     assert "learning rate" in panel.banner.text
     assert panel.banner.property("state") == "error"
     assert np.all(np.isfinite(controller.model.params))
+    again = TrainPanel(controller)
+    qtbot.addWidget(again)
+    assert again.config().learning_rate < 1  # what diverged is not proposed again
     controller.use_preset("mlp-32-32")
     assert not panel.banner.isVisible()  # it was about another network
 
