@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QShowEvent, QStatusTipEvent
+from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
     QApplication,
     QHBoxLayout,
@@ -38,6 +38,7 @@ __all__ = ["PAGES", "MainWindow", "Page"]
 APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
+_WIDEST_DRAWING: Final = 640
 _IDLE_MS: Final = 150
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
@@ -185,7 +186,7 @@ class MainWindow(QMainWindow):
         row = QHBoxLayout(footer)
         row.setContentsMargins(theme.GAP_WIDE, 0, theme.GAP_WIDE, 0)
         row.setSpacing(theme.GAP_WIDE)
-        row.addWidget(self.training_bar, stretch=2)
+        row.addWidget(self.training_bar)
         row.addWidget(self.messages, stretch=1)
         return footer
 
@@ -314,6 +315,13 @@ class MainWindow(QMainWindow):
             self._shown = True
             self.painted.emit()
         return handled
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Save width for the page where there is little."""
+        super().resizeEvent(event)
+        narrow = event.size().width() < theme.NARROW
+        self.navigation.set_compact(narrow)
+        self.draw_panel.setMaximumWidth(self.draw_panel.minimumWidth() if narrow else _WIDEST_DRAWING)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Put the focus where the work begins."""

@@ -62,7 +62,7 @@ class DrawPanel(QWidget):
         self.top_label = QLabel()
         self.percent_label = caption()
         self.sentence_label = caption(wrap=True)
-        self.seen_label = caption("← what the network sees")
+        self.seen_label = caption("← what the network sees", wrap=True)
         self.seen_label.setToolTip(self.seen.toolTip())
         self._lay_out()
         self._update_buttons()

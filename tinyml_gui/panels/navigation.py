@@ -48,7 +48,7 @@ class Navigation(QWidget):
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         button.setIcon(icons.icon(icon, quiet=True))
-        button.setToolTip(f"{tip} (Ctrl+{index + 1})")
+        button.setToolTip(f"{name}: {tip[0].lower()}{tip[1:]} (Ctrl+{index + 1})")
         button.setStatusTip(tip)
         self._icons.append(icon)
         self._group.addButton(button, index)
@@ -58,6 +58,14 @@ class Navigation(QWidget):
     def show_page(self, index: int) -> None:
         """Mark page `index` as the one shown."""
         self._group.button(index).setChecked(True)
+
+    def set_compact(self, compact: bool) -> None:
+        """Show icons alone where the window is narrow; the tooltips still name the pages."""
+        style = Qt.ToolButtonStyle
+        self.setFixedWidth(theme.NAVIGATION_COMPACT if compact else theme.NAVIGATION_WIDTH)
+        for button in self._group.buttons():
+            assert isinstance(button, QToolButton)
+            button.setToolButtonStyle(style.ToolButtonIconOnly if compact else style.ToolButtonTextBesideIcon)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
