@@ -38,7 +38,6 @@ __all__ = ["PAGES", "MainWindow", "Page"]
 APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
-_WIDEST_DRAWING: Final = 640
 _IDLE_MS: Final = 150
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
@@ -319,9 +318,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Save width for the page where there is little."""
         super().resizeEvent(event)
-        narrow = event.size().width() < theme.NARROW
-        self.navigation.set_compact(narrow)
-        self.draw_panel.setMaximumWidth(self.draw_panel.minimumWidth() if narrow else _WIDEST_DRAWING)
+        self.navigation.set_compact(event.size().width() < theme.NARROW)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Put the focus where the work begins."""
