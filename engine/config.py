@@ -29,12 +29,29 @@ class TrainConfig:
 
     epochs: int = knob(5, "Epochs", "passes over the training images", low=1, high=10_000)
     batch_size: int = knob(64, "Batch", "images per step", low=1, high=4096, unit="images")
-    optimizer: str = knob("sgd", "Optimizer", "how steps follow from gradients", choices=tuple(OPTIMIZERS))
+    optimizer: str = knob(
+        "sgd",
+        "Optimizer",
+        "how steps follow from gradients",
+        choices=tuple(OPTIMIZERS),
+        titles={name: optimizer.title for name, optimizer in OPTIMIZERS.items()},
+    )
     learning_rate: float = knob(0.05, "Learning rate", "size of a step", low=0, high=100)
     schedule: str = knob(
-        "cosine", "Schedule", "how the learning rate moves through the run", choices=tuple(SCHEDULES)
+        "cosine",
+        "Schedule",
+        "how the learning rate moves through the run",
+        choices=tuple(SCHEDULES),
+        titles={name: name.replace("_", " ").capitalize() for name in SCHEDULES},
     )
-    loss: str = knob("cross_entropy", "Loss", "what training minimizes", choices=tuple(LOSSES), advanced=True)
+    loss: str = knob(
+        "cross_entropy",
+        "Loss",
+        "what training minimizes",
+        choices=tuple(LOSSES),
+        titles={name: loss.title for name, loss in LOSSES.items()},
+        advanced=True,
+    )
     momentum: float = knob(0.9, "Momentum", "memory of SGD", low=0, high=0.999, advanced=True)
     nesterov: bool = knob(False, "Nesterov", "look ahead along the momentum", advanced=True)
     weight_decay: float = knob(0.0, "Weight decay", "pulls weights to zero", low=0, high=1, advanced=True)
@@ -95,7 +112,14 @@ class TrainConfig:
         advanced=True,
     )
     seed: int = knob(0, "Seed", "same seed and threads, same result", low=0, high=2**31 - 1, advanced=True)
-    threads: int = knob(0, "Threads", "0 chooses by the machine", low=0, high=256, advanced=True)
+    threads: int = knob(
+        0,
+        "Threads",
+        "0 is automatic: all cores, but one is left to the window where there are more than two",
+        low=0,
+        high=256,
+        advanced=True,
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:

@@ -44,6 +44,8 @@ class Knob:
         Shown behind the number.
     advanced : bool
         Shown only when the user asks for more settings.
+    titles : mapping of str to str
+        What forms call the choices; files and the command line keep the choices themselves.
     """
 
     name: str
@@ -56,6 +58,11 @@ class Knob:
     choices: tuple[str, ...] = ()
     unit: str = ""
     advanced: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def title_of(self, choice: str) -> str:
+        """Return what a form calls `choice`."""
+        return self.titles.get(choice, choice.replace("_", " "))
 
     def check(self, value: object) -> None:
         """Raise `FieldError` unless `value` has this knob's type and lies in its range."""
@@ -113,10 +120,12 @@ def knob(
     choices: Sequence[str] = (),
     unit: str = "",
     advanced: bool = False,
+    titles: Mapping[str, str] | None = None,
 ) -> Any:
     """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments."""
     facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
-    return field(default=default, metadata={"knob": {**facts, "unit": unit, "advanced": advanced}})
+    shown = {"unit": unit, "advanced": advanced, "titles": titles or {}}
+    return field(default=default, metadata={"knob": {**facts, **shown}})
 
 
 _KNOBS_OF: dict[type, tuple[Knob, ...]] = {}

@@ -86,8 +86,8 @@ def _mean_squared_error(
 LOSSES: Mapping[str, Loss] = {
     loss.name: loss
     for loss in (
-        Loss("cross_entropy", "softmax cross-entropy", _cross_entropy, ACTIVATIONS["softmax"]),
-        Loss("mse", "mean squared error", _mean_squared_error),
+        Loss("cross_entropy", "Cross-entropy", _cross_entropy, ACTIVATIONS["softmax"]),
+        Loss("mse", "Squared error", _mean_squared_error),
     )
 }
 """Every loss by name."""

@@ -191,7 +191,7 @@ def _adamw(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.
 OPTIMIZERS: Mapping[str, Optimizer] = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("sgd", "SGD with momentum", 0.05, 1, _sgd),
+        Optimizer("sgd", "SGD", 0.05, 1, _sgd),
         Optimizer("rmsprop", "RMSprop", 0.001, 1, _rmsprop),
         Optimizer("adam", "Adam", 0.002, 2, _adam),
         Optimizer("adamw", "AdamW", 0.002, 2, _adamw),

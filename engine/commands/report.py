@@ -111,7 +111,7 @@ class _Report:
 
     def lines(self) -> Iterator[str]:
         """Yield the figures for a reader; the matrix has a row for each true class."""
-        name = LOSSES[self.source.loss].title
+        name = LOSSES[self.source.loss].title.lower()
         yield f"{self.source.saved.name} on {len(self.data):,} test images of {self.data.name}:"
         yield f"accuracy {percent(self.found.accuracy)}, {name} {self.found.loss:.4f}"
         yield ""

@@ -57,6 +57,8 @@ class ActivationFunction:
         (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
     pointwise : bool
         Whether each output depends on one input only: in C a function of one number, otherwise a kernel.
+    title : str
+        For forms; the capitalized name where it is empty.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ActivationFunction:
     probabilities: bool = False
     gain: float = 1.0
     pointwise: bool = True
+    title: str = ""
 
     def init(self, fan_in: int) -> Init:
         """Return the initializer of a weight with `fan_in` inputs before this function."""
@@ -148,9 +151,9 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
     function.name: function
     for function in (
         LINEAR,
-        ActivationFunction("relu", _relu, _relu_gradient, gain=2.0),
-        ActivationFunction("leaky_relu", _leaky_relu, _leaky_relu_gradient, gain=2.0),
-        ActivationFunction("relu6", _relu6, _relu6_gradient, gain=2.0),
+        ActivationFunction("relu", _relu, _relu_gradient, gain=2.0, title="ReLU"),
+        ActivationFunction("leaky_relu", _leaky_relu, _leaky_relu_gradient, gain=2.0, title="Leaky ReLU"),
+        ActivationFunction("relu6", _relu6, _relu6_gradient, gain=2.0, title="ReLU6"),
         ActivationFunction("sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True),
         ActivationFunction("tanh", _tanh, _tanh_gradient),
         ActivationFunction("softmax", _softmax, _softmax_gradient, False, True, pointwise=False),
@@ -161,7 +164,10 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
 
 def activation_knob(default: str = LINEAR.name) -> Any:
     """Declare a field that names an activation function."""
-    return knob(default, "Activation", "function applied to every output", choices=tuple(ACTIVATIONS))
+    titles = {name: function.title or name.capitalize() for name, function in ACTIVATIONS.items()}
+    return knob(
+        default, "Activation", "function applied to every output", choices=tuple(ACTIVATIONS), titles=titles
+    )
 
 
 @dataclass(frozen=True)

@@ -104,3 +104,11 @@ def test_values_survive_json_and_text(made: Settings) -> None:
     assert knobs_from_json(Settings, knobs_to_json(made)) == made
     for one in knobs_of(Settings):
         assert one.parse(str(getattr(made, one.name))) == getattr(made, one.name)
+
+
+@pytest.mark.parametrize("cls", OWNERS)
+def test_every_title_is_of_a_choice_and_the_choice_stays_what_is_stored(cls: type) -> None:
+    for one in knobs_of(cls):
+        assert set(one.titles) <= set(one.choices)
+        assert len({one.title_of(choice) for choice in one.choices}) == len(one.choices)
+        assert knobs_to_json(cls())[one.name] == one.default
