@@ -33,23 +33,20 @@ class TrainConfig:
         "sgd",
         "Optimizer",
         "how steps follow from gradients",
-        choices=tuple(OPTIMIZERS),
-        titles={name: optimizer.title for name, optimizer in OPTIMIZERS.items()},
+        choices={name: optimizer.title for name, optimizer in OPTIMIZERS.items()},
     )
     learning_rate: float = knob(0.05, "Learning rate", "size of a step", low=0, high=100)
     schedule: str = knob(
         "cosine",
         "Schedule",
         "how the learning rate moves through the run",
-        choices=tuple(SCHEDULES),
-        titles={name: name.replace("_", " ").capitalize() for name in SCHEDULES},
+        choices={name: name.replace("_", " ").capitalize() for name in SCHEDULES},
     )
     loss: str = knob(
         "cross_entropy",
         "Loss",
         "what training minimizes",
-        choices=tuple(LOSSES),
-        titles={name: loss.title for name, loss in LOSSES.items()},
+        choices={name: loss.title for name, loss in LOSSES.items()},
         advanced=True,
     )
     momentum: float = knob(0.9, "Momentum", "memory of SGD", low=0, high=0.999, advanced=True)

@@ -117,14 +117,16 @@ def knob(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: Sequence[str] = (),
+    choices: Sequence[str] | Mapping[str, str] = (),
     unit: str = "",
     advanced: bool = False,
-    titles: Mapping[str, str] | None = None,
 ) -> Any:
-    """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments."""
+    """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments.
+
+    A mapping as `choices` gives each its title.
+    """
     facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
-    shown = {"unit": unit, "advanced": advanced, "titles": titles or {}}
+    shown = {"unit": unit, "advanced": advanced, "titles": dict(choices) if isinstance(choices, Mapping) else {}}
     return field(default=default, metadata={"knob": {**facts, **shown}})
 
 

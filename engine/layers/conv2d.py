@@ -32,8 +32,8 @@ def stride_knob() -> int:
 def padding_knob() -> str:
     """Declare what happens at the border."""
     doc = "same: zeros around the image keep its size; valid: only where the kernel fits"
-    titles = {"same": "Same size", "valid": "No padding"}
-    default: str = knob("same", "Padding", doc, choices=tuple(PADDINGS), titles=titles)
+    choices = dict(zip(PADDINGS, ("Same size", "No padding"), strict=True))
+    default: str = knob("same", "Padding", doc, choices=choices)
     return default
 
 

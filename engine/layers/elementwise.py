@@ -165,9 +165,7 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
 def activation_knob(default: str = LINEAR.name) -> Any:
     """Declare a field that names an activation function."""
     titles = {name: function.title or name.capitalize() for name, function in ACTIVATIONS.items()}
-    return knob(
-        default, "Activation", "function applied to every output", choices=tuple(ACTIVATIONS), titles=titles
-    )
+    return knob(default, "Activation", "function applied to every output", choices=titles)
 
 
 @dataclass(frozen=True)
