@@ -107,6 +107,7 @@ class Op:
     view: ClassVar[bool] = False
     reads_output: ClassVar[bool] = False
     is_max: ClassVar[bool] = False
+    reads_images: ClassVar[bool] = False  # as the first operation it is faster with each image in one piece
 
     @property
     def keeps_order(self) -> bool:

@@ -9,10 +9,11 @@ threads give the same bits.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,10 @@ from engine.specs import ModelSpec, size
 from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
 
-__all__ = ["Replicas", "StepResult", "Target", "micro_batches"]
+__all__ = ["Replicas", "StepResult", "Target", "micro_batches", "useful_threads"]
 
 CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
+WORTHWHILE = 4_000_000  # multiply-accumulates of a forward pass that are worth a thread of their own
 SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
 
 
@@ -56,6 +58,11 @@ class Target:
     loss: Loss
     smoothing: float = 0.0
     mixup: float = 0.0
+
+
+def useful_threads(spec: ModelSpec, batch: int, threads: int) -> int:
+    """Return how many of `threads` to use: where a share is small, meeting costs more than it gains."""
+    return max(1, min(threads, batch, batch * spec.macs // WORTHWHILE))
 
 
 def micro_batches(spec: ModelSpec, batch: int) -> int:
@@ -138,6 +145,43 @@ class _Replica:
         return share * loss + (1 - share) * other
 
 
+class _Partner:
+    """A thread that runs one replica each time it is asked.
+
+    Two queues cost a third of what an executor's futures do, and a step of a tiny network is short.
+    """
+
+    def __init__(self, replica: _Replica) -> None:
+        self._replica = replica
+        self._orders: SimpleQueue[tuple[Work, NDArray[np.intp], float] | None] = SimpleQueue()
+        self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
+        self._thread.start()
+
+    def start(self, work: Work, indices: NDArray[np.intp], scale: float) -> None:
+        """Begin `_Replica.run` with these arguments."""
+        self._orders.put((work, indices, scale))
+
+    def finish(self) -> StepResult:
+        """Wait for the result; an exception is raised here."""
+        result = self._results.get()
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """End the thread."""
+        self._orders.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None:
+            try:
+                self._results.put(self._replica.run(*order))
+            except BaseException as error:
+                self._results.put(error)
+
+
 class Replicas:
     """The replicas of one network.
 
@@ -151,7 +195,7 @@ class Replicas:
     target : Target
     augmentation : Augmentation
     rngs : sequence of numpy.random.Generator
-        One for each thread; their number is the number of threads.
+        One for each thread; no more threads are used than there are.
 
     Attributes
     ----------
@@ -169,7 +213,7 @@ class Replicas:
         augmentation: Augmentation,
         rngs: Sequence[np.random.Generator],
     ) -> None:
-        threads = min(len(rngs), batch)
+        threads = useful_threads(spec, batch, len(rngs))
         edges = [batch * i // threads for i in range(threads + 1)]
         self._parts = [slice(a, b) for a, b in pairwise(edges)]
         self._batch = batch
@@ -180,30 +224,25 @@ class Replicas:
         self.grad = self._replicas[0].grad
         self.layout = self._replicas[0].layout
         self._state = self.layout.state
-        self._pool = ThreadPoolExecutor(threads - 1, "replica") if threads > 1 else None
+        self._partners = [_Partner(replica) for replica in self._replicas[1:]]
 
     def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
         """Compute `grad` for the batch of images at `indices`."""
         scale = 1 / self._batch
-        first = self._replicas[0]
-        if self._pool is None:
-            return first.run(work, indices, scale)
-        futures = [
-            self._pool.submit(replica.run, work, indices[part], scale)
-            for replica, part in zip(self._replicas[1:], self._parts[1:], strict=True)
-        ]
+        for partner, part in zip(self._partners, self._parts[1:], strict=True):
+            partner.start(work, indices[part], scale)
         try:
-            results = [first.run(work, indices[self._parts[0]], scale)]
+            result = self._replicas[0].run(work, indices[self._parts[0]], scale)
         finally:
-            others = [future.result() for future in futures]
-        results += others
-        self._reduce()
-        return sum(results, StepResult(0.0, 0))
+            others = [partner.finish() for partner in self._partners]
+        if others:
+            self._reduce()
+        return sum(others, result)
 
     def close(self) -> None:
         """End the threads."""
-        if self._pool is not None:
-            self._pool.shutdown()
+        for partner in self._partners:
+            partner.close()
 
     def _reduce(self) -> None:
         if self._state.start < self._state.stop:

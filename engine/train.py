@@ -143,6 +143,11 @@ class Trainer:
         return trainer
 
     @property
+    def threads(self) -> int:
+        """The number of threads that the bits of the result belong to."""
+        return self._threads
+
+    @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training images; the rest changes with every shuffle."""
         return len(self._train) // self._config.batch_size
@@ -196,20 +201,17 @@ class Trainer:
 
     def run(self) -> Generator[Event, None, None]:
         """Train and yield what happens, `Finished` last."""
-        reason = Reason.COMPLETED
+        reason = self._early()
         try:
-            while self._at.epoch <= self._config.epochs:
-                ended = yield from self._epoch()
-                if ended is not None:
-                    reason = ended
-                    break
+            while reason is None and self._at.epoch <= self._config.epochs:
+                reason = yield from self._epoch()
             if not np.isfinite(self._shown).all():  # by the very last step, whose loss nobody saw
                 self._shown[...] = self._good
                 reason = Reason.DIVERGED
                 yield Diverged(self._config.epochs, self._step.steps, math.nan)
         finally:
             self._replicas.close()
-        yield Finished(reason, self.model())
+        yield Finished(reason or Reason.COMPLETED, self.model())
 
     def _epoch(self) -> Generator[Event, None, Reason | None]:
         at, size = self._at, self._config.batch_size
@@ -251,8 +253,9 @@ class Trainer:
         return BatchDone(at.epoch, step + 1, total, mean, result.correct / size, rate, speed, left)
 
     def _learn(self, step: int, rate: float) -> None:
-        state = self.params[self._state]
-        state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
+        if self._state.start < self._state.stop:
+            state = self.params[self._state]
+            state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
         batches = self._config.accumulate
         if batches > 1:
             np.multiply(self._gradient, np.float32(1 / batches), out=self._gradient)
@@ -309,10 +312,12 @@ class Trainer:
         if done.validation_loss < at.best:
             at.best, at.since = done.validation_loss, 0
             self._best[...] = self._shown
-        if at.since < patience and at.epoch <= self._config.epochs:
-            return None
-        self._shown[...] = self._best
-        return Reason.EARLY if at.since >= patience else None
+        if self._early() or at.epoch > self._config.epochs:
+            self._shown[...] = self._best
+        return self._early()
+
+    def _early(self) -> Reason | None:
+        return Reason.EARLY if 0 < self._config.patience <= self._at.since else None
 
 
 class _Clock:
@@ -365,6 +370,8 @@ def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> N
             f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
             f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
         )
+    if config.batch_size * config.accumulate > training * config.epochs:
+        _refuse_gathering
     if config.batch_size > training:
         raise TrainingError(
             f"A batch of {config.batch_size} is larger than the {training} training images; make it smaller."

@@ -8,13 +8,14 @@ one parameter vector (threads); each has its own gradient vector.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from engine.layers.elementwise import Activate, ActivationFunction
 from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, batch_shape, pool_early
 from engine.params import ParamLayout
-from engine.specs import ModelSpec
+from engine.specs import ModelSpec, Shape
 
 __all__ = ["Mode", "Workspace", "load_images", "lower"]
 
@@ -93,10 +94,11 @@ class Workspace:
         self._rng = rng if rng is not None else np.random.default_rng(0)
         self.params = params
         self.grad = np.zeros_like(params)
-        self.x = np.zeros(batch_shape(spec.input_shape, batch), params.dtype)
+        ops = lower(spec, mode.absorbed)
+        self.x = _input(spec.input_shape, batch, params.dtype, _reads_images(ops))
         place = _Place(self.x, None, locked=True)
         bound: list[Bound] = []
-        for layer, op in lower(spec, mode.absorbed):
+        for layer, op in ops:
             place, passes = self._attach(layer, op, place)
             bound.append(passes)
         self.y = place.value
@@ -134,11 +136,27 @@ class Workspace:
         shape = batch_shape(op.out_shape, self.batch)
         if op.view:
             gradient = None if place.gradient is None else place.gradient.reshape(shape)
-            return _Place(place.value.reshape(shape), gradient, place.locked)
+            value = place.value.reshape(shape)
+            assert np.shares_memory(value, place.value)  # or `forward` would not see new input
+            return _Place(value, gradient, place.locked)
         if op.in_place and not place.locked:
             return _Place(place.value, place.gradient, op.reads_output)
         value = np.zeros(shape, self.params.dtype)
         return _Place(value, np.zeros_like(value) if self._train else None, op.reads_output)
+
+
+def _reads_images(ops: list[LayerOp]) -> bool:
+    first = next((op for _, op in ops if not op.view), None)
+    return first is not None and first.reads_images
+
+
+def _input(shape: Shape, batch: int, dtype: np.dtype[Any], images_whole: bool) -> FloatArray:
+    """Return the input array (H, C, W, N), in memory batch last or with each image in one piece."""
+    if not images_whole:
+        return np.zeros(batch_shape(shape, batch), dtype)
+    height, width, channels = shape
+    whole: FloatArray = np.zeros((batch, height, channels, width), dtype)
+    return whole.transpose(1, 2, 3, 0)
 
 
 def _copying(passes: Bound, before: _Place, after: _Place) -> Bound:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,6 +66,8 @@ class Dense(LayerSpec):
 class MatMul(Op):
     """``y = weight @ x``."""
 
+    reads_images: ClassVar[bool] = True
+
     def bind(self, a: Arrays) -> Bound:
         x, y, dx, dy = a.x, a.y, a.dx, a.dy
         weight = a.p["weight"]
@@ -77,19 +80,32 @@ class MatMul(Op):
 
         if dy is None:
             return Bound(forward, nothing)
-        grad = a.g["weight"]
+        gradient = _gradient(dy, x, a.g["weight"])
         if dx is None:
-            return Bound(forward, lambda: _product(dy, x.T, grad))
+            return Bound(forward, gradient)
         columns = pieces(features, units * a.batch, least=16)
         transposed = weight.reshape(units, columns, -1).transpose(1, 2, 0)
         dx_rows = dx.reshape(columns, -1, a.batch)
 
         def backward() -> None:
-            np.matmul(dy, x.T, out=grad)
+            gradient()
             np.matmul(transposed, dy, out=dx_rows)
 
         return Bound(forward, backward)
 
 
-def _product(left: FloatArray, right: FloatArray, out: FloatArray) -> None:
-    np.matmul(left, right, out=out)
+def _gradient(dy: FloatArray, x: FloatArray, grad: FloatArray) -> Callable[[], None]:
+    """Return a closure that writes the weight's gradient ``dy @ x.T``.
+
+    With each image in one piece this is a plain product, for which short pieces pay.
+    """
+    units, batch = dy.shape
+    features = len(x)
+    plain = x.strides[0] < x.strides[1]
+    rows = pieces(units, features * batch, least=4) if plain else 1
+    dy_rows, grad_rows = dy.reshape(rows, -1, batch), grad.reshape(rows, -1, features)
+
+    def backward() -> None:
+        np.matmul(dy_rows, x.T, out=grad_rows)
+
+    return backward

@@ -56,3 +56,9 @@ def drawing(tmp_path: Path) -> Path:
     image[20:80, 45:55] = 0
     Image.fromarray(image).save(path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _threads_are_worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tiny networks of tests run on as many threads as they ask for."""
+    monkeypatch.setattr("engine.replicas.WORTHWHILE", 1)

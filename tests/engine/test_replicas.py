@@ -11,7 +11,7 @@ from engine.layers import BatchNorm, Dense, Flatten
 from engine.losses import LOSSES
 from engine.params import ParamLayout
 from engine.presets import PRESETS, Preset
-from engine.replicas import Replicas, StepResult, Target
+from engine.replicas import Replicas, StepResult, Target, useful_threads
 from engine.specs import ModelSpec
 from engine.work import Work
 from tests.engine.helpers import blobs
@@ -124,3 +124,10 @@ def test_mixup_weighs_both_labels() -> None:
     assert result.loss == pytest.approx(-(target * log_p).sum(), rel=1e-5)
     expected = (np.exp(log_p) - target) @ x.T / 4
     np.testing.assert_allclose(replicas.grad[:12].reshape(3, 4), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_tiny_shares_get_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.replicas.WORTHWHILE", 1000)
+    spec = ModelSpec((Flatten(), Dense(10, "linear")), (5, 5, 1))  # 250 multiply-accumulates an image
+    assert [useful_threads(spec, batch, 3) for batch in (1, 8, 12, 100)] == [1, 2, 3, 3]
+    assert useful_threads(spec, 2, 64) == 1
