@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
@@ -67,10 +68,10 @@ class Knob:
     def check(self, value: object) -> None:
         """Raise `FieldError` unless `value` has this knob's type and lies in its range."""
         if not self._has_type(value):
-            raise FieldError(self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {value!r}.")
+            raise FieldError(self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {_shown(value)}.")
         if self.choices and value not in self.choices:
             allowed = ", ".join(self.choices)
-            raise FieldError(self.name, f"{self.label} is {value!r}; choose one of: {allowed}.")
+            raise FieldError(self.name, f"{self.label} is {_shown(value)}; choose one of: {allowed}.")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             self._check_range(value)
 
@@ -91,12 +92,17 @@ class Knob:
         return isinstance(value, (int, float) if self.type is float else self.type)
 
     def _check_range(self, value: float) -> None:
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             raise FieldError(self.name, f"{self.label} must be a finite number, got {value}.")
         if self.low is not None and value < self.low:
-            raise FieldError(self.name, f"{self.label} must be at least {self.low:g}, got {value:g}.")
+            raise FieldError(self.name, f"{self.label} must be at least {self.low:g}, got {_shown(value)}.")
         if self.high is not None and value > self.high:
-            raise FieldError(self.name, f"{self.label} must be at most {self.high:g}, got {value:g}.")
+            raise FieldError(self.name, f"{self.label} must be at most {self.high:g}, got {_shown(value)}.")
+
+
+def _shown(value: object) -> str:
+    """Return `value` for an error's sentence; what a file holds may be of any length."""
+    return f"{value:g}" if isinstance(value, float) else reprlib.repr(value)
 
 
 _TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
@@ -126,7 +132,8 @@ def knob(
     A mapping as `choices` gives each its title.
     """
     facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
-    shown = {"unit": unit, "advanced": advanced, "titles": dict(choices) if isinstance(choices, Mapping) else {}}
+    titles = choices if isinstance(choices, Mapping) else {}
+    shown = {"unit": unit, "advanced": advanced, "titles": titles}
     return field(default=default, metadata={"knob": {**facts, **shown}})
 
 
@@ -162,7 +169,7 @@ def knobs_from_json(cls: type[T], values: Mapping[str, Any]) -> T:
     for name in values:
         if name not in known:
             allowed = ", ".join(known) or "none"
-            raise FieldError(name, f"unknown field {name!r}; known fields are: {allowed}.")
+            raise FieldError(name, f"unknown field {reprlib.repr(name)}; known fields are: {allowed}.")
     return cls(**{name: _coerce(known[name], value) for name, value in values.items()})
 
 

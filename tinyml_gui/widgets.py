@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from tinyml_gui import icons, theme
 
 __all__ = [
     "Card",
+    "Elided",
     "IconButton",
     "button",
     "caption",
@@ -81,6 +82,42 @@ def button(text: str, role: str = "") -> QPushButton:
     made = QPushButton(text)
     made.setProperty("role", role)
     return made
+
+
+class Elided(QLabel):
+    """One line of grey text that ends in dots where there is no room; all of it is the tooltip then."""
+
+    def __init__(self, role: str = "muted", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._all = ""
+        self.setProperty("role", role)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        """Show as much of `text` as there is room for."""
+        self._all = text
+        self._fit()
+
+    @property
+    def whole(self) -> str:
+        """The text, also where there is no room for it."""
+        return self._all
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        shown = self.fontMetrics().elidedText(self._all, Qt.TextElideMode.ElideRight, self.width())
+        self.setText(shown)
+        self.setToolTip("" if shown == self._all else self._all)
 
 
 class Card(QFrame):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
+from engine.export.facts import Facts
 from engine.export.options import ExportOptions
 from engine.export.vectors import Vectors, make_vectors
 from engine.export.writers import c_float32
@@ -29,12 +30,15 @@ class Format:
         For people.
     write : callable
         ``write(model, options, vectors)`` gives the files, name to text.
+    measure : callable
+        ``measure(model, options)`` gives the figures of those files.
     """
 
     name: str
     title: str
     doc: str
     write: Callable[[Model, ExportOptions, Vectors | None], Files]
+    measure: Callable[[Model, ExportOptions], Facts]
 
 
 FORMATS: Mapping[str, Format] = {
@@ -45,6 +49,7 @@ FORMATS: Mapping[str, Format] = {
             "C, float32",
             "one C99 header without dependencies, for any board with enough memory",
             c_float32.write,
+            c_float32.measure,
         ),
     )
 }

@@ -148,7 +148,8 @@ class DeployPanel(QWidget):
         self.export_button.setMinimumWidth(36 * theme.GRID)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, 0)
-        self.progress.setFixedWidth(30 * theme.GRID)
+        self.progress.setMinimumWidth(8 * theme.GRID)
+        self.progress.setMaximumWidth(30 * theme.GRID)
         self.progress.setAccessibleName("Progress of the verification")
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
@@ -223,6 +224,8 @@ class DeployPanel(QWidget):
         self.form.set_values(knobs_to_json(ExportOptions(name=self._suggested)))
 
     def _show_format(self) -> None:
+        if self.isVisible():
+            self._fill_head()
         doc = FORMATS[str(self.format_combo.currentData())].doc
         self._format_note.setText(doc[:1].upper() + doc[1:])
 
@@ -232,13 +235,18 @@ class DeployPanel(QWidget):
         return before != self._suggested
 
     def _fill(self) -> None:
-        shown = head(self._controller.model)
-        self._figure.setText(shown.figure)
-        self._figure_caption.setText(shown.caption)
-        self._figure.setToolTip(shown.rest)
+        if self.isVisible():
+            self._fill_head()
         if self._suggest():
             self.form.set_values({_NAME: self._suggested})
         self._update_buttons()
+
+    def _fill_head(self) -> None:
+        shown = head(self._controller.model, str(self.format_combo.currentData()))
+        self._figure.setText(shown.figure)
+        self._figure_caption.setText(shown.caption)
+        for widget in (self._figure, self._figure_caption):
+            widget.setToolTip(shown.rest)
 
     def _update_buttons(self) -> None:
         fault = self._controller.state.document.fault

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
-    QGridLayout,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -26,12 +25,14 @@ from PySide6.QtWidgets import (
 from engine.errors import FieldError
 from engine.knobs import Knob
 from tinyml_gui import theme
+from tinyml_gui.panels.flow import FlowGrid
 from tinyml_gui.widgets import caption, label, set_state
 
-__all__ = ["Field", "KnobForm", "calm_wheel", "number_text"]
+__all__ = ["FIELD_WIDTH", "Field", "KnobForm", "calm_wheel", "number_text"]
 
 _MAX_INT = 2**31 - 1
-FIELD_WIDTH: Final = 31 * theme.GRID
+FIELD_WIDTH: Final = 30 * theme.GRID
+_FIELD_MOST: Final = 36 * theme.GRID
 
 
 def number_text(value: float) -> str:
@@ -81,7 +82,8 @@ class Field(QWidget):
         self.editor.setToolTip(_tip(knob))
         self.editor.setAccessibleName(knob.label)
         self.editor.setObjectName(knob.name)
-        self.setFixedWidth(FIELD_WIDTH)
+        self.setMinimumWidth(FIELD_WIDTH)
+        self.setMaximumWidth(_FIELD_MOST)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
@@ -156,7 +158,10 @@ class _ChoiceField(Field):
     def _make_editor(self) -> QWidget:
         self._box = QComboBox()
         for choice in self.knob.choices:
-            self._box.addItem(choice.replace("_", " "), choice)
+            self._box.addItem(self.knob.title_of(choice), choice)
+            self._box.setItemData(self._box.count() - 1, f"In files: {choice}", Qt.ItemDataRole.ToolTipRole)
+        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._box.setMinimumContentsLength(6)
         self._box.currentIndexChanged.connect(self._commit)
         calm_wheel(self._box)
         return self._box
@@ -225,6 +230,7 @@ class KnobForm(QWidget):
     ----------
     knobs : sequence of Knob
     columns : int
+        At most; fewer where there is no room.
     more : str
         Words of the button that shows the advanced fields; all are shown where it is empty.
 
@@ -240,7 +246,9 @@ class KnobForm(QWidget):
         self, knobs: Sequence[Knob], columns: int = 4, more: str = "", parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
         self.fields: dict[str, Field] = {}
         basic = [k for k in knobs if not (more and k.advanced)]
         advanced = [k for k in knobs if more and k.advanced]
@@ -277,19 +285,12 @@ class KnobForm(QWidget):
         return name in self.fields
 
     def _grid(self, knobs: Sequence[Knob], columns: int) -> QWidget:
-        holder = QWidget()
-        grid = QGridLayout(holder)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(theme.GAP)
-        grid.setVerticalSpacing(theme.GAP)
-        for place, knob in enumerate(knobs):
-            field = make_field(knob)
+        made = [make_field(knob) for knob in knobs]
+        for field in made:
             field.committed.connect(self._committed)
             field.error_changed.connect(self._show_errors)
-            self.fields[knob.name] = field
-            grid.addWidget(field, place // columns, place % columns, Qt.AlignmentFlag.AlignTop)
-        grid.setColumnStretch(columns, 1)
-        return holder
+            self.fields[field.knob.name] = field
+        return FlowGrid(made, columns)
 
     def _make_more(self, words: str) -> QToolButton:
         made = QToolButton()

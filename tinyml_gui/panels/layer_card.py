@@ -15,13 +15,13 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLa
 
 from tinyml_gui import theme
 from tinyml_gui.viewmodels.model_editor import Card
-from tinyml_gui.widgets import caption, label, set_state
+from tinyml_gui.widgets import Elided, caption, label, set_state
 
 __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 
-COLUMNS: Final = {"Output": 22 * theme.GRID, "Parameters": 22 * theme.GRID, "MACs": 18 * theme.GRID}
-NUMBER_WIDTH: Final = 6 * theme.GRID
-_TITLE_WIDTH: Final = 38 * theme.GRID
+COLUMNS: Final = {"Output": 19 * theme.GRID, "Parameters": 18 * theme.GRID, "MACs": 13 * theme.GRID}
+NUMBER_WIDTH: Final = 4 * theme.GRID
+_TITLE_WIDTHS: Final = (32 * theme.GRID, 39 * theme.GRID)  # at least, at most
 _MARGIN: Final = 3 * theme.GRID
 
 
@@ -33,17 +33,17 @@ class LayerCard(QFrame):
         self.setProperty("role", "card")
         self._number = caption()
         self._number.setFixedWidth(NUMBER_WIDTH)
-        self._title = label(role="card-title")
-        self._title.setFixedWidth(_TITLE_WIDTH)
-        self._summary = label(role="muted")
+        self._title = Elided("card-title")
+        self._title.setMinimumWidth(_TITLE_WIDTHS[0])
+        self._title.setMaximumWidth(_TITLE_WIDTHS[1])
+        self._summary = Elided()
         self._fault = label(role="error", wrap=True)
         self._figures = [_figure(width) for width in COLUMNS.values()]
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
         row.addWidget(self._number)
-        row.addWidget(self._title)
-        row.addWidget(self._summary)
-        row.addStretch()
+        row.addWidget(self._title, stretch=1)
+        row.addWidget(self._summary, stretch=2)
         for figure in self._figures:
             row.addWidget(figure)
         column = QVBoxLayout(self)
@@ -57,8 +57,8 @@ class LayerCard(QFrame):
     def fill(self, card: Card) -> None:
         """Show `card`."""
         self._number.setText(card.number)
-        self._title.setText(card.title)
-        self._summary.setText(card.summary)
+        self._title.show_text(card.title)
+        self._summary.show_text(card.summary)
         for figure, text in zip(self._figures, (card.shape, card.parameters, card.macs), strict=True):
             figure.setText(text)
         self._fault.setText(card.fault)
@@ -73,7 +73,7 @@ class LayerCard(QFrame):
     @property
     def title(self) -> str:
         """The layer's title as shown."""
-        return self._title.text()
+        return self._title.whole
 
     def show_state(self, selected: bool, focused: bool) -> None:
         """Show whether the card is selected, and whether the keyboard acts on it."""

@@ -274,7 +274,8 @@ def _data_of(sender: object) -> str:
 
 def _menu_button(icon: str, text: str, menu: QMenu) -> QToolButton:
     made = QToolButton()
-    made.setText(text)
+    made.setText(f" {text}")  # the style puts no room between icon and text
+    made.setAccessibleName(text)
     made.setIcon(icons.icon(icon))
     made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     made.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

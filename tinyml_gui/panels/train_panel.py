@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -41,7 +42,7 @@ __all__ = ["TrainPanel"]
 _FOLDER: Final = ""  # data of the entry "Choose folder…"
 _ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
 _MEMORY: Final = "train_config"
-_COMBO_WIDTH: Final = 68 * theme.GRID
+_COMBO_WIDTHS: Final = (46 * theme.GRID, 68 * theme.GRID)  # at least, at most
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
 
 
@@ -54,8 +55,8 @@ class TrainPanel(QWidget):
         self._training = controller.training
         self._to_remember = ""
         self.figure, self._figure_caption = key_figure(), muted()
-        self.data_combo, self._facts = QComboBox(), caption()
-        self.start_combo, self._start_note = QComboBox(), caption()
+        self.data_combo, self._facts = QComboBox(), caption(wrap=True)
+        self.start_combo, self._start_note = QComboBox(), caption(wrap=True)
         self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], columns=5)
         self.more_form = KnobForm([k for k in knobs_of(TrainConfig) if k.advanced], columns=5)
         self.augment_form = KnobForm(knobs_of(Augmentation), columns=5)
@@ -118,12 +119,15 @@ class TrainPanel(QWidget):
         grid.setVerticalSpacing(theme.GRID)
         names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
         for at, (words, combo, note) in enumerate(names):
-            combo.setFixedWidth(_COMBO_WIDTH)
+            combo.setMinimumWidth(_COMBO_WIDTHS[0])
+            combo.setMaximumWidth(_COMBO_WIDTHS[1])
+            combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             combo.setAccessibleName(words)
             calm_wheel(combo)
             for row, widget in enumerate((caption(words), combo, note)):
                 grid.addWidget(widget, row, at)
-        grid.setColumnStretch(2, 1)
+        for at in (0, 1):
+            grid.setColumnStretch(at, 1)
         card.body.addLayout(grid)
         card.body.addWidget(self.form)
         card.body.addWidget(self._more())

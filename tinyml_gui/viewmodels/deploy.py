@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ExportError
-from engine.export import check_name
+from engine.export import FORMATS, ExportOptions, check_name
 from engine.model import Model
 from tinyml_gui.viewmodels.model_editor import Head, count_words
 
 __all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "size_words", "snippet"]
-
-_FLOAT_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -29,11 +27,18 @@ def size_words(count: int) -> str:
     return f"{count} B" if count < 1000 else f"{count_words(count)}B"
 
 
-def head(model: Model) -> Head:
-    """Return the page's key figure: what the numbers of the model take."""
-    spec = model.spec
-    rest = f"{spec.parameters:,} parameters · {count_words(spec.macs)} MACs an inference, counted"
-    return Head(size_words(_FLOAT_BYTES * spec.parameters), "of weights in float32", rest)
+def head(model: Model, format_name: str) -> Head:
+    """Return the page's key figure: the memory that the exported model takes on a board."""
+    try:
+        facts = FORMATS[format_name].measure(model, ExportOptions())
+    except ExportError as error:
+        return Head("", "", str(error))
+    rest = (
+        f"Counted: {facts.weight_bytes:,} bytes of weights in flash, {facts.arena_bytes:,} bytes of RAM for "
+        f"what flows between the layers, {count_words(facts.macs)} MACs an inference; code and stack extra."
+    )
+    caption = f"of flash for weights · {size_words(facts.arena_bytes)} of RAM"
+    return Head(size_words(facts.weight_bytes), caption, rest)
 
 
 def file_rows(paths: Iterable[Path]) -> tuple[FileRow, ...]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.errors import SpecError
+from engine.knobs import knobs_of
 from engine.layers import LAYERS
 from engine.model import Model
 from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
@@ -13,6 +15,9 @@ from tinyml_gui.state import Document
 from tinyml_gui.viewmodels.training import percent
 
 __all__ = ["Card", "Head", "card_rows", "count_words", "head", "layer_choices", "new_layer", "test_accuracy"]
+
+_MANY = 10**9  # a record comes from a file and may say anything
+_NAME_LENGTH = 40
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def _place(fault: SpecError, spec: ModelSpec) -> int:
 
 
 def _card(index: int, layer: LayerSpec, row: LayerRow | None, fault: str) -> Card:
-    number, words = str(index + 1), _words(layer.summary())
+    number, words = str(index + 1), _words(layer)
     if row is None:
         return Card(number, layer.title, words, fault=_sentence(fault))
     return Card(
@@ -88,8 +93,11 @@ def _card(index: int, layer: LayerSpec, row: LayerRow | None, fault: str) -> Car
     )
 
 
-def _words(summary: str) -> str:
-    return summary.replace("_", " ")
+def _words(layer: LayerSpec) -> str:
+    """Return the layer's fields in short, names of choices written properly."""
+    titles = {choice: k.title_of(choice) for k in knobs_of(type(layer)) for choice in k.choices}
+    proper = {c: title for c, title in titles.items() if title.lower() == c.replace("_", " ")}
+    return " ".join(proper.get(word, word) for word in layer.summary().split(" "))
 
 
 def _sentence(reason: str) -> str:
@@ -99,16 +107,17 @@ def _sentence(reason: str) -> str:
 def test_accuracy(model: Model) -> float:
     """Return the accuracy on test images that the model's record holds; nan where it holds none."""
     metrics = model.record.get("metrics")
-    accuracy = metrics.get("accuracy") if isinstance(metrics, dict) else None
-    return float(accuracy) if isinstance(accuracy, (int, float)) else math.nan
+    accuracy = metrics.get("accuracy") if isinstance(metrics, Mapping) else None
+    return float(accuracy) if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1 else math.nan
 
 
 def tested_on(model: Model) -> str:
     """Return in a few words what the test accuracy was measured on."""
-    metrics = model.record.get("metrics", {})
-    images, data = metrics.get("images"), metrics.get("data")
-    if isinstance(images, int) and data:
-        return f"on {images:,} test images of {data}"
+    metrics = model.record.get("metrics")
+    found = metrics if isinstance(metrics, Mapping) else {}
+    images, data = found.get("images"), found.get("data")
+    if isinstance(images, int) and 0 < images < _MANY and isinstance(data, str) and data:
+        return f"on {images:,} test images of {data[:_NAME_LENGTH]}"
     return "on test images"
 
 

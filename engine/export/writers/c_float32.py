@@ -28,7 +28,7 @@ from engine.layers.elementwise import LINEAR
 from engine.model import Model
 from engine.specs import Shape, describe_shape, size
 
-__all__ = ["write"]
+__all__ = ["measure", "write"]
 
 ROWS_TOGETHER = 4  # rows of a matrix whose numbers take turns, as kernels/dot.c reads them
 FLOAT_BYTES = 4
@@ -53,6 +53,20 @@ class _Job:
 
 def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
     """Return the files: the header, and with `vectors` its test vectors and self-test."""
+    job = _prepare(model, options)
+    files = {f"{options.name}.h": _header(job)}
+    if vectors is not None:
+        files[f"{options.name}_test_vectors.h"] = _test_vectors(job.context, vectors)
+        files[f"{options.name}_selftest.c"] = _selftest(job.context)
+    return files
+
+
+def measure(model: Model, options: ExportOptions) -> Facts:
+    """Return the figures of what `write` would give, without writing it."""
+    return _prepare(model, options).facts()
+
+
+def _prepare(model: Model, options: ExportOptions) -> _Job:
     context = Context(options.name)
     network = build_network(model)
     arrays = {
@@ -62,12 +76,7 @@ def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict
     }
     if options.preprocess:
         _check_preprocessed(model)
-    job = _Job(model, context, network, network.plan(), arrays, options.preprocess)
-    files = {f"{options.name}.h": _header(job)}
-    if vectors is not None:
-        files[f"{options.name}_test_vectors.h"] = _test_vectors(context, vectors)
-        files[f"{options.name}_selftest.c"] = _selftest(context)
-    return files
+    return _Job(model, context, network, network.plan(), arrays, options.preprocess)
 
 
 def _check_preprocessed(model: Model) -> None:

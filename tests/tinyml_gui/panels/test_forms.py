@@ -12,8 +12,9 @@ from engine.augment import Augmentation
 from engine.errors import FieldError
 from engine.knobs import knob, knobs_of, knobs_to_json
 from engine.layers import LAYERS
+from engine.optimizers import OPTIMIZERS
 from engine.train import TrainConfig
-from tinyml_gui.panels.forms import KnobForm
+from tinyml_gui.panels.forms import FIELD_WIDTH, KnobForm
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,27 @@ def test_an_error_can_be_put_on_a_field_from_outside(form: KnobForm) -> None:
     assert form.fields["mode"].editor.toolTip() == "Not this one."
     assert not form.show_error(None, "")
     assert form.fields["mode"].editor.toolTip() != "Not this one."
+
+
+def test_fields_wrap_and_share_the_width(qtbot: QtBot) -> None:
+    form = KnobForm(knobs_of(TrainConfig), columns=5)
+    qtbot.addWidget(form)
+    form.show()
+    for width, columns in ((700, 5), (558, 4), (300, 2), (100, 1)):
+        form.resize(width, form.heightForWidth(width))
+        QApplication.processEvents()
+        places = [field.geometry() for field in form.fields.values()]
+        assert len({place.left() for place in places}) == columns
+        assert all(place.right() < max(width, FIELD_WIDTH) for place in places)
+        assert len({(place.left(), place.top()) for place in places}) == len(places)
+    assert form.minimumSizeHint().width() < 300
+
+
+def test_choices_are_shown_by_their_titles(qtbot: QtBot) -> None:
+    form = KnobForm(knobs_of(TrainConfig))
+    qtbot.addWidget(form)
+    combo = form.findChild(QComboBox, "optimizer")
+    shown = {combo.itemData(i): combo.itemText(i) for i in range(combo.count())}
+    assert shown == {name: optimizer.title for name, optimizer in OPTIMIZERS.items()}
+    form.set_values({"optimizer": "adam"})
+    assert form.fields["optimizer"].value() == "adam"

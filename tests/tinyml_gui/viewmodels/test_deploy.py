@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,8 +36,13 @@ def test_the_question_names_the_files(tmp_path: Path) -> None:
     assert "b.h exist already" in overwrite_question([tmp_path / "a.h", tmp_path / "b.h"])
 
 
-def test_head_counts_the_weights() -> None:
-    assert head(spot_model()).figure == size_words(4 * spot_model().spec.parameters)
+def test_head_counts_what_is_exported() -> None:
+    shown = head(spot_model(), "c-float32")
+    assert shown.figure == size_words(4 * spot_model().spec.parameters)
+    header = export_model(spot_model(), "c-float32", ExportOptions())["model.h"]
+    ram = re.search(r"RAM: ([\d,]+) bytes", header)
+    assert ram
+    assert f"{ram[1]} bytes of RAM" in shown.rest
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

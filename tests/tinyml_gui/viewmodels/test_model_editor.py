@@ -3,13 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.layers import LAYERS, Dense
+from engine.layers import LAYERS, Conv2D, Dense
+from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS
 from engine.specs import ModelSpec, describe_shape
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.state import Document, add_layer, change_layer, fault_of, remove_layer
-from tinyml_gui.viewmodels.model_editor import card_rows, count_words, head, layer_choices, new_layer
+from tinyml_gui.viewmodels import model_editor
+from tinyml_gui.viewmodels.model_editor import (
+    card_rows,
+    count_words,
+    head,
+    layer_choices,
+    new_layer,
+)
+from tinyml_gui.viewmodels.training import suitable_loss
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -88,3 +97,27 @@ def test_model_with_a_fault_is_never_made() -> None:
     changed = document.edited(change_layer(document.spec, 2, Dense(9)), np.random.default_rng(0))
     assert isinstance(changed.model, Model)
     assert changed.model is document.model
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        None,
+        [],
+        "x",
+        7,
+        {"accuracy": "high", "images": "many", "data": 3},
+        {"accuracy": 10**400, "images": 10**400, "data": {}},
+        {"accuracy": True, "images": -1, "data": "x" * 5000},
+    ],
+)
+def test_a_record_that_says_anything_does_no_harm(metrics: object) -> None:
+    model = spot_model().replace(record={"metrics": metrics, "config": metrics})
+    assert len(model_editor.tested_on(model)) < 100
+    assert head(Document.of(model)).figure
+    assert suitable_loss(model) in LOSSES
+
+
+def test_choices_are_written_properly_on_cards() -> None:
+    spec = ModelSpec((Conv2D(activation="leaky_relu"), Dense(4)), (8, 8, 1))
+    assert card_rows(spec, None)[0].summary.endswith("Leaky ReLU")
