@@ -38,6 +38,7 @@ __all__ = [
 _MAX_HEADER = 1 << 10
 _MAX_DIRECTORY = 1 << 20
 _MAX_TEXT = 200
+_MAX_DEPTH = 50
 _DATE = (1980, 1, 1, 0, 0, 0)
 _END_BYTES, _LOCATOR_BYTES = 22, 20
 
@@ -59,11 +60,15 @@ class ArchiveFaultError(Exception):
     """What is wrong with the content, before it is known which file it came from."""
 
 
-def pack(entries: Iterable[tuple[str, bytes]]) -> bytes:
-    """Return a zip of `entries`, (name, content) each."""
+def pack(entries: Iterable[tuple[str, bytes]], limit: int) -> bytes:
+    """Return a zip of `entries`, (name, content) each, of `limit` bytes at most in all."""
     stream = io.BytesIO()
+    total = 0
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in entries:
+            total += len(data)
+            if total > limit:
+                raise ArchiveFaultError(f"this is more than the {limit:,} bytes that a file may hold.")
             info = zipfile.ZipInfo(name, _DATE)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.create_system = 3  # the same bytes on every system
@@ -89,14 +94,17 @@ def _zip_faults() -> Iterator[None]:
         ) from error
 
 
-def open_archive(data: bytes) -> zipfile.ZipFile:
-    """Open a zip in memory; each name in it occurs once."""
+def open_archive(data: bytes, limit: int) -> zipfile.ZipFile:
+    """Open a zip in memory whose content has `limit` bytes at most; each name in it occurs once."""
     _check_directory(data)
     with _zip_faults():
         archive = zipfile.ZipFile(io.BytesIO(data))
     names = archive.namelist()
     if len(set(names)) < len(names):
         raise ArchiveFaultError("an entry occurs twice; the file is damaged or hostile.")
+    # What an entry declares is also what is unpacked of it at most.
+    if sum(info.file_size for info in archive.infolist()) > limit:
+        raise ArchiveFaultError(f"its content is larger than the {limit:,} bytes it may have.")
     return archive
 
 
@@ -130,16 +138,31 @@ def _read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def read_json(archive: zipfile.ZipFile, name: str, limit: int) -> Any:
-    """Return the parsed JSON text `name` of at most `limit` bytes."""
+    """Return the parsed JSON text `name` of at most `limit` bytes; what is returned can be written again."""
     data = _read_entry(archive, name, limit)
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+        _check_writable(value, _MAX_DEPTH)
+        return value
     except (ValueError, RecursionError) as error:
         raise ArchiveFaultError(f"{name} is not valid JSON; take an intact copy of the file.") from error
 
 
 def _refuse_constant(text: str) -> Any:
     raise ValueError(text)
+
+
+def _check_writable(value: object, depth: int) -> None:
+    """Raise `ValueError` for what JSON can be parsed to but never written: 1e999, half a character."""
+    if isinstance(value, str):
+        value.encode()
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(value)
+    elif isinstance(value, (dict, list)):
+        if not depth:
+            raise ValueError("nested too deeply")
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_writable(item, depth - 1)
 
 
 def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.float32]:
@@ -172,12 +195,7 @@ def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.
 
 def is_text(value: object) -> bool:
     """Whether `value` is a short text that any file or window takes."""
-    return isinstance(value, str) and len(value) <= _MAX_TEXT and not _has_surrogate(value)
-
-
-def _has_surrogate(text: str) -> bool:
-    """Whether `text` holds half a character, as JSON escapes can: no file or window takes it."""
-    return any("\ud800" <= c <= "\udfff" for c in text)
+    return isinstance(value, str) and len(value) <= _MAX_TEXT
 
 
 def short(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, TypeVar
@@ -21,6 +22,7 @@ __all__ = ["Checkpoint", "Position", "set_generator"]
 
 MAX_THREADS = 256
 MAX_EPOCHS = 10_000
+MAX_NUMBER = 1 << 53  # of steps or images: far above any run, and exact in a float
 
 T = TypeVar("T")
 
@@ -169,9 +171,11 @@ def _numbers(cls: type[T], value: object, name: str) -> T:
 def _number(value: object, kind: Any, name: str) -> float:
     if kind == "float" and value is None:
         return math.inf if name == "position" else math.nan
-    if type(value) is int or (type(value) is float and kind == "float"):
+    if type(value) is float and kind == "float" and math.isfinite(value):
         return value
-    raise FieldError(name, f"{name} holds {value!r} where a number belongs.")
+    if type(value) is int and abs(value) <= MAX_NUMBER:
+        return value
+    raise FieldError(name, f"{name} holds {reprlib.repr(value)} where a number belongs.")
 
 
 def _without_special(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,9 @@ class Knob:
     def check(self, value: object) -> None:
         """Raise `FieldError` unless `value` has this knob's type and lies in its range."""
         if not self._has_type(value):
-            raise FieldError(self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {_shown(value)}.")
+            raise FieldError(
+                self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {_shown(value)}."
+            )
         if self.choices and value not in self.choices:
             allowed = ", ".join(self.choices)
             raise FieldError(self.name, f"{self.label} is {_shown(value)}; choose one of: {allowed}.")
@@ -92,7 +94,7 @@ class Knob:
         return isinstance(value, (int, float) if self.type is float else self.type)
 
     def _check_range(self, value: float) -> None:
-        if isinstance(value, float) and not math.isfinite(value):
+        if not -math.inf < value < math.inf:  # math.isfinite fails on a whole number of 400 digits
             raise FieldError(self.name, f"{self.label} must be a finite number, got {value}.")
         if self.low is not None and value < self.low:
             raise FieldError(self.name, f"{self.label} must be at least {self.low:g}, got {_shown(value)}.")

@@ -43,8 +43,7 @@ SUFFIX = ".tinyml"
 VERSION = 1
 
 _FORMAT = "tinyml"
-_MAX_PARAMETERS = 1 << 26
-_MAX_FILE = 4 * _MAX_PARAMETERS + (1 << 25)
+_MAX_BYTES = 1 << 29  # of a file, and of what is packed in it
 _MAX_JSON = 1 << 24
 _DESCRIPTION = "model.json"
 _RUN = "run/run.json"
@@ -58,7 +57,7 @@ def save(model: Model, path: str | os.PathLike[str], run: Checkpoint | None = No
     Raises
     ------
     FileError
-        When the system refuses to write.
+        When the system refuses to write, or the content is larger than any that is read again.
     """
     write_bytes(path, to_bytes(model, run))
 
@@ -87,7 +86,10 @@ def load_run(path: str | os.PathLike[str]) -> tuple[Model, Checkpoint | None]:
 
 def to_bytes(model: Model, run: Checkpoint | None = None) -> bytes:
     """Return the content of `model`'s file; equal models give equal bytes."""
-    return pack(_entries(model, run))
+    try:
+        return pack(_entries(model, run), _MAX_BYTES)
+    except ArchiveFaultError as fault:
+        raise ProjectError(model.name, str(fault)) from fault
 
 
 def from_bytes(data: bytes, name: str) -> Model:
@@ -97,14 +99,14 @@ def from_bytes(data: bytes, name: str) -> Model:
 
 def _read_file(path: str | os.PathLike[str]) -> bytes:
     try:
-        return read_limited(path, _MAX_FILE)
+        return read_limited(path, _MAX_BYTES)
     except FileError as error:
         raise ProjectError(error.path, error.reason) from error
 
 
 def _from_bytes(data: bytes, name: str) -> tuple[Model, Checkpoint | None]:
     try:
-        with open_archive(data) as archive:
+        with open_archive(data, _MAX_BYTES) as archive:
             return _read(archive)
     except ArchiveFaultError as fault:
         raise ProjectError(name, str(fault)) from fault
@@ -201,16 +203,9 @@ def _check_version(description: object) -> None:
 def _network(description: Mapping[str, Any]) -> tuple[ModelSpec, ParamLayout]:
     try:
         spec = ModelSpec.from_json(description.get("spec"))
-        parameters = spec.parameters
+        layout = ParamLayout(spec)
     except SpecError as error:
         raise ArchiveFaultError(f"the network in it cannot be built: {short(str(error))}") from error
-    except (TypeError, OverflowError) as error:
-        raise ArchiveFaultError("the network in it cannot be built: a value is absurd.") from error
-    if parameters > _MAX_PARAMETERS:
-        raise ArchiveFaultError(
-            f"the network in it has {parameters:,} parameters; at most {_MAX_PARAMETERS:,} are read."
-        )
-    layout = ParamLayout(spec)
     if description.get("layout") != _layout_json(layout):
         raise ArchiveFaultError("the list of parameters does not match the network; the file is damaged.")
     return spec, layout

@@ -14,6 +14,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -30,7 +31,8 @@ __all__ = ["LayerRow", "LayerSpec", "ModelSpec", "Shape", "describe_shape", "nee
 
 Shape = tuple[int, ...]
 MAX_LAYERS = 100
-MAX_ELEMENTS = 1 << 26  # of one feature map or parameter: far above any microcontroller, below harm
+MAX_ELEMENTS = 1 << 26  # of an input or all parameters: far above any microcontroller, below harm
+MAX_FEATURES = 1 << 24  # numbers in all feature maps; a convolution needs up to 15 times its input
 
 
 def size(shape: Shape) -> int:
@@ -146,7 +148,7 @@ class ModelSpec:
                 return tuple(rows), SpecError(error.reason, index, error.field)
             rows.append(row)
             shape = row.out_shape
-        return tuple(rows), _end_fault(rows)
+        return tuple(rows), _total_fault(rows) or _end_fault(rows)
 
     @property
     def out_shape(self) -> Shape:
@@ -208,6 +210,20 @@ def _check_input(shape: Shape, layers: int) -> None:
         raise SpecError("the network has no layers; add one.")
 
 
+def _total_fault(rows: list[LayerRow]) -> SpecError | None:
+    """Return what is wrong with layers that are too large only together, at the largest of them."""
+    features = [size(row.out_shape) for row in rows]
+    parameters = [row.parameters for row in rows]
+    for counts, most, what in (
+        (features, MAX_FEATURES, "the outputs of all layers are"),
+        (parameters, MAX_ELEMENTS, "the parameters of all layers are"),
+    ):
+        if sum(counts) > most:
+            reason = f"{what} {sum(counts):,} numbers, at most {most:,} are supported; make it smaller."
+            return SpecError(reason, counts.index(max(counts)))
+    return None
+
+
 def _end_fault(rows: list[LayerRow]) -> SpecError | None:
     last = rows[-1]
     if len(last.out_shape) == 1:
@@ -226,7 +242,9 @@ def _layer_from_json(index: int, raw: object) -> LayerSpec:
         raise SpecError('must be a JSON object with a "kind".', index)
     cls = LAYERS.get(raw["kind"])
     if cls is None:
-        raise SpecError(f"unknown kind {raw['kind']!r}; known kinds are: {', '.join(LAYERS)}.", index)
+        raise SpecError(
+            f"unknown kind {reprlib.repr(raw['kind'])}; known kinds are: {', '.join(LAYERS)}.", index
+        )
     fields = {name: value for name, value in raw.items() if name != "kind"}
     try:
         return knobs_from_json(cls, fields)
@@ -237,6 +255,11 @@ def _layer_from_json(index: int, raw: object) -> LayerSpec:
 
 
 def _shape_from_json(raw: object) -> Shape:
-    if not isinstance(raw, Sequence) or not all(type(n) is int for n in raw):
-        raise SpecError(f'"input_shape" must be three whole numbers, got {raw!r}.')
+    if not isinstance(raw, Sequence) or len(raw) != 3 or not all(map(_is_side, raw)):
+        wanted = f"height × width × channels, three whole numbers from 1 to {MAX_ELEMENTS:,}"
+        raise SpecError(f'"input_shape" must be {wanted}, got {reprlib.repr(raw)}.')
     return tuple(raw)
+
+
+def _is_side(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MAX_ELEMENTS

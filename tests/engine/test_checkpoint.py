@@ -129,7 +129,29 @@ def text_in_history(facts: dict[str, Any]) -> None:
     facts["history"] = [{"epoch": "one"}]
 
 
-DAMAGE = [change_position, drop_thread, break_generator, other_optimizer, unknown_setting, text_in_history]
+def absurd_steps(facts: dict[str, Any]) -> None:
+    facts["position"]["steps"] = 10**400
+
+
+def absurd_loss(facts: dict[str, Any]) -> None:
+    facts["position"]["loss"] = 10**400
+
+
+def absurd_setting(facts: dict[str, Any]) -> None:
+    facts["config"]["learning_rate"] = 10**400
+
+
+DAMAGE = [
+    change_position,
+    drop_thread,
+    break_generator,
+    other_optimizer,
+    unknown_setting,
+    text_in_history,
+    absurd_steps,
+    absurd_loss,
+    absurd_setting,
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=lambda f: f.__name__)

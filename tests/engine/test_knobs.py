@@ -69,12 +69,17 @@ def test_knobs_are_the_declared_fields_in_order() -> None:
         ({"fast": 0}, "fast"),
         ({"other": 8}, "other"),
         ({"absent": 1}, "absent"),
+        ({"count": 10**400}, "count"),
+        ({"share": -(10**400)}, "share"),
+        ({"way": "left" * 1000}, "way"),
+        ({"share": [0] * 1000}, "share"),
     ],
 )
 def test_wrong_values_name_their_field(values: dict[str, Any], field: str) -> None:
     with pytest.raises(FieldError) as caught:
         knobs_from_json(Settings, values)
     assert caught.value.field == field
+    assert len(str(caught.value)) < 150
 
 
 def test_whole_numbers_are_numbers() -> None:

@@ -193,7 +193,29 @@ FAULTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "classes": (lambda: with_json(classes=["a", "b"]), "2 classes"),
     "class type": (lambda: with_json(classes=["a", 2, "c"]), "list of texts"),
     "long class": (lambda: with_json(classes=["a", "b", "c" * 1000]), "list of texts"),
-    "half a character": (lambda: with_json(classes=["a", "b", "\ud800"]), "list of texts"),
+    "half a character": (lambda: with_json(classes=["a", "b", "\ud800"]), "not valid JSON"),
+    "half a character in the record": (lambda: with_json(record={"data": "\ud800"}), "not valid JSON"),
+    "half a character as a key": (lambda: with_json(record={"\ud800": 1}), "not valid JSON"),
+    "infinite number": (
+        lambda: with_entry("model.json", entries_of(DATA)["model.json"].replace(b"0.25", b"1e999")),
+        "not valid JSON",
+    ),
+    "deep record": (
+        lambda: with_json(record={"history": json.loads("[" * 200 + "]" * 200)}),
+        "not valid JSON",
+    ),
+    "absurd feature maps": (
+        lambda: with_json(
+            spec={
+                "input_shape": [2048, 2048, 1],
+                "layers": [
+                    *[{"kind": "conv2d", "filters": 1, "kernel": 1}] * 40,
+                    {"kind": "global_avg_pool2d"},
+                ],
+            },
+        ),
+        "outputs of all layers",
+    ),
     "name": (lambda: with_json(name=3), "name must be a text"),
     "record": (lambda: with_json(record=[]), "must be a JSON object"),
     "nan": (with_nan, r"4\.bias\.npy holds numbers that are not finite"),
@@ -237,6 +259,17 @@ def test_a_doubled_entry_is_refused() -> None:
         archive.writestr("model.json", b"{}")
     with pytest.raises(ProjectError, match="occurs twice"):
         project.from_bytes(stream.getvalue(), "x")
+
+
+def test_content_is_limited_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = sum(map(len, entries_of(DATA).values()))
+    monkeypatch.setattr(project, "_MAX_BYTES", content)
+    assert project.to_bytes(project.from_bytes(DATA, "x")) == DATA
+    monkeypatch.setattr(project, "_MAX_BYTES", content - 1)
+    with pytest.raises(ProjectError, match="content is larger"):
+        project.from_bytes(DATA, "x")
+    with pytest.raises(ProjectError, match="more than"):  # or a file would be saved that never opens again
+        project.to_bytes(MODEL)
 
 
 def load_or_refuse(data: bytes) -> None:

@@ -119,6 +119,19 @@ def test_absurd_sizes_are_refused_before_memory_is_taken() -> None:
         heavy.rows()
 
 
+@pytest.mark.parametrize(
+    ("many", "place", "words"),
+    [
+        (ModelSpec((*[Conv2D(1, 1)] * 5, GlobalAvgPool2D()), (2048, 2048, 1)), 0, "outputs of all layers"),
+        (ModelSpec((Flatten(), *[Dense(4096)] * 5)), 2, "parameters of all layers"),
+    ],
+)
+def test_many_layers_are_limited_together(many: ModelSpec, place: int, words: str) -> None:
+    with pytest.raises(SpecError, match=words) as caught:
+        many.rows()
+    assert caught.value.layer == place
+
+
 def test_fingerprint_tells_networks_apart() -> None:
     same = ModelSpec.from_json(GOOD.to_json())
     other = ModelSpec((*GOOD.layers[:-1], Dense(4)), GOOD.input_shape)
