@@ -27,6 +27,7 @@ __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
 FLAT = 8  # with so few filters transposing the gradient costs more than it saves
+MOST_PARTIAL = 1_500_000  # numbers; more partial sums than that cost more to add up than pieces save
 
 
 def weight_gradient(geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray) -> Pass:
@@ -47,7 +48,9 @@ def weight_gradient(geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad
     """
     height, filters, width, batch = dy.shape
     taps = geometry.kernel * geometry.kernel * buffer.shape[2]
-    parts = pieces(width * batch, filters * taps, least=128) if filters > FLAT else 1
+    parts = pieces(width * batch, filters * taps, least=32) if filters > FLAT else 1
+    if height * parts * taps * filters > MOST_PARTIAL:
+        parts = 1
     windows = row_windows(buffer, geometry.rows, parts)
     columns = dy.reshape(height, filters, -1).transpose(0, 2, 1)
     upright = np.empty((height, parts, width * batch // parts, filters), dy.dtype) if parts > 1 else None
