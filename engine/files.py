@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -25,8 +25,10 @@ __all__ = [
     "is_folder",
     "read_limited",
     "write_bytes",
-    "write_text",
+    "write_texts",
 ]
+
+_Write = Callable[[BinaryIO], object]
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space and try again.",
@@ -75,7 +77,7 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return False
 
 
-def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> None:
+def atomic_write(path: str | os.PathLike[str], write: _Write) -> None:
     """Replace the file at `path` by what `write` puts into the stream it is given.
 
     Parameters
@@ -91,19 +93,7 @@ def atomic_write(path: str | os.PathLike[str], write: Callable[[BinaryIO], objec
         When the system refuses; the old file is then unchanged and nothing is left behind.
         Exceptions of `write` pass through, with the same guarantee.
     """
-    with file_faults(path):
-        target = Path(os.path.realpath(path))
-        if target.is_dir():
-            raise FileError(path, _REASONS[errno.EISDIR])
-        if not target.parent.is_dir():
-            raise FileError(path, f"the folder {target.parent} does not exist; create it first.")
-        temporary = _write_beside(target, write)
-        try:
-            temporary.replace(target)
-        except OSError:
-            _remove(temporary)
-            raise
-        _sync_folder(target.parent)
+    _replace_all({Path(path): write})
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
@@ -111,9 +101,13 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     atomic_write(path, lambda stream: stream.write(data))
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Replace the file at `path` by `text` as UTF-8 with line feeds; see `atomic_write`."""
-    write_bytes(path, text.encode("utf-8"))
+def write_texts(texts: Mapping[Path, str]) -> None:
+    """Replace each file by its text as UTF-8 with line feeds, none before all of them are on the disk."""
+    _replace_all({path: _writer(text.encode("utf-8")) for path, text in texts.items()})
+
+
+def _writer(data: bytes) -> _Write:
+    return lambda stream: stream.write(data)
 
 
 def read_limited(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -126,7 +120,35 @@ def read_limited(path: str | os.PathLike[str], limit: int) -> bytes:
     return data
 
 
-def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> Path:
+def _replace_all(writes: Mapping[Path, _Write]) -> None:
+    ready: list[tuple[Path, Path]] = []
+    try:
+        for path, write in writes.items():
+            with file_faults(path):
+                target = _target(path)
+                ready.append((_write_beside(target, write), target))
+        for temporary, target in ready:
+            with file_faults(target):
+                temporary.replace(target)
+    except BaseException:
+        for temporary, _ in ready:
+            _remove(temporary)
+        raise
+    for folder in {target.parent for _, target in ready}:
+        _sync_folder(folder)
+
+
+def _target(path: Path) -> Path:
+    """Return the file that `path` names, through links; raise `FileError` where there can be none."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise FileError(path, _REASONS[errno.EISDIR])
+    if not target.parent.is_dir():
+        raise FileError(path, f"the folder {target.parent} does not exist; create it first.")
+    return target
+
+
+def _write_beside(target: Path, write: _Write) -> Path:
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:64]}.", suffix=".tmp", dir=target.parent)
     temporary = Path(name)
     try:
@@ -134,7 +156,8 @@ def _write_beside(target: Path, write: Callable[[BinaryIO], object]) -> Path:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(_mode_for(target))
+        with suppress(OSError):  # not every file system has permissions
+            temporary.chmod(_mode_for(target))
     except BaseException:
         _remove(temporary)
         raise

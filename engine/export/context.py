@@ -23,7 +23,12 @@ _KEYWORDS = (
     "virtual void volatile wchar_t while xor xor_eq int8_t int16_t int32_t int64_t uint8_t uint16_t "
     "uint32_t uint64_t tm stdin stdout"
 )
-_RESERVED = frozenset(_KEYWORDS.split())
+# A file of this name in an include path would take the place of a header of the compiler or of Arduino.
+_HEADERS = (
+    "arduino assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg "
+    "stdbool stddef stdint stdio stdlib string tgmath time wchar wctype"
+)
+_RESERVED = frozenset(f"{_KEYWORDS} {_HEADERS}".split())
 
 
 @dataclass(frozen=True)

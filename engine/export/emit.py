@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import ExportError
+
 __all__ = ["array", "block_comment", "comment_text", "floating", "guard", "integers", "macro", "string"]
 
 WIDTH = 110
@@ -44,9 +46,19 @@ def array(declaration: str, values: NDArray[Any]) -> str:
     ----------
     declaration : str
         Type and name, ``static const float digits_bias``.
+
+    Raises
+    ------
+    ExportError
+        For numbers that are not finite: C has no literals for them.
     """
     flat = values.ravel()
     is_float = np.issubdtype(flat.dtype, np.floating)
+    if is_float and not np.isfinite(flat).all():
+        name = declaration.rpartition(" ")[2]
+        raise ExportError(
+            f"Not all numbers of {name} are finite: C has no words for them; train the model again."
+        )
     literals = [floating(v) for v in flat.tolist()] if is_float else integers(flat.tolist())
     return f"{declaration}[{len(literals)}] = {{\n{wrapped(literals)}\n}};\n"
 

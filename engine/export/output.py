@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import ExportError
-from engine.files import file_faults, write_text
+from engine.files import file_faults, write_texts
 
 __all__ = ["write_files"]
 
@@ -37,7 +36,7 @@ def write_files(
     ExportError
         When a file exists already (nothing has been written then) or the target names another file.
     FileError
-        When the system refuses; files made before that are removed again.
+        When the system refuses; files that were there are then as before.
     """
     folder = _folder(Path(target), files)
     paths = tuple(folder / name for name in files)
@@ -46,14 +45,7 @@ def write_files(
         if existing and not overwrite:
             raise ExportError(f"{existing[0]} exists already; choose another folder or allow overwriting.")
         folder.mkdir(parents=True, exist_ok=True)
-    made: list[Path] = []
-    try:
-        for path, text in zip(paths, files.values(), strict=True):
-            write_text(path, text)
-            made.append(path)
-    except BaseException:
-        _remove(path for path in made if path not in existing)
-        raise
+    write_texts(dict(zip(paths, files.values(), strict=True)))
     return paths
 
 
@@ -65,9 +57,3 @@ def _folder(target: Path, files: Mapping[str, str]) -> Path:
             f"{target.name} is not what is exported ({', '.join(files)}); give a folder instead."
         )
     return target.parent
-
-
-def _remove(paths: Iterable[Path]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            path.unlink()

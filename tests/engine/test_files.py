@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError, FileError
-from engine.files import atomic_write, file_faults, read_limited, write_bytes, write_text
+from engine.files import atomic_write, file_faults, read_limited, write_bytes, write_texts
 
 OLD = b"the old content"
 
@@ -34,8 +34,9 @@ def test_replaces_and_leaves_nothing_behind(old: Path) -> None:
 
 
 def test_text_is_utf8_with_line_feeds(tmp_path: Path) -> None:
-    write_text(tmp_path / "t", "größe\n")
+    write_texts({tmp_path / "t": "größe\n", tmp_path / "u": ""})
     assert (tmp_path / "t").read_bytes() == "größe\n".encode()
+    assert (tmp_path / "u").read_bytes() == b""
 
 
 def test_the_writer_may_seek(tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ def test_other_names_are_refused(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize("name", ["int", "class", "template", "main", "uint8_t", "Float"])
+@pytest.mark.parametrize(
+    "name", ["int", "class", "template", "main", "uint8_t", "Float", "stdint", "Arduino"]
+)
 def test_words_with_a_meaning_are_refused(name: str) -> None:
     with pytest.raises(ExportError, match=f"'{name}' has a meaning of its own"):
         check_name(name)

@@ -148,6 +148,13 @@ def test_images_of_another_size_are_refused() -> None:
         make_vectors(MODEL, 2, data)
 
 
+def test_numbers_without_a_literal_are_refused() -> None:
+    params = MODEL.params.copy()
+    params[0] = np.inf
+    with pytest.raises(ExportError, match="net_stage_1_weight are finite"):
+        export_model(MODEL.replace(params=params), "c-float32", ExportOptions("net", test_vectors=0))
+
+
 def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ExportError, match="no format 'cobol'; choose one of: c-float32"):
         export_model(MODEL, "cobol", ExportOptions("net"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from engine.errors import ExportError, FileError
-from engine.export import output, write_files
+from engine.export import write_files
 
 FILES = {"a.h": "one", "a_selftest.c": "two"}
 
@@ -52,15 +54,21 @@ def test_a_file_in_place_of_the_folder_is_one_sentence(tmp_path: Path) -> None:
         write_files(tmp_path / "file" / "folder", FILES)
 
 
-def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = output.write_text
+@pytest.mark.parametrize("before", [{}, {"a.h": "old", "a_selftest.c": "older"}, {"a.h": "old"}])
+def test_a_disk_that_fills_up_leaves_everything_as_it_was(
+    before: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in before.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    original, calls = os.fsync, []
 
-    def fail_on_the_second(path: Path, text: str) -> None:
-        if path.name == "a_selftest.c":
-            raise FileError(path, "the disk is full; free some space and try again.")
-        original(path, text)
+    def fail_on_the_second(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        original(descriptor)
 
-    monkeypatch.setattr(output, "write_text", fail_on_the_second)
-    with pytest.raises(FileError, match="disk is full"):
-        write_files(tmp_path, FILES)
-    assert contents(tmp_path) == {}
+    monkeypatch.setattr(os, "fsync", fail_on_the_second)
+    with pytest.raises(FileError, match=r"a_selftest\.c: the disk is full"):
+        write_files(tmp_path, FILES, overwrite=True)
+    assert contents(tmp_path) == before
