@@ -12,10 +12,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 import resources
-from engine.commands import data, deploy, report, train
+from engine.commands import data, deploy, rate, report, train
 from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
@@ -98,7 +99,15 @@ def _parser() -> argparse.ArgumentParser:
         description="Train small neural networks and export C that runs on a microcontroller.",
         allow_abbrev=False,
     )
+    parser.add_argument("--version", action="version", version=f"tinyml {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for group in (data, train, report, deploy):
+    for group in (data, train, rate, report, deploy):
         group.register(commands)
     return parser
+
+
+def _version() -> str:
+    try:
+        return version("tinyml-studio")
+    except PackageNotFoundError:
+        return "of a source tree that is not installed"

@@ -370,11 +370,15 @@ def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> N
             f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
             f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
         )
-    if config.batch_size * config.accumulate > training * config.epochs:
-        _refuse_gathering
     if config.batch_size > training:
         raise TrainingError(
             f"A batch of {config.batch_size} is larger than the {training} training images; make it smaller."
+        )
+    steps = training // config.batch_size * config.epochs
+    if config.accumulate > steps:
+        raise TrainingError(
+            f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
+            "nothing would be learned; gather fewer."
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -89,13 +89,17 @@ def add_knobs(
     owner: type,
     title: str,
     defaults: Mapping[str, str] = MappingProxyType({}),
+    without: Container[str] = (),
 ) -> None:
     """Add one option for each knob of `owner`; those not given leave no trace in the arguments.
 
-    `defaults` describes, by field, the defaults that depend on something else.
+    `defaults` describes, by field, the defaults that depend on something else; the fields in `without` get
+    no option.
     """
     group = parser.add_argument_group(title)
     for knob in knobs_of(owner):
+        if knob.name in without:
+            continue
         text = _help(knob, defaults.get(knob.name, str(knob.default)))
         names = (option_of(knob.name), *ALIASES.get(knob.name, ()))
         if knob.type is bool:

@@ -60,6 +60,7 @@ def test_json_commands_write_one_object(run: Run, saved: Path, drawing: Path) ->
         ["data"],
         ["data", "info", "starter"],
         ["train", "--data", "starter", "--model", "mlp-32-32", "--epochs", 1],
+        ["find-rate", "--data", "starter", "--model", "mlp-32-32"],
         ["evaluate", saved, "--data", "starter"],
         ["predict", saved, drawing],
         ["info", saved],
@@ -95,8 +96,29 @@ def test_faults_are_json_too(run: Run) -> None:
         (["train", "--data", "starter", "--model", "lanet"], "lenet"),
         (["train", "--data", "kanji", "--model", "lenet"], "kanji"),
         (["train", "--data", "starter", "--model", "lenet", "--batch-size", "4096"], "batch of 4096"),
+        (
+            ["train", "--data", "starter", "--model", "lenet", "--lr", "-1"],
+            "Learning rate must be at least 0",
+        ),
+        (["train", "--data", "starter", "--model", "lenet", "--lr", "nan"], "finite number"),
+        (["train", "--data", "starter", "--model", "lenet", "--threads", "-1"], "Threads must be at least 0"),
+        (["train", "--data", "starter", "--model", "lenet", "--threads", "1000"], "at most 256"),
+        (
+            ["train", "--data", "starter", "--model", "lenet", "--accumulate", "100", "--epochs", "1"],
+            "100 batches are to be gathered but the whole run has 56",
+        ),
+        (["train", "--data", "starter"], "--model"),
+        (["train", "--resume", "gone.tinyml"], "gone.tinyml"),
+        (
+            ["train", "--resume", "a.tinyml", "--epochs", "3", "--lr", "1"],
+            "leave out --epochs, --learning-rate",
+        ),
+        (["train", "--resume", "a.tinyml", "--data", "mnist"], "leave out --data"),
+        (["find-rate", "--data", "starter", "--model", "lenet", "--batch-size", "4096"], "batch of 4096"),
+        (["find-rate", "--data", "starter", "--model", "lenet", "--lr", "1"], "--lr"),
         (["train", "--data", "starter", "--model", "lenet", "--out", "a/b/c.tinyml"], "does not exist"),
         (["train", "--data", "starter", "--model", "lenet", "--out", "."], "folder"),
+        (["train", "--resume", "."], "folder"),
         (["predict", "x.tinyml"], "IMAGE"),
         (["predict", "x.tinyml", "a.png", "--top", "0"], "from 1 to 256"),
         (["info", "gone.tinyml"], "gone.tinyml"),
@@ -111,6 +133,12 @@ def test_faults_are_json_too(run: Run) -> None:
 )
 def test_wrong_command_lines(run: Run, words: list[str], says: str) -> None:
     assert says in one_fault(run(*words))
+
+
+def test_the_version_is_told(run: Run) -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("tinyml ")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["export", "--help"], ["data", "--help"]])

@@ -20,6 +20,8 @@ import engine.commands.train
 import engine.files
 from engine import project
 from engine.augment import Augmentation
+from engine.commands.console import Console
+from engine.commands.keeper import Keeper
 from engine.commands.options import option_of
 from engine.config import TrainConfig
 from engine.events import Event
@@ -123,7 +125,7 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
     """Return a function that has something happen while training, after the first event."""
 
     def plan(happen: Callable[[], Any]) -> None:
-        report = engine.commands.train._Progress.report
+        report = engine.commands.train.Progress.report
         done: list[bool] = []
 
         def reporting(self: Any, event: Event) -> None:
@@ -132,7 +134,7 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
                 done.append(True)
                 happen()
 
-        monkeypatch.setattr(engine.commands.train._Progress, "report", reporting)
+        monkeypatch.setattr(engine.commands.train.Progress, "report", reporting)
 
     return plan
 
@@ -180,13 +182,31 @@ def test_divergence_fails_and_replaces_nothing(run: Run, tmp_path: Path) -> None
     (tmp_path / "net.json").write_text(json.dumps(network), encoding="utf-8")
     code, out, err = run(*diverging("--out", "new.tinyml"))
     assert code == 1
-    assert "learning rate" in err
+    assert "learning rate ten times smaller" in err
+    assert "Training diverged" in out
     assert np.isfinite(project.load("new.tinyml").params).all()
     old = (tmp_path / "new.tinyml").read_bytes()
     code, out, _ = run(*diverging("--out", "new.tinyml", "--seed", "3"))
     assert code == 1
     assert "Nothing was saved" in out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "new.tinyml"]
     assert (tmp_path / "new.tinyml").read_bytes() == old
+
+
+def test_an_absurd_rate_ends_in_a_named_state(run: Run) -> None:
+    code, out, err = run(*QUICK[:3], "--model", "lenet", "--lr", "100", "--json")
+    assert (code, json.loads(out)["reason"]) == (1, "diverged")
+    assert "Diverged in epoch 1" in err
+    assert "Traceback" not in err
+
+
+def test_threads_beyond_the_machine_are_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    _, out, err = run(*QUICK, "--threads", "64", "--json")
+    assert err.startswith("This machine has 2 cores: training with 2 threads instead of 64.\n")
+    assert json.loads(out)["threads"] == 2
+    assert "--threads 2" in json.loads(out)["command"]
+    assert "instead of" not in run(*QUICK, "--threads", "2")[2]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
@@ -210,7 +230,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_training(
 
 def test_a_trial_leaves_no_trace(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.tinyml").write_bytes(b"old")
-    engine.commands.train._check_room("a.tinyml", 1000)
+    Keeper("a.tinyml", Console()).check_room(1000)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
     assert (tmp_path / "a.tinyml").read_bytes() == b"old"
 
@@ -222,14 +242,15 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rescue"))
     save = project.save
 
-    def full(model: Model, path: Any) -> None:
-        if str(path) == "a.tinyml":
+    def full(model: Model, path: Any, run: Any = None) -> None:
+        if str(path) in {"a.tinyml", "a.unfinished.tinyml"}:
             raise engine.files.FileError(path, "the disk is full; free some space and try again.")
-        save(model, path)
+        save(model, path, run)
 
     monkeypatch.setattr(project, "save", full)
     code, _, err = run(*QUICK, "--out", "a.tinyml")
     assert code == 2
+    assert "run could not be kept" in err
     assert "disk is full" in err
     place = err.split("saved as ")[1].split(" instead")[0]
     assert project.load(place).trained

@@ -1,0 +1,155 @@
+"""Where ``tinyml train`` keeps its work, so that neither a kill nor a full disk loses it.
+
+While a run goes on, its state is written after each epoch to ``F.unfinished.tinyml`` beside the file
+``F.tinyml`` that was asked for, which stays untouched until the run is over. Then the model takes its place
+and the unfinished file goes away. A run that was stopped by Ctrl+C is over too: it is saved inside of
+``F.tinyml``, together with the model as it was. Either file is a model that can be used, and either can be
+resumed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from engine import project
+from engine.checkpoint import Checkpoint
+from engine.commands.console import Console
+from engine.errors import FileError
+from engine.events import Reason
+from engine.files import atomic_write, is_file
+from engine.model import Model
+from engine.train import Trainer
+
+__all__ = ["Keeper", "find_run", "finished_path", "unfinished_path"]
+
+UNFINISHED = ".unfinished"
+SPARE_BYTES = 1 << 17  # room for the record beside the parameters
+VECTORS = 9  # as long as the parameters, in a file with a run, at most
+PAUSES = 20  # times what keeping took pass until it is done again: it costs 5 % at most
+
+
+def unfinished_path(path: str) -> Path:
+    """Return where a run that is to give `path` is kept: ``a.unfinished.tinyml`` for ``a.tinyml``."""
+    target = Path(path)
+    suffix = target.suffix or project.SUFFIX
+    return target.parent / (target.name.removesuffix(suffix) + UNFINISHED + suffix)
+
+
+def finished_path(path: str) -> str:
+    """Return the file that the run kept in `path` is to give."""
+    target = Path(path)
+    if not target.stem.endswith(UNFINISHED):
+        return path
+    return str(target.with_name(target.stem.removesuffix(UNFINISHED) + target.suffix))
+
+
+def find_run(path: str) -> tuple[str, Model, Checkpoint]:
+    """Return the file that holds the run of `path`, its model and the run.
+
+    That is the unfinished file, if there is one: it goes away with every run that ends.
+
+    Raises
+    ------
+    FileError
+        When there is no such run, or the file is damaged.
+    """
+    place = str(unfinished_path(path))
+    if not is_file(place):
+        place = path
+    model, run = project.load_run(place)
+    if run is None:
+        raise FileError(
+            place, "it holds no interrupted run; to train this model further, give it as --model instead."
+        )
+    return place, model, run
+
+
+class _EnoughError(Exception):
+    """Ends a trial write."""
+
+
+class Keeper:
+    """Keeps one run.
+
+    Parameters
+    ----------
+    out : str or None
+        The file that is to come; None to keep nothing.
+    console : Console
+    """
+
+    def __init__(self, out: str | None, console: Console) -> None:
+        self.out = out
+        self._console = console
+        self._unfinished = None if out is None else unfinished_path(out)
+        self._due = -1.0
+
+    def check_room(self, parameters: int) -> None:
+        """Raise `FileError` now, rather than after hours, if the model cannot be written."""
+        if self.out is None:
+            return
+
+        def try_out(stream: BinaryIO) -> None:
+            stream.write(bytes(4 * VECTORS * parameters + SPARE_BYTES))
+            stream.flush()
+            raise _EnoughError
+
+        with suppress(_EnoughError):
+            atomic_write(self.out, try_out)
+
+    def announce(self) -> None:
+        """Say so if a run of before will be lost."""
+        if self._unfinished is not None and is_file(self._unfinished):
+            self._console.log(
+                f"{self._unfinished} holds an unfinished run, which this one replaces after its first epoch; "
+                f"to go on with that one, stop now and use --resume {self.out}."
+            )
+
+    def keep(self, trainer: Trainer, origin: Mapping[str, Any]) -> None:
+        """Write down the run as it is, unless that was done only a moment ago."""
+        start = time.monotonic()
+        if self._unfinished is None or start < self._due:
+            return
+        model = trainer.model()
+        model = model.replace(record={**origin, **model.record, "reason": "unfinished"})
+        try:
+            project.save(model, self._unfinished, trainer.checkpoint())
+        except FileError as error:
+            self._console.log(f"The unfinished run could not be kept. {error}")
+        end = time.monotonic()
+        self._due = end + PAUSES * (end - start)
+
+    def save(self, model: Model, reason: Reason, run: Checkpoint) -> str | None:
+        """Save the model, and `run` in it if it was stopped; return where.
+
+        One that diverged never replaces another.
+        """
+        if self.out is None or (reason is Reason.DIVERGED and Path(self.out).exists()):
+            self._discard()
+            return None
+        try:
+            project.save(model, self.out, run if reason is Reason.STOPPED else None)
+        except FileError as error:
+            raise _rescued(model, error) from error
+        self._discard()
+        return self.out
+
+    def _discard(self) -> None:
+        if self._unfinished is not None:
+            with suppress(OSError):
+                self._unfinished.unlink()
+
+
+def _rescued(model: Model, error: FileError) -> FileError:
+    """Try to keep a trained model that could not be saved where it was wanted; return the error to raise."""
+    place = Path(tempfile.mkdtemp(prefix="tinyml-")) / f"{model.name}.tinyml"
+    try:
+        project.save(model, place)
+    except FileError:
+        return error
+    return FileError(error.path, f"{error.reason} The model was saved as {place} instead.")

@@ -1,0 +1,81 @@
+"""A run as a person watches it: a bar, a line for each epoch, and Ctrl+C that ends it in good order."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from engine.commands.console import Console, percent
+from engine.events import BatchDone, Diverged, EpochDone, Event
+from engine.train import Trainer
+
+__all__ = ["Progress", "quick_switches", "stopping_on_interrupt"]
+
+SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
+
+
+class Progress:
+    """A progress bar over all batches, and a line for each epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar = console.progress(0, "batch")
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def report(self, event: Event) -> None:
+        """Show `event`."""
+        if isinstance(event, BatchDone):
+            self._bar.total = event.steps
+            text = f"loss {event.loss:.4f} {event.images_per_second:,.0f} images/s"
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(event.step - self._bar.n)
+        elif isinstance(event, EpochDone):
+            self._console.log(_epoch_line(event))
+        elif isinstance(event, Diverged):
+            self._console.log(f"Diverged in epoch {event.epoch}, step {event.step}. {event.advice}")
+
+
+def _epoch_line(done: EpochDone) -> str:
+    line = f"Epoch {done.epoch}/{done.epochs}: loss {done.train_loss:.4f}, {percent(done.train_accuracy)}"
+    if not math.isnan(done.validation_loss):
+        line += f"; validation {done.validation_loss:.4f}, {percent(done.validation_accuracy)}"
+    return f"{line}; {done.images_per_second:,.0f} images/s"
+
+
+@contextmanager
+def quick_switches() -> Iterator[None]:
+    """Have the interpreter hand over between threads quickly inside the block."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+@contextmanager
+def stopping_on_interrupt(trainer: Trainer, console: Console) -> Iterator[None]:
+    """Let the first Ctrl+C end the run at the next batch; a second one interrupts as usual."""
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        trainer.stop()
+        console.log("Stopping after this batch; press Ctrl+C again to give up at once.")
+
+    try:
+        before = signal.signal(signal.SIGINT, stop)
+    except ValueError:  # not the main thread: nobody can press Ctrl+C there
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
