@@ -1,10 +1,16 @@
-"""The same network in PyTorch, as ground truth for tests and as a peer in benchmarks. Needs torch."""
+"""The same network in PyTorch, as ground truth for tests and as a peer in benchmarks. Needs torch.
+
+Nothing of the engine's arithmetic is used: padding, epsilon and slope are written down here once more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,18 +26,18 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.layers.elementwise import LEAK
-from engine.layers.norm import EPSILON
-from engine.layers.rows import Geometry, Span
 from engine.params import FloatArray, ParamLayout
 from engine.specs import LayerSpec, ModelSpec, Shape
 
-__all__ = ["FlattenRows", "to_torch"]
+__all__ = ["TRANSLATIONS", "TorchNet", "Translation", "to_images"]
 
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+Modules = list[nn.Module]
+Axes = tuple[int, ...] | None
+
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,
     "relu": nn.ReLU,
-    "leaky_relu": lambda: nn.LeakyReLU(LEAK),
+    "leaky_relu": lambda: nn.LeakyReLU(0.01),
     "relu6": nn.ReLU6,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
@@ -39,11 +45,27 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+@dataclass(frozen=True)
+class Translation:
+    """How PyTorch says one kind of layer.
+
+    Attributes
+    ----------
+    modules : callable
+        ``modules(layer, in_shape)`` gives the modules.
+    tensors : mapping
+        PyTorch's name of each parameter, and the permutation that gives its order of axes.
+    """
+
+    modules: Callable[[Any, Shape], Modules]
+    tensors: Mapping[str, tuple[str, Axes]] = field(default_factory=dict)
+
+
 class FlattenRows(nn.Module):
     """Flatten (N, C, H, W) in the engine's order: row, channel, column."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 2, 1, 3).flatten(1)
+        return x.permute(0, 2, 1, 3).flatten(1) if x.ndim == 4 else x
 
 
 class ChannelMean(nn.Module):
@@ -53,105 +75,131 @@ class ChannelMean(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-def _behind(span: Span) -> int:
-    return max(span.padded - span.before - span.source, 0)
+def _ends(side: int, layer: Any) -> tuple[int, int]:
+    """Return TensorFlow's padding of one side: the odd zero goes behind, which PyTorch's own cannot."""
+    if layer.padding == "valid":
+        return 0, 0
+    padding = max((math.ceil(side / layer.stride) - 1) * layer.stride + layer.kernel - side, 0)
+    return padding // 2, padding - padding // 2
 
 
-def _convolution(layer: Any, geometry: Geometry, channels: int, filters: int, groups: int) -> list[nn.Module]:
-    rows, columns = geometry.rows, geometry.columns
-    padding = (columns.before, _behind(columns), rows.before, _behind(rows))
-    symmetric = padding[0] == padding[1] == padding[2] == padding[3]
-    convolution = nn.Conv2d(
-        channels,
-        filters,
-        layer.kernel,
-        layer.stride,
-        padding[0] if symmetric else 0,
-        groups=groups,
-        bias=layer.bias,
-    )
-    return [convolution] if symmetric else [nn.ZeroPad2d(padding), convolution]
+def _convolution(layer: Any, x: Shape, filters: int, groups: int) -> Modules:
+    ends = (*_ends(x[1], layer), *_ends(x[0], layer))  # left, right, top, bottom
+    own = ends[0] if len(set(ends)) == 1 else 0  # by the convolution itself: the faster way
+    convolution = nn.Conv2d(x[2], filters, layer.kernel, layer.stride, own, groups=groups, bias=layer.bias)
+    padding: Modules = [nn.ZeroPad2d(ends)] if own == 0 and any(ends) else []
+    return [*padding, convolution, *_activation(layer.activation)]
 
 
-def _conv2d(layer: Conv2D, x: Shape) -> list[nn.Module]:
-    return _convolution(layer, layer.geometry(x), x[2], layer.filters, 1) + _activation(layer.activation)
-
-
-def _depthwise(layer: DepthwiseConv2D, x: Shape) -> list[nn.Module]:
-    return _convolution(layer, layer.geometry(x), x[2], x[2], x[2]) + _activation(layer.activation)
-
-
-def _activation(name: str) -> list[nn.Module]:
+def _activation(name: str) -> Modules:
     module = ACTIVATIONS[name]()
     return [] if isinstance(module, nn.Identity) else [module]
 
 
-def _dense(layer: Dense, x: Shape) -> list[nn.Module]:
+def _dense(layer: Dense, x: Shape) -> Modules:
     return [nn.Linear(x[0], layer.units, bias=layer.bias), *_activation(layer.activation)]
 
 
-def _batch_norm(layer: BatchNorm, x: Shape) -> list[nn.Module]:
-    return [nn.BatchNorm2d(x[2], EPSILON) if len(x) == 3 else nn.BatchNorm1d(x[0], EPSILON)]
+def _batch_norm(layer: BatchNorm, x: Shape) -> Modules:
+    return [nn.BatchNorm2d(x[2], eps=1e-5) if len(x) == 3 else nn.BatchNorm1d(x[0], eps=1e-5)]
 
 
-MODULES: dict[type[LayerSpec], Callable[[Any, Shape], list[nn.Module]]] = {
-    Conv2D: _conv2d,
-    DepthwiseConv2D: _depthwise,
-    Dense: _dense,
-    MaxPool2D: lambda layer, x: [nn.MaxPool2d(layer.size)],
-    AvgPool2D: lambda layer, x: [nn.AvgPool2d(layer.size)],
-    GlobalAvgPool2D: lambda layer, x: [ChannelMean()],
-    Flatten: lambda layer, x: [FlattenRows()],
-    Activation: lambda layer, x: _activation(layer.function),
-    BatchNorm: _batch_norm,
-    Dropout: lambda layer, x: [nn.Dropout(layer.rate)],
+TRANSLATIONS: Mapping[type[LayerSpec], Translation] = {
+    Conv2D: Translation(
+        lambda layer, x: _convolution(layer, x, layer.filters, 1),
+        {"weight": ("weight", (0, 3, 1, 2)), "bias": ("bias", None)},
+    ),
+    DepthwiseConv2D: Translation(
+        lambda layer, x: _convolution(layer, x, x[2], x[2]),
+        {"weight": ("weight", (2, 0, 1)), "bias": ("bias", None)},
+    ),
+    Dense: Translation(_dense, {"weight": ("weight", None), "bias": ("bias", None)}),
+    BatchNorm: Translation(
+        _batch_norm,
+        {
+            "scale": ("weight", None),
+            "shift": ("bias", None),
+            "mean": ("running_mean", None),
+            "variance": ("running_var", None),
+        },
+    ),
+    MaxPool2D: Translation(lambda layer, x: [nn.MaxPool2d(layer.size)]),
+    AvgPool2D: Translation(lambda layer, x: [nn.AvgPool2d(layer.size)]),
+    GlobalAvgPool2D: Translation(lambda layer, x: [ChannelMean()]),
+    Flatten: Translation(lambda layer, x: [FlattenRows()]),
+    Activation: Translation(lambda layer, x: _activation(layer.function)),
+    Dropout: Translation(lambda layer, x: [nn.Dropout(layer.rate)]),
 }
-
-TO_TORCH: dict[type[LayerSpec], dict[str, tuple[str, tuple[int, ...] | None]]] = {
-    Conv2D: {"weight": ("weight", (0, 3, 1, 2)), "bias": ("bias", None)},
-    DepthwiseConv2D: {"weight": ("weight", (2, 0, 1)), "bias": ("bias", None)},
-    Dense: {"weight": ("weight", None), "bias": ("bias", None)},
-    BatchNorm: {
-        "scale": ("weight", None),
-        "shift": ("bias", None),
-        "mean": ("running_mean", None),
-        "variance": ("running_var", None),
-    },
-}
-"""PyTorch's name of each parameter and the permutation of its axes."""
+"""Every kind of layer."""
 
 
-def to_torch(
-    spec: ModelSpec, params: FloatArray | None = None
-) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
-    """Return the network, with `params` copied in, and its tensors by the engine's keys (``0.weight``)."""
-    modules: list[nn.Module] = []
-    tensors: dict[str, torch.Tensor] = {}
-    for row in spec.rows():
-        made = MODULES[type(row.layer)](row.layer, row.in_shape)
-        modules += made
-        for name in row.layer.params(row.in_shape):
-            theirs = TO_TORCH[type(row.layer)][name][0]
-            owner = next(m for m in made if hasattr(m, theirs))
-            tensors[f"{row.index}.{name}"] = getattr(owner, theirs)
-    network = nn.Sequential(*modules)
-    if params is not None:
-        copy_params(spec, params, tensors)
-    return network, tensors
+class TorchNet:
+    """A network in PyTorch whose parameters are read and written as the engine's flat vector.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray, optional
+        Flat vector to start with; its type becomes the network's. PyTorch's own start by default.
+    more : mapping
+        Translations of further kinds of layers.
+
+    Attributes
+    ----------
+    module : torch.nn.Sequential
+        From (N, C, H, W) to (N, outputs); in training mode.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: FloatArray | None = None,
+        more: Mapping[type[LayerSpec], Translation] | None = None,
+    ) -> None:
+        self._layout = ParamLayout(spec)
+        self._places: dict[str, tuple[nn.Module, str, Axes]] = {}
+        modules: Modules = []
+        for row in spec.rows():
+            translation = {**TRANSLATIONS, **(more or {})}[type(row.layer)]
+            made = translation.modules(row.layer, row.in_shape)
+            modules += made
+            for name in row.layer.params(row.in_shape):
+                theirs, axes = translation.tensors[name]
+                owner = next(m for m in made if hasattr(m, theirs))
+                self._places[f"{row.index}.{name}"] = owner, theirs, axes
+        self.module = nn.Sequential(*modules)
+        if params is not None:
+            self.module.to(torch.from_numpy(params[:0].copy()).dtype)
+            self._load(params)
+
+    def _load(self, params: FloatArray) -> None:
+        with torch.no_grad():
+            for view in self._layout.views:
+                owner, name, axes = self._places[view.key]
+                array, tensor = view.of(params), getattr(owner, name)
+                array = array if axes is None else array.transpose(axes)
+                tensor.copy_(torch.from_numpy(np.array(array)).view_as(tensor))
+
+    def params(self) -> FloatArray:
+        """Return the parameters in the engine's order."""
+        return self._flat(lambda tensor: tensor)
+
+    def gradient(self) -> FloatArray:
+        """Return the gradient in the engine's order, zero for state."""
+        return self._flat(lambda tensor: torch.zeros_like(tensor) if tensor.grad is None else tensor.grad)
+
+    def _flat(self, value: Callable[[torch.Tensor], torch.Tensor]) -> FloatArray:
+        some = next(iter(self.module.parameters()))
+        flat = np.zeros(self._layout.size, some.detach().numpy().dtype)
+        for view in self._layout.views:
+            owner, name, axes = self._places[view.key]
+            array = value(getattr(owner, name)).detach().numpy()
+            mine = view.of(flat)
+            mine = mine if axes is None else mine.transpose(axes)
+            mine[...] = array.reshape(mine.shape)
+        return flat
 
 
-def copy_params(spec: ModelSpec, params: FloatArray, tensors: dict[str, torch.Tensor]) -> None:
-    """Write the flat vector `params` into PyTorch's tensors."""
-    layout = ParamLayout(spec)
-    with torch.no_grad():
-        for view in layout.views:
-            tensor = tensors[view.key]
-            tensor.copy_(
-                torch.from_numpy(to_theirs(spec, view.layer, view.name, view.of(params))).view_as(tensor)
-            )
-
-
-def to_theirs(spec: ModelSpec, layer: int, name: str, array: FloatArray) -> FloatArray:
-    """Return a parameter (or its gradient) with PyTorch's order of axes."""
-    axes = TO_TORCH[type(spec.layers[layer])][name][1]
-    return array.copy() if axes is None else array.transpose(axes).copy()
+def to_images(images: FloatArray) -> torch.Tensor:
+    """Return uint8 images (n, H, W, C) as PyTorch reads them: (n, C, H, W), 0 … 1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255

@@ -150,14 +150,14 @@ def _torch(layout: str) -> Callable[[str, int, int], float]:
         import torch
 
         from engine.presets import PRESETS as SPECS
-        from tests.torch_nets import to_torch
+        from tests.torch_nets import TorchNet
 
         torch.set_num_threads(threads)
         memory_format = getattr(torch, layout)
         images, labels = _data()
         x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
         y = torch.from_numpy(labels).long()
-        network = to_torch(SPECS[preset].build(CLASSES))[0].to(memory_format=memory_format)
+        network = TorchNet(SPECS[preset].build(CLASSES)).module.to(memory_format=memory_format)
         optimizer = torch.optim.SGD(network.parameters(), RATE, momentum=0.9)
         loss = torch.nn.CrossEntropyLoss()
 

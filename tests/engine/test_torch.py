@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,19 +9,7 @@ import numpy as np
 import pytest
 
 from engine.config import TrainConfig
-from engine.layers import (
-    LAYERS,
-    Activation,
-    AvgPool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAvgPool2D,
-    MaxPool2D,
-)
+from engine.layers import LAYERS, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
@@ -34,71 +21,29 @@ from tests.engine.helpers import BATCH, CASES, Bench, Probe, blobs, case_id, net
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[bench]'")
 functional = torch.nn.functional
+nets = pytest.importorskip("tests.torch_nets")  # imports PyTorch itself
 
 Tensor = Any
-Params = dict[str, Tensor]
-
-ACTIVATE: dict[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "relu": torch.relu,
-    "leaky_relu": lambda x: functional.leaky_relu(x, 0.01),
-    "relu6": functional.relu6,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "softmax": lambda x: torch.softmax(x, 1),
-}
 
 
-def _ends(side: int, kernel: int, stride: int) -> tuple[int, int]:
-    """Return TensorFlow's padding of one side: the odd zero goes behind, which PyTorch's own cannot."""
-    padding = max((math.ceil(side / stride) - 1) * stride + kernel - side, 0)
-    return padding // 2, padding - padding // 2
+class AddValue(torch.nn.Module):
+    """Adds a trained number to every number of a batch (N, C, H, W) or (N, F)."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.value
 
 
-def _padded(x: Tensor, layer: Conv2D | DepthwiseConv2D) -> Tensor:
-    if layer.padding == "valid":
-        return x
-    ends = [_ends(side, layer.kernel, layer.stride) for side in (x.shape[3], x.shape[2])]
-    return functional.pad(x, (*ends[0], *ends[1]))
+def probe(layer: Probe, shape: Shape) -> list[Any]:
+    theirs = (shape[2], *shape[:2]) if len(shape) == 3 else shape
+    return [AddValue((layer.batch, *theirs))]
 
 
-def conv2d(layer: Conv2D, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    padded = _padded(x, layer)
-    y = functional.conv2d(padded, p["weight"].permute(0, 3, 1, 2), p.get("bias"), layer.stride)
-    return ACTIVATE[layer.activation](y)
-
-
-def depthwise(layer: DepthwiseConv2D, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    padded = _padded(x, layer)
-    weight = p["weight"].permute(2, 0, 1).unsqueeze(1)
-    y = functional.conv2d(padded, weight, p.get("bias"), layer.stride, groups=shape[2])
-    return ACTIVATE[layer.activation](y)
-
-
-def dense(layer: Dense, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    return ACTIVATE[layer.activation](functional.linear(x, p["weight"], p.get("bias")))
-
-
-def batch_norm(layer: BatchNorm, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    return functional.batch_norm(x, None, None, p["scale"], p["shift"], training=True, eps=1e-5)
-
-
-def keep(layer: Dropout, x: Tensor, p: Params, shape: Shape) -> Tensor:
-    return x
-
-
-TORCH: dict[type[LayerSpec], Callable[[Any, Tensor, Params, Shape], Tensor]] = {
-    Conv2D: conv2d,
-    DepthwiseConv2D: depthwise,
-    Dense: dense,
-    MaxPool2D: lambda layer, x, p, shape: functional.max_pool2d(x, layer.size),
-    AvgPool2D: lambda layer, x, p, shape: functional.avg_pool2d(x, layer.size),
-    GlobalAvgPool2D: lambda layer, x, p, shape: x.mean((2, 3)),
-    Flatten: lambda layer, x, p, shape: x.permute(0, 2, 1, 3).flatten(1) if x.ndim == 4 else x,
-    Activation: lambda layer, x, p, shape: ACTIVATE[layer.function](x),
-    BatchNorm: batch_norm,
-    Dropout: keep,
-}
+IMAGE_PROBE = {Probe: nets.Translation(probe, {"value": ("value", (3, 1, 0, 2))})}
+FLAT_PROBE = {Probe: nets.Translation(probe, {"value": ("value", (1, 0))})}
 
 
 def to_torch(x: np.ndarray) -> Tensor:
@@ -106,21 +51,20 @@ def to_torch(x: np.ndarray) -> Tensor:
     return torch.tensor(x.transpose(3, 1, 0, 2) if x.ndim == 4 else x.T)
 
 
-def run_torch(spec: ModelSpec, params: Tensor, layout: Any, x: Tensor) -> Tensor:
-    """Compute the network in PyTorch from the same flat vector."""
-    for row in spec.rows():
-        views = [view for view in layout.views if view.layer == row.index]
-        p = {v.name: params[v.start : v.stop].reshape(v.param.shape) for v in views}
-        if isinstance(row.layer, Probe):
-            value = p["value"]
-            x = x + (value.permute(3, 1, 0, 2) if value.ndim == 4 else value.T)
-        else:
-            x = TORCH[type(row.layer)](row.layer, x, p, row.in_shape)
-    return x
+def compare(spec: ModelSpec, shape: Shape) -> None:
+    """Compare outputs and all gradients in float64."""
+    bench = Bench(spec)
+    gradient = bench.gradient()
+    net = nets.TorchNet(spec, bench.params, IMAGE_PROBE if len(shape) == 3 else FLAT_PROBE)
+    y = net.module(to_torch(bench.x))
+    (y * torch.tensor(bench.weights.T)).sum().backward()
+    np.testing.assert_allclose(bench.space.y.T, y.detach().numpy(), rtol=1e-8, atol=1e-10)
+    expected = net.gradient()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9 * max(1, np.abs(expected).max()))
 
 
 def test_every_layer_is_compared() -> None:
-    assert set(TORCH) == set(LAYERS.values())
+    assert set(nets.TRANSLATIONS) == set(LAYERS.values())
 
 
 DETERMINISTIC = [(layer, shape) for layer, shape in CASES if not (isinstance(layer, Dropout) and layer.rate)]
@@ -128,47 +72,30 @@ DETERMINISTIC = [(layer, shape) for layer, shape in CASES if not (isinstance(lay
 
 @pytest.mark.parametrize(("layer", "shape"), DETERMINISTIC, ids=case_id)
 def test_layers_agree(layer: LayerSpec, shape: Shape) -> None:
-    """Outputs, input gradients (through the probe) and parameter gradients, in float64."""
-    spec = network_around(layer, shape)
-    bench = Bench(spec)
-    gradient = bench.gradient()
-    params = torch.tensor(bench.params, requires_grad=True)
-    y = run_torch(spec, params, bench.layout, to_torch(bench.x))
-    (y * torch.tensor(bench.weights.T)).sum().backward()
-    np.testing.assert_allclose(bench.space.y.T, y.detach().numpy(), rtol=1e-8, atol=1e-10)
-    expected = params.grad.numpy()
-    expected[bench.layout.state] = 0
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9)
+    """The gradient of the input is the probe's."""
+    compare(network_around(layer, shape), shape)
 
 
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
 def test_presets_agree(preset: Preset) -> None:
     built = preset.build(10)
     certain = tuple(Dropout(0) if isinstance(layer, Dropout) else layer for layer in built.layers)
-    spec = ModelSpec(certain, built.input_shape)
-    bench = Bench(spec)
-    gradient = bench.gradient()
-    params = torch.tensor(bench.params, requires_grad=True)
-    y = run_torch(spec, params, bench.layout, to_torch(bench.x))
-    (y * torch.tensor(bench.weights.T)).sum().backward()
-    expected = params.grad.numpy()
-    expected[bench.layout.state] = 0
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-9 * np.abs(expected).max() + 1e-12)
+    compare(ModelSpec(certain, built.input_shape), built.input_shape)
 
 
 @pytest.mark.parametrize("shape", [(6, 5, 3), (7,)], ids=case_id)
 def test_observed_statistics_agree(shape: Shape) -> None:
     """What training blends into the running statistics is what PyTorch blends in."""
-    bench = Bench(network_around(BatchNorm(), shape, probe=False), batch=BATCH)
+    spec = network_around(BatchNorm(), shape, probe=False)
+    bench = Bench(spec, batch=BATCH)
     bench.gradient()
     observed = {view.name: view.of(bench.space.grad) for view in bench.layout.views}
-    channels = shape[-1]
-    mean, variance = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
-    x = to_torch(bench.x)
-    x = x if len(shape) == 3 else x.flatten(1)
-    functional.batch_norm(x, mean, variance, training=True, momentum=1.0)
-    np.testing.assert_allclose(observed["mean"], mean.numpy(), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(observed["variance"], variance.numpy(), rtol=1e-9)
+    net = nets.TorchNet(spec, bench.params)
+    norm = next(m for m in net.module if hasattr(m, "momentum"))
+    norm.momentum = 1.0
+    net.module(to_torch(bench.x))
+    np.testing.assert_allclose(observed["mean"], norm.running_mean.numpy(), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(observed["variance"], norm.running_var.numpy(), rtol=1e-9)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -260,22 +187,11 @@ def test_a_step_of_training_agrees() -> None:
     trainer = Trainer(model, data, config)
     *_, finished = trainer.run()
     layout = Bench(spec).layout
-    params = torch.tensor(model.params, requires_grad=True)
-    x = torch.tensor(data.images.transpose(0, 3, 1, 2) / np.float32(255), dtype=torch.float32)
-    y = run_torch(spec, params, layout, x)
+    net = nets.TorchNet(spec, model.params)
+    y = net.module(nets.to_images(data.images))
     functional.cross_entropy(y, torch.tensor(data.labels.astype(np.int64))).backward()
-    gradient = params.grad.clone()
-    gradient[layout.state] = 0
-    gradient *= min(1.0, 0.05 / float(gradient.norm()))
-    gradient[layout.decayed] += 0.01 * params.detach()[layout.decayed]
-    expected = (params.detach() - 0.1 * gradient).numpy()
-    trained = finished.model.params
-    np.testing.assert_allclose(trained[layout.trainable], expected[layout.trainable], rtol=1e-4, atol=1e-6)
-    mean, variance = torch.zeros(4), torch.ones(4)
-    weight = params.detach()
-    named = {v.key: weight[v.start : v.stop].reshape(v.param.shape) for v in layout.views}
-    seen = conv2d(spec.layers[0], x, {"weight": named["0.weight"], "bias": named["0.bias"]}, (8, 8, 1))
-    functional.batch_norm(seen, mean, variance, training=True, momentum=0.1)
-    np.testing.assert_allclose(
-        trained[layout.state], np.concatenate([mean.numpy(), variance.numpy()]), rtol=1e-4, atol=1e-6
-    )
+    gradient = net.gradient()
+    gradient *= min(1.0, 0.05 / float(np.linalg.norm(gradient)))
+    gradient[layout.decayed] += 0.01 * model.params[layout.decayed]
+    expected = net.params() - 0.1 * gradient  # the statistics are blended by PyTorch already
+    np.testing.assert_allclose(finished.model.params, expected, rtol=1e-4, atol=1e-6)
