@@ -72,7 +72,7 @@ class Augmentation:
 
 
 class Warp:
-    """Buffers to transform up to `batch` images of one shape.
+    """Buffers to transform up to `batch` images of one shape; nothing large is allocated after this.
 
     Parameters
     ----------
@@ -92,53 +92,46 @@ class Warp:
         self._grid = np.ascontiguousarray(grid.reshape(-1, 3))  # (pixels, 3)
         # two zero pixels on each side: everything outside reads them
         self._centre = np.array([centre_y + 2, centre_x + 2], np.float32)[:, None, None]
+        self._limit = np.array([height + 2, width + 2], np.float32)[:, None, None]
         self._bumps = _bumps(height, width) if augmentation.elastic else None
         self._padded = np.zeros((batch, height + 4, width + 4), np.uint8)
         self._packed = np.zeros((batch, height + 4, width + 4, 4), np.uint8)
-        self._starts = np.arange(batch, dtype=np.int32) * ((height + 4) * (width + 4))
+        self._starts = np.arange(batch) * ((height + 4) * (width + 4))
+        self._buffers = _Buffers(height * width, batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
         count = len(images)
-        where, weights = self._sample(count, rng)
+        room = self._buffers.first(count)
+        self._sample(count, room, rng)
         if self.augmentation.stroke:
             images = _stroked(images, _amounts(self.augmentation.stroke, count, rng))
         for channel in range(images.shape[3]):
-            taps = self._pack(images[..., channel])[where].view(np.uint8).reshape(*where.shape, 4)
-            value = np.einsum("pnt,tpn->pn", taps, weights, dtype=x.dtype, casting="unsafe")
-            x[:, channel, :, :count] = value.reshape(self.height, self.width, count)
+            np.take(self._pack(images[..., channel]), room.where, out=room.words, mode="clip")
+            _blend(room)
+            x[:, channel, :, :count] = room.value.reshape(self.height, self.width, count)
         if self.augmentation.noise:
             _add_noise(x[..., :count], self.augmentation.noise, rng)
 
-    def _sample(self, count: int, rng: np.random.Generator) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return gather indices (pixels, n) into the packed images and weights (4, pixels, n)."""
-        transforms = self.augmentation.draw(count, rng)
-        positions = np.matmul(self._grid, transforms)  # (2, pixels, n)
-        positions += self._centre
+    def _sample(self, count: int, room: _Buffers, rng: np.random.Generator) -> None:
+        """Work out gather indices into the packed images and the weights of their four taps."""
+        positions, whole = room.positions, room.whole
+        np.matmul(self._grid, self.augmentation.draw(count, rng), out=positions)
+        np.add(positions, self._centre, out=positions)
         if self._bumps is not None:
             bends = _amounts(self.augmentation.elastic, (2, self._bumps.shape[1], count), rng)
-            positions += np.matmul(self._bumps, bends)
-        limit = np.array([self.height + 2, self.width + 2], np.float32)[:, None, None]
-        np.clip(positions, 0, limit, out=positions)
-        whole = positions.astype(np.int32)
-        positions -= whole
-        down, right = positions
-        where = whole[0] * (self.width + 4)
-        where += whole[1]
-        where += self._starts[:count]
-        down *= np.float32(1 / 255)
-        both = down * right
-        weights = np.empty((4, *where.shape), np.float32)
-        np.subtract(down, both, out=weights[2])
-        weights[3] = both
-        np.multiply(right, np.float32(1 / 255), out=right)
-        np.subtract(right, both, out=weights[1])
-        np.subtract(np.float32(1 / 255), right, out=weights[0])
-        weights[0] -= weights[2]
-        return where, weights
+            np.add(positions, np.matmul(self._bumps, bends, out=whole), out=positions)
+        np.clip(positions, 0, self._limit, out=positions)
+        np.floor(positions, out=whole)
+        np.subtract(positions, whole, out=positions)
+        np.multiply(whole[0], np.float32(self.width + 4), out=room.value)
+        np.add(room.value, whole[1], out=room.value)
+        np.copyto(room.where, room.value, casting="unsafe")
+        np.add(room.where, self._starts[:count], out=room.where)
+        _weigh(room)
 
     def _pack(self, images: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Return a flat view in which each word holds a pixel, its right, lower and lower right neighbour."""
+        """Return a flat view whose words hold a pixel, its right, lower and lower right neighbour."""
         count = len(images)
         padded, packed = self._padded[:count], self._packed[:count]
         padded[:, 2:-2, 2:-2] = images
@@ -147,6 +140,48 @@ class Warp:
         packed[:, :-1, :, 2] = padded[:, 1:]
         packed[:, :-1, :-1, 3] = padded[:, 1:, 1:]
         return packed.reshape(-1).view(np.uint32)
+
+
+class _Buffers:
+    """Room for the samples of `count` images: memory that is fetched anew costs more than what fills it."""
+
+    def __init__(self, pixels: int, count: int) -> None:
+        self.positions = np.empty((2, pixels, count), np.float32)  # then distances from the pixel
+        self.whole = np.empty((2, pixels, count), np.float32)
+        self.where = np.empty((pixels, count), np.intp)
+        self.weights = np.empty((4, pixels, count), np.float32)
+        self.words = np.empty((pixels, count), np.uint32)
+        self.value = np.empty((pixels, count), np.float32)
+        self.share = np.empty((pixels, count), np.float32)
+
+    def first(self, count: int) -> _Buffers:
+        """Return buffers for `count` images: these, or new ones for a rest of a batch."""
+        pixels, room = self.value.shape
+        return self if count == room else _Buffers(pixels, count)
+
+
+def _weigh(room: _Buffers) -> None:
+    """Fill the bilinear weights of a pixel and its right, lower and lower right neighbour.
+
+    They include the scaling to [0, 1].
+    """
+    (down, right), weights = room.positions, room.weights
+    np.multiply(down, np.float32(1 / 255), out=down)
+    np.multiply(down, right, out=weights[3])
+    np.subtract(down, weights[3], out=weights[2])
+    np.multiply(right, np.float32(1 / 255), out=right)
+    np.subtract(right, weights[3], out=weights[1])
+    np.subtract(np.float32(1 / 255), right, out=weights[0])
+    np.subtract(weights[0], weights[2], out=weights[0])
+
+
+def _blend(room: _Buffers) -> None:
+    """Fill `value` with the weighted sums of the four bytes of each word."""
+    taps = room.words.view(np.uint8).reshape(*room.words.shape, 4)
+    np.multiply(taps[..., 0], room.weights[0], out=room.value)
+    for tap in (1, 2, 3):
+        np.multiply(taps[..., tap], room.weights[tap], out=room.share)
+        np.add(room.value, room.share, out=room.value)
 
 
 def _amounts(bound: float, shape: int | tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -183,5 +218,8 @@ def _stroked(images: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray
 
 
 def _add_noise(x: FloatArray, bound: float, rng: np.random.Generator) -> None:
-    x += _amounts(bound, x.shape, rng)
+    """Add one of 256 evenly spaced amounts to each pixel: bytes are drawn faster than floats."""
+    noise = rng.integers(0, 256, x.shape, np.uint8) * np.float32(bound / 127.5)
+    noise -= np.float32(bound)
+    x += noise
     np.clip(x, 0, 1, out=x)

@@ -6,11 +6,12 @@ copy of the input is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.calls import Call
 from engine.knobs import knob
@@ -28,6 +29,8 @@ __all__ = [
     "activation_knob",
 ]
 
+Mask = NDArray[np.bool_]
+
 LEAK = 0.01  # of leaky relu, as in PyTorch and Keras
 
 
@@ -35,6 +38,12 @@ class Forward(Protocol):
     """Replace `x` by f(x). NumPy compares with an array, `zero`, three times as fast as with a number."""
 
     def __call__(self, x: FloatArray, zero: FloatArray | float = 0) -> None: ...
+
+
+class Backward(Protocol):
+    """Replace `dy` by dy · f'(x), given y = f(x); `mask` is room for a comparison."""
+
+    def __call__(self, y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class ActivationFunction:
     forward : callable
         ``forward(x)`` replaces the array x by f(x); faster with an array of zeros that broadcasts to x.
     backward : callable
-        ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x).
+        ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x); faster with a boolean array like y.
     monotone : bool
         Whether f never decreases and acts on each number alone, so that it commutes with a maximum.
     probabilities : bool
@@ -63,7 +72,7 @@ class ActivationFunction:
 
     name: str
     forward: Forward
-    backward: Callable[[FloatArray, FloatArray], None]
+    backward: Backward
     monotone: bool = True
     probabilities: bool = False
     gain: float = 1.0
@@ -79,7 +88,7 @@ def _keep(x: FloatArray, zero: FloatArray | float = 0) -> None:
     pass
 
 
-def _keep_gradient(y: FloatArray, dy: FloatArray) -> None:
+def _keep_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
     pass
 
 
@@ -87,16 +96,16 @@ def _relu(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.maximum(x, zero, out=x)
 
 
-def _relu_gradient(y: FloatArray, dy: FloatArray) -> None:
-    np.multiply(dy, y > 0, out=dy)
+def _relu_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
+    np.multiply(dy, np.greater(y, 0, out=mask), out=dy)
 
 
 def _leaky_relu(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.maximum(x, x * x.dtype.type(LEAK), out=x)
 
 
-def _leaky_relu_gradient(y: FloatArray, dy: FloatArray) -> None:
-    np.multiply(dy, dy.dtype.type(LEAK), out=dy, where=y < 0)
+def _leaky_relu_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
+    np.multiply(dy, dy.dtype.type(LEAK), out=dy, where=np.less(y, 0, out=mask))
 
 
 def _relu6(x: FloatArray, zero: FloatArray | float = 0) -> None:
@@ -104,8 +113,9 @@ def _relu6(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.minimum(x, 6, out=x)
 
 
-def _relu6_gradient(y: FloatArray, dy: FloatArray) -> None:
-    np.multiply(dy, (y > 0) & (y < 6), out=dy)
+def _relu6_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
+    np.multiply(dy, np.greater(y, 0, out=mask), out=dy)
+    np.multiply(dy, np.less(y, 6, out=mask), out=dy)
 
 
 def _sigmoid(x: FloatArray, zero: FloatArray | float = 0) -> None:
@@ -116,7 +126,7 @@ def _sigmoid(x: FloatArray, zero: FloatArray | float = 0) -> None:
     x *= x.dtype.type(0.5)
 
 
-def _sigmoid_gradient(y: FloatArray, dy: FloatArray) -> None:
+def _sigmoid_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
     dy *= y
     dy *= 1 - y
 
@@ -125,7 +135,7 @@ def _tanh(x: FloatArray, zero: FloatArray | float = 0) -> None:
     np.tanh(x, out=x)
 
 
-def _tanh_gradient(y: FloatArray, dy: FloatArray) -> None:
+def _tanh_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
     dy *= 1 - y * y
 
 
@@ -140,7 +150,7 @@ def _softmax(x: FloatArray, zero: FloatArray | float = 0) -> None:
     x /= x.sum(axis, keepdims=True)
 
 
-def _softmax_gradient(y: FloatArray, dy: FloatArray) -> None:
+def _softmax_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None:
     dy -= (dy * y).sum(_channel_axis(y), keepdims=True)
     dy *= y
 
@@ -228,10 +238,10 @@ class Activate(Op):
 
         if dy is None:
             return Bound(forward, nothing)
-        gradient = dy
+        gradient, mask = dy, np.empty(y.shape, np.bool_)
 
         def backward() -> None:
-            function.backward(y, gradient)
+            function.backward(y, gradient, mask)
 
         return Bound(forward, backward)
 
