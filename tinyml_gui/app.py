@@ -109,16 +109,22 @@ def _make_application() -> QApplication:
     return app
 
 
-def create_window(app: QApplication, settings: Settings | None = None) -> MainWindow:
-    """Build the window with all that it needs, not yet shown; `settings` are the user's when left out."""
+def create_window(
+    app: QApplication, settings: Settings | None = None, folder: Path | None = None
+) -> MainWindow:
+    """Build the window with all that it needs, not yet shown.
+
+    `settings` and the `folder` for unsaved models are the user's when left out.
+    """
     from tinyml_gui.controller import Controller
     from tinyml_gui.main_window import MainWindow
+    from tinyml_gui.session import Session, data_folder
     from tinyml_gui.settings import Settings
     from tinyml_gui.theme import Theme
 
     settings = Settings() if settings is None else settings
     look = Theme(app, settings.theme)
-    controller = Controller(settings)
+    controller = Controller(settings, session=Session(folder or data_folder()))
     return MainWindow(controller, settings, look)
 
 
@@ -126,7 +132,8 @@ def _run(app: QApplication, file: Path | None) -> int:
     from tinyml_gui.crash import CrashHandler
 
     window = create_window(app)
-    handler = CrashHandler(window.rescue, window)
+    session = window.controller.session
+    handler = CrashHandler(window.rescue, window, session.recovery if session else None)
     handler.refused.connect(window.messages.show_error)
     handler.install()
     window.show()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +21,12 @@ from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
 from tinyml_gui import jobs
+from tinyml_gui.autosave import Autosave
+from tinyml_gui.session import Session
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import Document, Edit, State
 from tinyml_gui.training_control import TrainingControl
+from tinyml_gui.viewmodels.training import Interrupted
 from tinyml_gui.worker import Job, Outcome, Worker
 
 __all__ = ["Controller"]
@@ -43,6 +45,8 @@ class Controller(QObject):
         Data sets to offer; those of this computer when left out.
     rng : numpy.random.Generator, optional
         Draws start values; from the system's entropy when left out.
+    session : Session, optional
+        Where copies go that outlive a killed program; none are written when left out.
 
     Signals
     -------
@@ -68,13 +72,15 @@ class Controller(QObject):
         settings: Settings,
         catalogue: Catalogue | None = None,
         rng: np.random.Generator | None = None,
+        session: Session | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.settings = settings
         self.path: Path | None = None
         rng = np.random.default_rng() if rng is None else rng
-        self.state = State(_first_model(rng), rng)
+        first, self.start_note = _first_model(rng)
+        self.state = State(first, rng)
         self.tasks = Worker("tasks", self)
         self._export: Job | None = None
         self.training = TrainingControl(
@@ -85,6 +91,10 @@ class Controller(QObject):
         self.training.params_published.connect(self.params_published)
         self.training.changed.connect(self._running_changed)
         self._was_running = False
+        self.session = session
+        self.autosave = None if session is None else Autosave(self, session)
+        self.training.keep_path = None if session is None else session.run
+        self.training.failed_to_keep.connect(self.error)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 
@@ -120,9 +130,38 @@ class Controller(QObject):
         from engine import project
 
         try:
-            self._take(project.load(path), Path(path))
+            model, run = project.load_run(path)
         except TinyMLError as error:
             self.error.emit(str(error))
+            return
+        self._take(model, Path(path))
+        if run is not None:
+            self.training.offer(Interrupted(model, run))
+
+    @property
+    def recoverable(self) -> Path | None:
+        """The unsaved model of a program that ended without being closed."""
+        return None if self.session is None else self.session.offered
+
+    def recover(self) -> None:
+        """Go on with the recovered model; it is still unsaved."""
+        from engine import project
+
+        if self.session is None or (path := self.session.offered) is None:
+            return
+        try:
+            model = project.load(path)
+        except TinyMLError as error:
+            self.session.refuse()
+            self.error.emit(str(error))
+            return
+        self.session.accept()
+        self._take(model, None, saved=False)
+
+    def refuse_recovered(self) -> None:
+        """Drop the recovered model."""
+        if self.session is not None:
+            self.session.refuse()
 
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""
@@ -146,7 +185,7 @@ class Controller(QObject):
             self.error.emit(f"The network has a fault and was not saved: {self.state.document.fault}")
             return
         try:
-            project.save(self.model, path)
+            project.save(self.model, path, self.training.run_of(self.model))
         except TinyMLError as error:
             self.error.emit(str(error))
             return
@@ -160,10 +199,10 @@ class Controller(QObject):
         spec = PRESETS[preset].build(len(model.classes), model.spec.input_shape)
         return self.state.fresh_model(spec, model.classes, name)
 
-    def _take(self, model: Model, path: Path | None) -> None:
+    def _take(self, model: Model, path: Path | None, saved: bool = True) -> None:
         self.training.abandon()
         self.path = path
-        self.state.reset(model)
+        self.state.reset(model, saved)
         self.title_changed.emit()
 
     # Editing
@@ -242,6 +281,14 @@ class Controller(QObject):
         """End all background work and wait for it."""
         self.training.shut_down()
         self.tasks.shut_down()
+        if self.autosave is not None:
+            self.autosave.close()
+
+    def close(self) -> None:
+        """The user is done: end all work, and keep no copies any more."""
+        self.shutdown()
+        if self.session is not None:
+            self.session.close()
 
     # From state to signals
 
@@ -271,12 +318,14 @@ class Controller(QObject):
         return self.training.is_running and same
 
 
-def _first_model(rng: np.random.Generator) -> Model:
+def _first_model(rng: np.random.Generator) -> tuple[Model, str]:
+    """Return the model to start with, and what the user should know about it."""
     shipped, preset = _FIRST
-    if resources.exists(f"models/{shipped}.tinyml"):
-        with suppress(TinyMLError):  # a damaged installation must not keep the window from opening
-            return _shipped(shipped)
-    return Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
+    fresh = Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
+    try:
+        return _shipped(shipped), ""
+    except (TinyMLError, OSError) as error:  # a damaged installation must not keep the window from opening
+        return fresh, f"The installed model {shipped} cannot be used, an untrained one is open: {error}"
 
 
 def _misfit(preset: str, error: TinyMLError) -> str:

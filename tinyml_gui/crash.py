@@ -16,21 +16,21 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, QStandardPaths, Qt, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui import theme
+from tinyml_gui.session import data_folder
 from tinyml_gui.widgets import button, muted, section
 
 __all__ = ["CrashDialog", "CrashHandler", "recovery_path"]
 
 
 def recovery_path() -> Path:
-    """Return where the model is kept after a crash."""
-    folder = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation)
-    return Path(folder) / "recovered.tinyml"
+    """Return where the model is kept after a crash of a program without a session."""
+    return data_folder() / "recovered.tinyml"
 
 
 class CrashHandler(QObject):
@@ -42,6 +42,8 @@ class CrashHandler(QObject):
         Writes the model to the path given.
     parent : QWidget or None
         The dialog's parent.
+    path : Path, optional
+        Where the model goes; `recovery_path` when left out.
 
     Signals
     -------
@@ -55,9 +57,12 @@ class CrashHandler(QObject):
     crashed = Signal(str)
     _caught = Signal(object)
 
-    def __init__(self, rescue: Callable[[Path], None], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, rescue: Callable[[Path], None], parent: QWidget | None = None, path: Path | None = None
+    ) -> None:
         super().__init__(parent)
         self._rescue = rescue
+        self._path = path
         self._window = parent
         self._dialog: CrashDialog | None = None
         self._caught.connect(self._handle)
@@ -99,7 +104,7 @@ class CrashHandler(QObject):
 
     def _save(self) -> str:
         """Write the recovery file; say what became of it."""
-        path = recovery_path()
+        path = self._path or recovery_path()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._rescue(path)

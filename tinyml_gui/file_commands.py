@@ -86,6 +86,11 @@ class FileCommands(QObject):
         if self.may_discard():
             self._controller.open_shipped(name)
 
+    def recover(self) -> None:
+        """Open what an earlier program left unsaved."""
+        if self.may_discard():
+            self._controller.recover()
+
     def new_from_preset(self, name: str) -> None:
         """Start an untrained network from a preset."""
         if self.may_discard():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checkpoint import Checkpoint
 from engine.data import Catalogue, Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
+from engine.errors import TinyMLError
 from engine.evaluate import Evaluator
 from engine.losses import LOSSES
 from engine.model import Model
-from engine.train import Event, Finished, TrainConfig, Trainer, default_threads
+from engine.train import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
 from engine.work import Work
 
 if TYPE_CHECKING:
@@ -32,17 +34,24 @@ if TYPE_CHECKING:
 __all__ = [
     "ExportOrder",
     "Exported",
+    "NotKept",
     "Parameters",
     "Progress",
     "Score",
+    "TrainOrder",
+    "Trained",
     "evaluate",
     "export",
+    "forget",
+    "keep",
     "load",
+    "load_run",
     "train",
     "verify",
 ]
 
 _PUBLISH_SECONDS: Final = 0.2
+_KEEP_PAUSE: Final = 30  # times as long as writing the run took
 _CHUNK: Final = 512  # images between two reports of an evaluation
 
 
@@ -74,17 +83,73 @@ class Score:
         return {"data": data, "loss": self.loss, "accuracy": self.accuracy, "images": self.images}
 
 
+def keep(path: Path, model: Model, run: Checkpoint | None = None) -> Generator[Any, None, None]:
+    """Write a copy of `model`, and of the run that it is in, whole or not at all."""
+    from engine import project
+
+    yield from ()
+    project.save(model, path, run)
+
+
+def forget(path: Path) -> Generator[Any, None, None]:
+    """Remove a copy."""
+    yield from ()
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def load_run(path: Path) -> Generator[Any, None, tuple[Model, Checkpoint | None]]:
+    """Read a model and the run that it is in."""
+    from engine import project
+
+    yield from ()
+    return project.load_run(path)
+
+
 def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dataset]:
     """Read a part of a data set."""
     yield from ()
     return catalogue.load(name, part)
 
 
+@dataclass(frozen=True)
+class TrainOrder:
+    """What to train, on what and how; `run` is an interrupted one to go on with, `keep` where to keep it."""
+
+    model: Model
+    data: Dataset
+    config: TrainConfig
+    run: Checkpoint | None = None
+    keep: Path | None = None
+
+    def trainer(self) -> Trainer:
+        """Return who carries it out."""
+        if self.run is None:
+            return Trainer(self.model, self.data, self.config)
+        return Trainer.resumed(self.model, self.data, self.run)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How training ended; `run` is what it needs to go on where it was stopped."""
+
+    finished: Finished
+    run: Checkpoint | None
+
+
+@dataclass(frozen=True)
+class NotKept:
+    """The run could not be written; it goes on."""
+
+    reason: str
+
+
 def train(
-    model: Model, data: Dataset, config: TrainConfig, stopping: threading.Event
-) -> Generator[Event | Parameters, None, Finished]:
-    """Train a copy of `model`; yields the trainer's events and now and then the parameters."""
-    trainer = Trainer(model, data, config)
+    order: TrainOrder, stopping: threading.Event
+) -> Generator[Event | Parameters | NotKept, None, Trained]:
+    """Train a copy of a model; yields the trainer's events and now and then the parameters."""
+    trainer = order.trainer()
+    keeper = _Keeper(trainer, order.keep)
     published_at = time.monotonic()
     finished = None
     with closing(trainer.run()) as events:
@@ -92,12 +157,43 @@ def train(
             if stopping.is_set():
                 trainer.stop()
             yield event
+            yield from keeper.after(event)
             if time.monotonic() - published_at >= _PUBLISH_SECONDS:
                 published_at = time.monotonic()
                 yield Parameters(trainer.snapshot())
             finished = event
     assert isinstance(finished, Finished)
-    return finished
+    return Trained(finished, trainer.checkpoint() if finished.reason is Reason.STOPPED else None)
+
+
+class _Keeper:
+    """Writes a run after its epochs and when it is stopped, seldom enough to cost next to nothing."""
+
+    def __init__(self, trainer: Trainer, path: Path | None) -> None:
+        self._trainer = trainer
+        self._path = path
+        self._next = 0.0
+
+    def after(self, event: Event) -> Generator[NotKept, None, None]:
+        """Do what `event` calls for."""
+        stopped = isinstance(event, Finished) and event.reason is Reason.STOPPED
+        due = isinstance(event, EpochDone) and event.epoch < event.epochs and time.monotonic() >= self._next
+        if self._path is None:
+            return
+        if stopped or due:
+            yield from self._write(self._path)
+        elif isinstance(event, Finished):
+            yield from forget(self._path)
+
+    def _write(self, path: Path) -> Generator[NotKept, None, None]:
+        began = time.monotonic()
+        try:
+            yield from keep(path, self._trainer.model(), self._trainer.checkpoint())
+        except TinyMLError as error:
+            self._path = None
+            yield NotKept(str(error))
+        ended = time.monotonic()
+        self._next = ended + _KEEP_PAUSE * (ended - began)
 
 
 def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Generator[Progress, None, Score]:

@@ -25,6 +25,7 @@ from tinyml_gui import theme
 from tinyml_gui.actions import Actions
 from tinyml_gui.controller import Controller
 from tinyml_gui.file_commands import FileCommands
+from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw_panel import DrawPanel
 from tinyml_gui.panels.header import Header
 from tinyml_gui.panels.message_area import MessageArea
@@ -39,6 +40,7 @@ APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
 _IDLE_MS: Final = 150
+_RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept."
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
 
@@ -107,6 +109,7 @@ class MainWindow(QMainWindow):
         self.messages = MessageArea()
         self.messages.set_rest(_HOW_TO_DRAW)
         self.training_bar = TrainingBar(controller)
+        self.recovery = Banner()
         self._fill_pages()
         self.header = Header(self.commands, self._pages_menu())
         self._splitter = self._make_splitter()
@@ -130,6 +133,7 @@ class MainWindow(QMainWindow):
         self._idle.setInterval(_IDLE_MS)
         self._idle.timeout.connect(self._make_next_page)
         self.painted.connect(self._idle.start)
+        self.painted.connect(self.controller.training.look_for_run)
 
     def _make_page(self, index: int) -> bool:
         """Make page `index` where it is not there yet; tell whether it was made."""
@@ -173,6 +177,7 @@ class MainWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
+        column.addWidget(self.recovery)
         column.addLayout(middle, stretch=1)
         column.addWidget(self._make_footer())
         self.setCentralWidget(central)
@@ -219,8 +224,27 @@ class MainWindow(QMainWindow):
         self.controller.title_changed.connect(self._update_title)
         self.controller.message.connect(self.messages.show_message)
         self.controller.error.connect(self.messages.show_error)
+        self.recovery.clicked.connect(self._recover)
+        self.recovery.declined.connect(self._refuse_recovered)
         self._model_changed()
         self._update_title()
+        self._offer_recovered()
+        if self.controller.start_note:
+            self.messages.show_error(self.controller.start_note)
+
+    def _offer_recovered(self) -> None:
+        if self.controller.recoverable is None:
+            self.recovery.hide()
+        else:
+            self.recovery.show_note(_RECOVERED, "Open it", "Discard")
+
+    def _recover(self) -> None:
+        self.files.recover()
+        self._offer_recovered()
+
+    def _refuse_recovered(self) -> None:
+        self.controller.refuse_recovered()
+        self._offer_recovered()
 
     def _model_changed(self) -> None:
         self.draw_panel.set_model(self.controller.model)
@@ -332,5 +356,5 @@ class MainWindow(QMainWindow):
             return
         self._settings.geometry = self.saveGeometry()
         self._settings.splitter = self._splitter.saveState()
-        self.controller.shutdown()
+        self.controller.close()
         event.accept()

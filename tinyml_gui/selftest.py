@@ -121,7 +121,7 @@ class SelfTest:
         sys.excepthook = self._caught
         threading.excepthook = self._caught_in_thread
         store = QSettings(str(self._folder / "settings.ini"), QSettings.Format.IniFormat)
-        return create_window(self._app, Settings(store))
+        return create_window(self._app, Settings(store), self._folder / "data")
 
     # Steps: each returns what passed
 

@@ -199,7 +199,7 @@ class State:
         self._future: tuple[Document, ...] = ()
         self._merge: Hashable = None
         self.document = Document.of(model)
-        self._saved = self.document
+        self._saved: Document | None = self.document
         self.selection = 0
 
     def observe(self, observer: Callable[[], None]) -> None:
@@ -226,11 +226,12 @@ class State:
         """Whether the document differs from what was saved or opened last."""
         return self.document is not self._saved
 
-    def reset(self, model: Model) -> None:
-        """Start anew with `model`; there is no way back."""
+    def reset(self, model: Model, saved: bool = True) -> None:
+        """Start anew with `model`; there is no way back. It counts as modified where it is not `saved`."""
         self._past = self._future = ()
         self._merge = None
-        self.document = self._saved = Document.of(model)
+        self.document = Document.of(model)
+        self._saved = self.document if saved else None
         self.selection = 0
         self._notify()
 

@@ -9,15 +9,16 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Signal
 
+from engine.checkpoint import Checkpoint
 from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
 from engine.specs import ModelSpec
-from engine.train import Finished, TrainConfig
+from engine.train import TrainConfig
 from tinyml_gui import jobs
 from tinyml_gui.state import State, adapted_spec
-from tinyml_gui.viewmodels.training import Phase, Run, misfit
+from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, misfit
 from tinyml_gui.worker import Job, Outcome, Worker
 
 __all__ = ["CONTINUE", "FRESH", "TrainingControl"]
@@ -42,6 +43,8 @@ class TrainingControl(QObject):
         The run's status or curves changed; at most 30 times a second.
     data_changed()
         Another data set is being loaded, or was, or could not be.
+    failed_to_keep(str)
+        A run cannot be written, so that it could not go on after a crash; why.
     params_published()
         The state's model holds newer parameters of the same network.
     """
@@ -49,6 +52,7 @@ class TrainingControl(QObject):
     changed = Signal()
     data_changed = Signal()
     params_published = Signal()
+    failed_to_keep = Signal(str)
 
     def __init__(self, state: State, tasks: Worker, catalogue: Catalogue, parent: QObject) -> None:
         super().__init__(parent)
@@ -64,6 +68,9 @@ class TrainingControl(QObject):
         self.data: Dataset | None = None
         self.data_name = ""
         self.data_error = ""
+        self.keep_path: Path | None = None
+        self.interrupted: Interrupted | None = None
+        self._waiting: Interrupted | None = None
 
     # Data
 
@@ -89,6 +96,9 @@ class TrainingControl(QObject):
         if self.data is None:
             self.data_error = str(outcome.error or "The data set could not be read; choose another.")
         self.data_changed.emit()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting is self.interrupted and self.data is not None:
+            self._resume(waiting, self.data)
 
     # Running
 
@@ -128,9 +138,13 @@ class TrainingControl(QObject):
             self.run.fail(str(error))
             self.changed.emit()
             return
-        make = functools.partial(jobs.train, model, self.data, config)
+        self.interrupted = None
+        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
+
+    def _submit(self, order: jobs.TrainOrder) -> None:
         self._cancel_test()
-        self._job = Job(make, functools.partial(self._ended, config), self._progressed)
+        make = functools.partial(jobs.train, order)
+        self._job = Job(make, functools.partial(self._ended, order.config), self._progressed)
         self._worker.submit(self._job)
         self.changed.emit()
 
@@ -187,6 +201,9 @@ class TrainingControl(QObject):
 
     def _progressed(self, items: list[Any]) -> None:
         self.run.consume(items)
+        for item in items:
+            if isinstance(item, jobs.NotKept):
+                self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
         published = [item for item in items if isinstance(item, jobs.Parameters)]
         if published:
             model = self._state.model.replace(params=published[-1].params)
@@ -198,14 +215,65 @@ class TrainingControl(QObject):
         job, self._job = self._job, None
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
-        elif isinstance(outcome.result, Finished):
-            model = outcome.result.model.replace(name=self._state.model.name)
+        elif isinstance(outcome.result, jobs.Trained):
+            model = outcome.result.finished.model.replace(name=self._state.model.name)
+            run = outcome.result.run
+            self.interrupted = None if run is None else Interrupted(model, run)
             self._state.replace_model(model, job)
             self.params_published.emit()
             self._test(model, config.loss, job)
         elif self.run.status.phase.active:
             self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
         self.changed.emit()
+
+    # Going on with an interrupted run
+
+    def look_for_run(self) -> None:
+        """Offer the run that an earlier program left behind, if there is one."""
+        if self.keep_path is not None and self.keep_path.exists():
+            make = _without_stop(functools.partial(jobs.load_run, self.keep_path))
+            self._tasks.submit(Job(make, self._found))
+
+    def _found(self, outcome: Outcome) -> None:
+        if outcome.result is not None and outcome.result[1] is not None and self._job is None:
+            self.offer(Interrupted(*outcome.result))
+
+    def offer(self, interrupted: Interrupted) -> None:
+        """Let the user go on with a run."""
+        self.interrupted = interrupted
+        self.changed.emit()
+
+    def run_of(self, model: Model) -> Checkpoint | None:
+        """Return the interrupted run that had come to `model`, to be saved with it."""
+        offered = self.interrupted
+        return offered.run if offered is not None and offered.is_of(model) else None
+
+    def discard_run(self) -> None:
+        """Offer the interrupted run no more."""
+        self.interrupted = None
+        if self.keep_path is not None:
+            self._tasks.submit(Job(_without_stop(functools.partial(jobs.forget, self.keep_path)), _ignore))
+        self.changed.emit()
+
+    def resume_run(self) -> None:
+        """Go on with the interrupted run as if nothing had happened, reading its data where needed."""
+        offered = self.interrupted
+        if offered is None or self._job is not None:
+            return
+        here = self.data is not None and self.data_name == offered.run.data
+        if self.data is not None and (here or offered.suits(self.data)):
+            self._resume(offered, self.data)
+        else:
+            self._waiting = offered
+            self.choose_data(offered.run.data)
+
+    def _resume(self, offered: Interrupted, data: Dataset) -> None:
+        self.interrupted = None
+        self.run.resumed(offered.run)
+        if not offered.is_of(self._state.model):
+            self._state.replace_model(offered.model)
+        self._started_with = offered.model.spec
+        self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
 
     # Testing
 
@@ -234,6 +302,10 @@ class TrainingControl(QObject):
 
 def _without_stop(make: Callable[[], Any]) -> Callable[[object], Any]:
     return lambda stopping: make()
+
+
+def _ignore(outcome: Outcome) -> None:
+    """Nothing follows from it."""
 
 
 def folder_title(path: str) -> str:

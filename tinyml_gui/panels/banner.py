@@ -1,4 +1,4 @@
-"""One sentence across a page, as a note or as an error, with at most one button that helps."""
+"""One sentence across a page, as a note or as an error, with a button that helps and one that declines."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ class Banner(QFrame):
     Signals
     -------
     clicked()
-        The button was.
+        The button that helps was.
+    declined()
+        The other one was.
     """
 
     clicked = Signal()
+    declined = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "card")
         self._text = label(wrap=True)
-        self.button = button("")
+        self.button, self.decline_button = button(""), button("")
         row = QHBoxLayout(self)
         row.setContentsMargins(theme.GAP_WIDE, theme.GAP, theme.GAP_WIDE, theme.GAP)
         row.setSpacing(theme.GAP_WIDE)
         row.addWidget(self._text, stretch=1)
-        row.addWidget(self.button)
+        for made in (self.button, self.decline_button):
+            row.addWidget(made)
         self.button.clicked.connect(self.clicked)
+        self.decline_button.clicked.connect(self.declined)
         self.hide()
 
     @property
@@ -40,12 +45,15 @@ class Banner(QFrame):
         """The sentence shown."""
         return self._text.text()
 
-    def show_note(self, sentence: str, offer: str = "") -> None:
-        """Show `sentence`, with a button where there is an offer."""
+    def show_note(self, sentence: str, offer: str = "", decline: str = "") -> None:
+        """Show `sentence`, with a button where there is an offer, and one where it can be declined."""
+        self.decline_button.setText(decline)
+        self.decline_button.setVisible(bool(decline))
         self._show(sentence, offer, "", "body")
 
     def show_error(self, sentence: str) -> None:
         """Show an error."""
+        self.decline_button.hide()
         self._show(sentence, "", "error", "error")
 
     def _show(self, sentence: str, offer: str, state: str, role: str) -> None:

@@ -64,7 +64,7 @@ class TrainPanel(QWidget):
         self.start_button = button("Start training", "primary")
         self.pause_button = button("Pause")
         self.stop_button = button("Stop")
-        self.banner = Banner()
+        self.banner, self.resume_banner = Banner(), Banner()
         self.curves = Curves()
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
@@ -88,6 +88,7 @@ class TrainPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addWidget(self._settings())
+        column.addWidget(self.resume_banner)
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
         column.addLayout(self._figure_row())
@@ -196,6 +197,8 @@ class TrainPanel(QWidget):
         self.pause_button.clicked.connect(self._pause_or_resume)
         self.stop_button.clicked.connect(self._training.stop)
         self.banner.clicked.connect(self._adapt)
+        self.resume_banner.clicked.connect(self._training.resume_run)
+        self.resume_banner.declined.connect(self._training.discard_run)
         self._training.changed.connect(self._show_run)
         self._training.data_changed.connect(self._show_all)
         self._controller.model_changed.connect(self._model_changed)
@@ -361,6 +364,11 @@ class TrainPanel(QWidget):
 
     def _show_banner(self, phase: Phase) -> None:
         training = self._training
+        offered = training.interrupted
+        if phase.active or offered is None:
+            self.resume_banner.hide()
+        else:
+            self.resume_banner.show_note(offered.sentence, offered.offer, "Discard")
         obstacle = training.obstacle(self._chosen_start)
         if phase.active or training.loading:
             self.banner.hide()

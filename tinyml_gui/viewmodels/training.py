@@ -12,6 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
+
+from engine.checkpoint import Checkpoint
 from engine.data import Dataset
 from engine.inference import output_activation
 from engine.losses import LOSSES
@@ -22,6 +25,7 @@ from tinyml_gui.viewmodels.curves import Binned
 
 __all__ = [
     "Headline",
+    "Interrupted",
     "Phase",
     "Run",
     "Status",
@@ -109,6 +113,14 @@ class Run:
             curve.clear()
         self.status = Status(Phase.STARTING, epochs=config.epochs)
 
+    def resumed(self, run: Checkpoint) -> None:
+        """Begin with what an interrupted run had done already."""
+        self.start(run.config)
+        for done in run.history:
+            self.train_loss.append(done.epoch, done.train_loss)
+            self.train_accuracy.append(done.epoch, done.train_accuracy)
+            self._epoch(done)
+
     def consume(self, events: Iterable[Any]) -> None:
         """Fold `events` in, in order; others than the trainer's are ignored."""
         for event in events:
@@ -185,6 +197,33 @@ _HANDLERS: Final[dict[type, Any]] = {
     Diverged: Run._diverged,
     Finished: Run._finished,
 }
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """A run that can go on, and the model as it was when it ended."""
+
+    model: Model
+    run: Checkpoint
+
+    @property
+    def sentence(self) -> str:
+        """What happened."""
+        return f"Training of {self.model.name} on {self.run.data} was interrupted."
+
+    @property
+    def offer(self) -> str:
+        """Words of the button that goes on."""
+        epochs = self.run.config.epochs
+        return f"Resume interrupted training (epoch {min(self.run.position.epoch, epochs)} of {epochs})"
+
+    def is_of(self, model: Model) -> bool:
+        """Tell whether `model` is what the run had come to."""
+        return model.spec == self.model.spec and np.array_equal(model.params, self.model.params)
+
+    def suits(self, data: Dataset) -> bool:
+        """Tell whether `data` is what the run was learning from, as far as can be seen."""
+        return (data.name, len(data)) == (self.run.data, self.run.images)
 
 
 def percent(share: float, digits: int = 1) -> str:
