@@ -39,6 +39,7 @@ _REASONS = {
     errno.ENOENT: "there is no such file or folder; check the path.",
     errno.ENOTDIR: "a part of the path is a file, not a folder; check the path.",
     errno.EISDIR: "this is a folder, not a file; give a file name.",
+    errno.EEXIST: "there is a file of this name already; choose another one.",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one.",
     errno.EIO: "the disk reports a read or write fault; copy your files to another one.",
 }

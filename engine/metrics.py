@@ -1,4 +1,4 @@
-"""How good a classifier is, from its outputs and the labels; nothing here knows of networks.
+"""How good a classifier is for each class, from its answers and the labels; nothing here knows of networks.
 
 Where a ratio is 0 / 0 (a class that never occurs, or is never predicted) it is reported as 0, and the
 counts beside it show why.
@@ -11,54 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["accuracy", "confusion_matrix", "mean_cross_entropy", "mean_squared_error", "precision_recall"]
+__all__ = ["confusion_matrix", "precision_recall"]
 
 Labels = NDArray[np.integer[Any]]
-Scores = NDArray[np.float32]
-
-
-def accuracy(scores: Scores, labels: Labels) -> float:
-    """Return the share of images whose highest score is their label's.
-
-    Parameters
-    ----------
-    scores : ndarray of float32, shape (n, classes)
-        Logits or probabilities; of equal highest scores the first counts.
-    labels : ndarray of integers, shape (n,)
-
-    Returns
-    -------
-    float
-        0 to 1; 0 for no images.
-    """
-    _check(scores, labels)
-    if len(labels) == 0:
-        return 0.0
-    return float(np.mean(scores.argmax(axis=1) == labels))
-
-
-def mean_cross_entropy(logits: Scores, labels: Labels) -> float:
-    """Return the mean of −ln softmax(logits)[label], in nats; 0 for no images.
-
-    Computed as logsumexp(z) − z[label] with the highest logit subtracted first, so that it stays
-    finite for any finite logits.
-    """
-    _check(logits, labels)
-    if len(labels) == 0:
-        return 0.0
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    return float(np.mean(log_sum - shifted[np.arange(len(labels)), labels], dtype=np.float64))
-
-
-def mean_squared_error(outputs: Scores, labels: Labels) -> float:
-    """Return the mean over images and classes of (output − one-hot)²; 0 for no images."""
-    _check(outputs, labels)
-    if len(labels) == 0:
-        return 0.0
-    difference = outputs.copy()
-    difference[np.arange(len(labels)), labels] -= 1
-    return float(np.mean(difference * difference, dtype=np.float64))
 
 
 def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
@@ -101,8 +56,3 @@ def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64],
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.divide(part, whole, out=np.zeros(len(whole), dtype=np.float64), where=whole > 0)
-
-
-def _check(scores: Scores, labels: Labels) -> None:
-    if scores.ndim != 2 or labels.ndim != 1 or len(scores) != len(labels):
-        raise ValueError(f"scores of shape {scores.shape} do not match labels of shape {labels.shape}")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.specs import ModelSpec, Shape, size
 
-__all__ = ["Init", "Param", "ParamLayout", "ParamView", "constant", "normal", "uniform"]
+__all__ = ["Init", "Param", "ParamLayout", "ParamView", "constant", "normal"]
 
 FloatArray = NDArray[np.floating[Any]]
 Init = Callable[[np.random.Generator, Shape], FloatArray]
@@ -31,11 +31,6 @@ def constant(value: float) -> Init:
 def normal(std: float) -> Init:
     """Return an initializer that draws from a normal distribution of standard deviation `std`."""
     return lambda rng, shape: rng.standard_normal(shape, np.float32) * np.float32(std)
-
-
-def uniform(limit: float) -> Init:
-    """Return an initializer that draws uniformly from [-limit, limit)."""
-    return lambda rng, shape: (rng.random(shape, np.float32) * 2 - 1) * np.float32(limit)
 
 
 @dataclass(frozen=True)
