@@ -40,7 +40,7 @@ def percentiles(name: str, milliseconds: Sequence[float], bar: float) -> list[Fi
 def show(title: str, figures: Sequence[Figure]) -> int:
     """Print the table; return 1 when a bar was missed."""
     width = max(len(figure.name) for figure in figures)
-    print(f"{title}\n{_machine()}\n{_versions()}\n")
+    print(f"{title}\n{machine()}\n{versions('numpy', 'PySide6-Essentials', 'pyqtgraph')}\n")
     print(f"{'':{width}}  {'measured':>12}  {'at most':>12}")
     for figure in figures:
         bar = "" if figure.bar is None else f"{figure.bar:,.1f} {figure.unit}"
@@ -48,7 +48,8 @@ def show(title: str, figures: Sequence[Figure]) -> int:
     return int(any(figure.verdict == "MISSED" for figure in figures))
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return processor, cores, load and system."""
     load = " ".join(f"{v:.1f}" for v in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
     return f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}"
 
@@ -61,8 +62,8 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-def _versions() -> str:
-    names = ("numpy", "PySide6-Essentials", "pyqtgraph")
+def versions(*names: str) -> str:
+    """Return the versions of Python and of packages."""
     return ", ".join([f"Python {platform.python_version()}", *(f"{n} {_version(n)}" for n in names)])
 
 
