@@ -116,7 +116,8 @@ def _header(job: _Job) -> str:
 
 def _head(job: _Job) -> Iterator[str]:
     c = job.context
-    yield f"{c.name}.h: a neural network in plain C, float32. It needs no library, no heap and no files."
+    yield f"{c.name}.h: a neural network in plain C, float32, exported by TinyML Studio."
+    yield "It needs no library, no heap and no files."
     yield ""
     yield "Use: include it where it is needed, and in exactly one C or C++ file write"
     yield ""
