@@ -25,6 +25,7 @@ from engine.errors import TinyMLError
 from engine.evaluate import Evaluator
 from engine.losses import LOSSES
 from engine.model import Model
+from engine.range_test import RatePoint, range_test
 from engine.train import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
 from engine.work import Work
 
@@ -42,6 +43,7 @@ __all__ = [
     "Trained",
     "evaluate",
     "export",
+    "find_rate",
     "forget",
     "keep",
     "load",
@@ -194,6 +196,12 @@ class _Keeper:
             yield NotKept(str(error))
         ended = time.monotonic()
         self._next = ended + _KEEP_PAUSE * (ended - began)
+
+
+def find_rate(model: Model, data: Dataset, config: TrainConfig) -> Generator[RatePoint, None, None]:
+    """Try learning rates; `model` stays as it is."""
+    with closing(range_test(model, data, config)) as points:
+        yield from points
 
 
 def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Generator[Progress, None, Score]:

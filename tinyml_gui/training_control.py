@@ -17,6 +17,7 @@ from engine.presets import PRESETS
 from engine.specs import ModelSpec
 from engine.train import TrainConfig
 from tinyml_gui import jobs
+from tinyml_gui.rate_control import RateControl
 from tinyml_gui.state import State, adapted_spec
 from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, misfit
 from tinyml_gui.worker import Job, Outcome, Worker
@@ -59,6 +60,7 @@ class TrainingControl(QObject):
         self._state = state
         self._tasks = tasks
         self._worker = Worker("train", self)
+        self.rates = RateControl(self._worker, self)
         self._job: Job | None = None
         self._loading: Job | None = None
         self._testing: Job | None = None
@@ -130,6 +132,7 @@ class TrainingControl(QObject):
         if self._job is not None or self.data is None:
             return
         self.run.start(config)
+        self.rates.cancel()
         self._started_with = self._state.document.spec
         try:
             model = self._prepared(start, self.data)
@@ -147,6 +150,16 @@ class TrainingControl(QObject):
         self._job = Job(make, functools.partial(self._ended, order.config), self._progressed)
         self._worker.submit(self._job)
         self.changed.emit()
+
+    def find_rate(self, start: str, config: TrainConfig) -> None:
+        """Try learning rates on what would be trained; nothing changes by it."""
+        if self._job is None and self.data is not None:
+            try:
+                model = self._candidate(start, self.data)
+            except TinyMLError as error:
+                self.rates.refuse(str(error))
+                return
+            self.rates.find(model, self.data, config)
 
     @property
     def fault(self) -> str:
@@ -193,11 +206,18 @@ class TrainingControl(QObject):
         """Return the model to train; where it is another one, it takes the current one's place."""
         state = self._state
         if start in PRESETS:
-            spec = PRESETS[start].build(len(data.classes), data.image_shape)
-            state.replace_model(state.fresh_model(spec, data.classes, state.model.name))
+            state.replace_model(self._candidate(start, data))
         elif start != CONTINUE:
             state.freshen()
         return state.model
+
+    def _candidate(self, start: str, data: Dataset) -> Model:
+        """Return what would be trained, without changing anything."""
+        state = self._state
+        if start == CONTINUE:
+            return state.model
+        spec = PRESETS[start].build(len(data.classes), data.image_shape) if start in PRESETS else None
+        return state.fresh_model(spec or state.model.spec, data.classes, state.model.name)
 
     def _progressed(self, items: list[Any]) -> None:
         self.run.consume(items)

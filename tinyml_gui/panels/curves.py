@@ -19,7 +19,7 @@ from tinyml_gui.viewmodels.curves import Binned, accuracy_floor, loss_ceiling
 from tinyml_gui.viewmodels.training import Run
 from tinyml_gui.widgets import Card, caption, section
 
-__all__ = ["CurvePlot", "Curves"]
+__all__ = ["BarePlot", "CurvePlot", "Curves"]
 
 _PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
 _AXIS_WIDTH: Final = 44
@@ -39,11 +39,38 @@ def _blend(colour: str, surface: str, share: float) -> QColor:
     )
 
 
-class _Plot(pg.PlotWidget):
-    """A plot that asks for little room and takes what there is."""
+class BarePlot(pg.PlotWidget):
+    """A plot without anything to click on, that asks for little room and takes what there is.
+
+    Parameters
+    ----------
+    height : int
+        At least, in pixels.
+    """
+
+    def __init__(self, height: int = _MIN_HEIGHT) -> None:
+        super().__init__()
+        self.setMinimumHeight(height)
+        item = self.getPlotItem()
+        item.setMenuEnabled(False)
+        item.hideButtons()
+        item.setMouseEnabled(x=False, y=False)
+        item.disableAutoRange()
+        item.getAxis("left").setWidth(_AXIS_WIDTH)
+        item.getAxis("left").enableAutoSIPrefix(False)
 
     def sizeHint(self) -> QSize:
-        return QSize(0, _MIN_HEIGHT)
+        return QSize(0, self.minimumHeight())
+
+    def paint(self) -> None:
+        """Take the colours of the theme that is on."""
+        colours = theme.plot_colours()
+        self.setBackground(colours["background"])
+        for name in ("left", "bottom"):
+            axis = self.getPlotItem().getAxis(name)
+            axis.setPen(colours["grid"])
+            axis.setTextPen(colours["foreground"])
+            axis.setTickFont(theme.number_font(theme.CAPTION))
 
 
 class CurvePlot(Card):
@@ -59,18 +86,10 @@ class CurvePlot(Card):
     def __init__(self, title: str, percent: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._legend = [_Swatch(), _Swatch()]
-        self.plot = _Plot()
-        self.plot.setMinimumHeight(_MIN_HEIGHT)
+        self.plot = BarePlot()
         self.plot.setAccessibleName(f"{title} over epochs")
         self._item = self.plot.getPlotItem()
-        self._item.setMenuEnabled(False)
-        self._item.hideButtons()
-        self._item.setMouseEnabled(x=False, y=False)
-        self._item.disableAutoRange()
-        self._left, self._bottom = self._item.getAxis("left"), self._item.getAxis("bottom")
-        self._left.setWidth(_AXIS_WIDTH)
-        self._left.enableAutoSIPrefix(False)
-        self._left.setScale(100.0 if percent else 1.0)
+        self._item.getAxis("left").setScale(100.0 if percent else 1.0)
         self._envelope, self._line, self._validation = (
             pg.PlotCurveItem(skipFiniteCheck=True),
             pg.PlotCurveItem(skipFiniteCheck=True),
@@ -114,13 +133,9 @@ class CurvePlot(Card):
         return row
 
     def _paint(self) -> None:
-        colours, t = theme.plot_colours(), theme.tokens()
+        t = theme.tokens()
         train, validation = t.series[:2]
-        self.plot.setBackground(colours["background"])
-        for axis in (self._left, self._bottom):
-            axis.setPen(colours["grid"])
-            axis.setTextPen(colours["foreground"])
-            axis.setTickFont(theme.number_font(theme.CAPTION))
+        self.plot.paint()
         self._envelope.setPen(pg.mkPen(_blend(train, t.surface, _PALE), width=1))
         self._line.setPen(pg.mkPen(train, width=1))
         self._validation.setPen(pg.mkPen(validation, width=1))

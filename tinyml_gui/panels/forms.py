@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
+    QHBoxLayout,
     QLineEdit,
     QSizePolicy,
     QSpinBox,
@@ -91,6 +92,16 @@ class Field(QWidget):
         self._label.setBuddy(self.editor)
         column.addWidget(self._label)
         column.addWidget(self.editor)
+
+    def add_button(self, made: QWidget) -> None:
+        """Put a button beside the editor."""
+        column = self.layout()
+        assert isinstance(column, QVBoxLayout)
+        row = QHBoxLayout()
+        row.setSpacing(theme.GRID)
+        row.addWidget(self.editor, stretch=1)
+        row.addWidget(made)
+        column.addLayout(row)
 
     def value(self) -> Any:
         """Return what the editor holds; raise `FieldError` where the knob does not allow it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, Final
 
 from PySide6.QtCore import Qt, QTimer
@@ -15,7 +16,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -32,10 +32,12 @@ from tinyml_gui.controller import Controller
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.curves import Curves
 from tinyml_gui.panels.forms import KnobForm, calm_wheel
+from tinyml_gui.panels.more_settings import MoreSettings
+from tinyml_gui.panels.rate_finder import RateFinder
 from tinyml_gui.training_control import CONTINUE, FRESH, folder_title
 from tinyml_gui.viewmodels.model_editor import test_accuracy, tested_on
 from tinyml_gui.viewmodels.training import Phase, data_facts, figures, headline, suitable_loss
-from tinyml_gui.widgets import Card, button, caption, key_figure, label, muted, title
+from tinyml_gui.widgets import Card, IconButton, button, caption, key_figure, label, muted, title
 
 __all__ = ["TrainPanel"]
 
@@ -43,6 +45,8 @@ _FOLDER: Final = ""  # data of the entry "Choose folder…"
 _ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
 _MEMORY: Final = "train_config"
 _COMBO_WIDTHS: Final = (46 * theme.GRID, 68 * theme.GRID)  # at least, at most
+_COLUMNS: Final = 5
+_FIND_TIP: Final = "Find rate: train a copy for a moment with rising rates (learning-rate range test)"
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
 
 
@@ -57,10 +61,12 @@ class TrainPanel(QWidget):
         self.figure, self._figure_caption = key_figure(), muted()
         self.data_combo, self._facts = QComboBox(), caption(wrap=True)
         self.start_combo, self._start_note = QComboBox(), caption(wrap=True)
-        self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], columns=5)
-        self.more_form = KnobForm([k for k in knobs_of(TrainConfig) if k.advanced], columns=5)
-        self.augment_form = KnobForm(knobs_of(Augmentation), columns=5)
-        self.more_button = QToolButton()
+        self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], _COLUMNS)
+        self.more = MoreSettings(_COLUMNS)
+        self.more_form, self.augment_form = self.more.form, self.more.augment_form
+        self.more_button = self.more.toggle
+        self.find_button = IconButton("find", "Find rate")
+        self.rate_finder = RateFinder(self._training.rates)
         self.start_button = button("Start training", "primary")
         self.pause_button = button("Pause")
         self.stop_button = button("Stop")
@@ -88,6 +94,7 @@ class TrainPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addWidget(self._settings())
+        column.addWidget(self.rate_finder)
         column.addWidget(self.resume_banner)
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
@@ -130,31 +137,12 @@ class TrainPanel(QWidget):
         for at in (0, 1):
             grid.setColumnStretch(at, 1)
         card.body.addLayout(grid)
+        self.find_button.setToolTip(_FIND_TIP)
+        self.form.fields["learning_rate"].add_button(self.find_button)
         card.body.addWidget(self.form)
-        card.body.addWidget(self._more())
+        card.body.addWidget(self.more)
         card.body.addLayout(self._buttons())
         return card
-
-    def _more(self) -> QWidget:
-        self._extra = QWidget()
-        column = QVBoxLayout(self._extra)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(theme.GAP + theme.GRID)
-        column.addWidget(self.more_form)
-        column.addWidget(caption("Show training images a little differently each time, by at most:"))
-        column.addWidget(self.augment_form)
-        self._extra.setVisible(False)
-        self.more_button.setText("More settings")
-        self.more_button.setCheckable(True)
-        self.more_button.setProperty("role", "disclosure")
-        self.more_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.more_button.setArrowType(Qt.ArrowType.RightArrow)
-        self.more_button.toggled.connect(self._show_more)
-        return self._extra
-
-    def _show_more(self, shown: bool) -> None:
-        self._extra.setVisible(shown)
-        self.more_button.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
 
     def _buttons(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -193,6 +181,9 @@ class TrainPanel(QWidget):
         self.data_combo.activated.connect(self._choose_data)
         self.start_combo.activated.connect(self._choose_start)
         self.form.changed.connect(self._form_changed)
+        self.find_button.clicked.connect(self._find_rate)
+        self.rate_finder.taken.connect(self._take_rate)
+        self._training.rates.changed.connect(self._show_run)
         self.start_button.clicked.connect(self._start)
         self.pause_button.clicked.connect(self._pause_or_resume)
         self.stop_button.clicked.connect(self._training.stop)
@@ -305,6 +296,13 @@ class TrainPanel(QWidget):
         self.start_combo.setCurrentIndex(0)  # what is trained is this network from now on
         self._training.start(start, config)
 
+    def _find_rate(self) -> None:
+        with suppress(FieldError):  # the field says what is wrong
+            self._training.find_rate(self._chosen_start, self.config())
+
+    def _take_rate(self, rate: float) -> None:
+        self.form.set_values({"learning_rate": rate})
+
     def _remember(self, phase: Phase) -> None:
         """Keep the settings of a run for the next start, unless it failed: nobody wants those back."""
         if self._to_remember and not phase.active:
@@ -322,6 +320,7 @@ class TrainPanel(QWidget):
 
     def _show_all(self) -> None:
         training = self._training
+        self.more.show_data(training.data)
         if training.data is not None:
             self._facts.setText(data_facts(training.data))
         else:
@@ -356,10 +355,11 @@ class TrainPanel(QWidget):
         obstacle = self._training.obstacle(self._chosen_start)
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip(obstacle)
+        self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
         self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
         self.pause_button.setEnabled(phase in {Phase.RUNNING, Phase.PAUSED})
         self.stop_button.setEnabled(phase.active and phase is not Phase.STOPPING)
-        for widget in (self.data_combo, self.start_combo, self.form, self._extra):
+        for widget in (self.data_combo, self.start_combo, self.form, self.more):
             widget.setEnabled(not phase.active)
 
     def _show_banner(self, phase: Phase) -> None:

@@ -1,0 +1,49 @@
+"""A few training images as a run would see them, changed by the augmentation that was chosen."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.augment import Augmentation, Warp
+from engine.data import Dataset
+from engine.preprocess import SIDE
+from engine.work import DrawnWork, Work
+
+__all__ = ["preview"]
+
+
+def preview(
+    data: Dataset, augmentation: Augmentation, drawings: float, count: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Return `count` images as training will see them.
+
+    Parameters
+    ----------
+    data : Dataset
+    augmentation : Augmentation
+    drawings : float
+        Share of the images in the form of a drawing.
+    count : int
+    rng : numpy.random.Generator
+        Chooses the images and changes them.
+
+    Returns
+    -------
+    ndarray of uint8
+        (count, height, width, channels).
+    """
+    chosen = data.subset(rng.choice(len(data), count, replace=len(data) < count))
+    picked = _work(chosen, drawings).pick(np.arange(count), rng)
+    if not augmentation.active:
+        return picked
+    count, height, width, channels = picked.shape
+    x = np.zeros((height, channels, width, count), np.float32)
+    Warp((height, width, channels), count, augmentation)(picked, x, rng)
+    return np.ascontiguousarray(np.rint(255 * x).astype(np.uint8).transpose(3, 0, 2, 1))
+
+
+def _work(data: Dataset, drawings: float) -> Work:
+    if drawings and data.image_shape == (SIDE, SIDE, 1):
+        return DrawnWork(data.images, data.labels, drawings)
+    return Work(data.images, data.labels)
