@@ -56,13 +56,14 @@ def _cross_entropy(
 ) -> float:
     """-Σ target · log softmax(y), with the maximum subtracted so that exp never overflows."""
     columns = np.arange(y.shape[1])
-    shifted = y - y.max(axis=0)
-    exps = np.exp(shifted)
-    sums = exps.sum(axis=0)
+    shifted = y - np.maximum.reduce(y, axis=0)
     right, even = 1 - smoothing, smoothing / len(y)
-    loss = float(np.log(sums).sum()) - right * float(shifted[labels, columns].sum())
+    loss = -right * float(np.add.reduce(shifted[labels, columns]))
     if even:
         loss -= even * float(shifted.sum())
+    exps = np.exp(shifted, out=shifted)
+    sums = np.add.reduce(exps, axis=0)
+    loss += float(np.add.reduce(np.log(sums)))
     if dy is not None:
         np.multiply(exps, y.dtype.type(scale) / sums, out=dy)
         dy[labels, columns] -= y.dtype.type(scale * right)

@@ -176,5 +176,6 @@ def _copying(passes: Bound, before: _Place, after: _Place) -> Bound:
 
 def load_images(images: np.ndarray, x: FloatArray) -> None:
     """Write uint8 images (n, H, W, C) to the first n columns of `x` (H, C, W, N), scaled to [0, 1]."""
-    count = len(images)
-    np.multiply(images.transpose(1, 3, 2, 0), x.dtype.type(1 / 255), out=x[..., :count])
+    part = x[..., : len(images)]
+    np.copyto(part, images.transpose(1, 3, 2, 0))
+    np.multiply(part, x.dtype.type(1 / 255), out=part)
