@@ -47,6 +47,14 @@ def test_nothing_drawn(canvas: np.ndarray) -> None:
     assert preprocess(canvas.astype(np.uint8)) is None
 
 
+def test_specks_of_dust_far_apart_are_nothing() -> None:
+    sheet = np.zeros((1600, 1600), np.uint8)
+    sheet[10, 10] = sheet[1590, 1500] = 255
+    assert preprocess(sheet) is None
+    sheet[400:1200, 780:820] = 255
+    assert preprocess(sheet) is not None
+
+
 def test_other_arrays_are_refused() -> None:
     for bad in (
         np.zeros((9, 9)),

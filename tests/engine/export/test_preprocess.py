@@ -65,7 +65,9 @@ def canvases() -> list[np.ndarray]:
     shapes = [(0, 0), (1, 1), (1, 300), (300, 1), (28, 28), (700, 500)]
     found = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
     found += [np.full((40, 60), level, np.uint8) for level in (0, 31, 32, 255)]
-    return found + [strokes(rng) for _ in range(150)]
+    dust = np.zeros((1600, 900), np.uint8)
+    dust[3, 5] = dust[1590, 880] = 255
+    return [*found, dust, *(strokes(rng) for _ in range(150))]
 
 
 @pytest.mark.parametrize(
