@@ -1,7 +1,7 @@
 """Train the shipped models again, each with the command that it records.
 
-``python -m resources.build_models --data-dir FOLDER`` writes them to the current folder and says whether they are
-the same to the bit as those that are shipped; ``--replace`` puts them in their place.
+``python -m resources.build_models --data-dir FOLDER`` says whether they come out the same to the bit as those that
+are shipped; ``--replace`` puts them in their place.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def _rebuild(path: Path, data_dir: str, replace: bool) -> None:
             raise SystemExit(code)
         made = project.load(out)
         same = "the same" if made.fingerprint == shipped.fingerprint else "other"
-        print(f"{path.name}: {same} parameters, accuracy {made.record['metrics']['accuracy']:.2%}")
+        accuracy = made.record["metrics"]["accuracy"]
+        sys.stdout.write(f"{path.name}: {same} parameters, accuracy {accuracy:.2%}\n")
         if replace:
             shutil.copy(out, path)
 
