@@ -1,7 +1,7 @@
 """Train the shipped models again, each with the command that it records.
 
-``python -m resources.build_models --data-dir FOLDER`` says whether they come out the same to the bit as those that
-are shipped; ``--replace`` puts them in their place.
+``python -m resources.build_models --data-dir FOLDER`` says whether they come out the same to the bit as
+those that are shipped; ``--replace`` puts them in their place.
 """
 
 from __future__ import annotations
