@@ -24,6 +24,8 @@ __all__ = ["BarePlot", "CurvePlot", "Curves"]
 _PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
 _AXIS_WIDTH: Final = 44
 _MIN_HEIGHT: Final = 190
+_START: Final = 8  # of a run, this part may leave the loss plot at the top: all later detail would be flat
+_NOTHING_YET: Final = "Drawn while training"
 
 
 def _blend(colour: str, surface: str, share: float) -> QColor:
@@ -95,7 +97,9 @@ class CurvePlot(Card):
             pg.PlotCurveItem(skipFiniteCheck=True),
             pg.PlotDataItem(symbol="o", symbolSize=5),
         )
-        for curve in (self._envelope, self._line, self._validation):
+        self._hint = pg.TextItem(_NOTHING_YET, anchor=(0.5, 0.5))
+        self._hint.setFont(theme.text_font())
+        for curve in (self._envelope, self._line, self._validation, self._hint):
             self._item.addItem(curve)
         self.body.addLayout(self._head(title, percent))
         self.body.addWidget(self.plot, stretch=1)
@@ -108,11 +112,13 @@ class CurvePlot(Card):
         self._line.setData(*train.line)
         x, y = validation.values
         self._validation.setData(x, y)
+        self._hint.setVisible(not (len(train) or len(validation)))
 
     def set_range(self, epochs: float, low: float, high: float) -> None:
         """Set both axes; cheap when nothing changes."""
         if (epochs, low, high) != self._range:
             self._range = (epochs, low, high)
+            self._hint.setPos(max(epochs, 1) / 2, (low + high) / 2)
             self._item.setRange(xRange=(0, max(epochs, 1)), yRange=(low, high), padding=0.02)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -136,6 +142,7 @@ class CurvePlot(Card):
         t = theme.tokens()
         train, validation = t.series[:2]
         self.plot.paint()
+        self._hint.setColor(t.muted)
         self._envelope.setPen(pg.mkPen(_blend(train, t.surface, _PALE), width=1))
         self._line.setPen(pg.mkPen(train, width=1))
         self._validation.setPen(pg.mkPen(validation, width=1))
@@ -197,6 +204,8 @@ def _typical(run: Run) -> float:
 
 
 def _highest(run: Run) -> float:
-    """Return the highest point of the lines; the envelope may stick out."""
-    tops = [float(y.max()) for y in (run.train_loss.line[1], run.validation_loss.values[1]) if len(y)]
+    """Return the highest point of the lines; the envelope and the very start may stick out."""
+    line = run.train_loss.line[1]
+    lines = (line[len(line) // _START :], run.validation_loss.values[1])
+    tops = [float(y.max()) for y in lines if len(y)]
     return max(tops, default=0.0)

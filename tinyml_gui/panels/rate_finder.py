@@ -16,12 +16,13 @@ from tinyml_gui.panels.curves import BarePlot
 from tinyml_gui.panels.forms import number_text
 from tinyml_gui.rate_control import RateControl
 from tinyml_gui.viewmodels.curves import loss_ceiling
-from tinyml_gui.widgets import Card, button, caption, label, section, set_role
+from tinyml_gui.widgets import Card, button, label, section, set_role
 
 __all__ = ["RateFinder"]
 
 _HEIGHT: Final = 150
 _RANGE: Final = (math.log10(LOWEST), math.log10(HIGHEST))
+_ADVICE: Final = "Loss over the rate; a tenth of the best is a good one."
 _TYPICAL: Final = 1.6  # times the first loss is as high as the axis goes: the end explodes
 
 
@@ -58,13 +59,9 @@ class RateFinder(Card):
         self.hide()
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
-        head.setSpacing(theme.GAP)
-        head.addWidget(section("Learning rate"))
-        head.addWidget(caption("loss over the rate, which rises from batch to batch"))
-        head.addStretch()
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
+        row.addWidget(section("Learning rate"))
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         self.progress.setAccessibleName("Progress of the search")
@@ -72,9 +69,8 @@ class RateFinder(Card):
         row.addWidget(self.progress, stretch=1, alignment=Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.use_button)
         row.addWidget(self.close_button)
-        self.body.addLayout(head)
-        self.body.addWidget(self.plot)
         self.body.addLayout(row)
+        self.body.addWidget(self.plot)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -97,7 +93,7 @@ class RateFinder(Card):
         self.use_button.setVisible(suggestion is not None)
         self.close_button.setText("Cancel" if running else "Close")
         set_role(self._words, "error" if control.error else "muted")
-        self._words.setText(control.error or "A tenth of the rate with the lowest loss is a good one.")
+        self._words.setText(control.error or _ADVICE)
         if suggestion is not None:
             self.use_button.setText(f"Use {number_text(suggestion)}")
 

@@ -76,6 +76,9 @@ class TrainPanel(QWidget):
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(_REDRAW_MS)
         self._redraw.timeout.connect(self._draw_curves)
+        self._reveal = QTimer(self)
+        self._reveal.setSingleShot(True)
+        self._reveal.timeout.connect(self._show_finder)
         self.progress = QProgressBar()
         self._figures = {name: label("–") for name, _ in figures(self._training.run.status)}
         self._fill_data()
@@ -99,7 +102,7 @@ class TrainPanel(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
         column.addLayout(self._figure_row())
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setWidgetResizable(True)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -132,11 +135,15 @@ class TrainPanel(QWidget):
             combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             combo.setAccessibleName(words)
             calm_wheel(combo)
+            note.setMaximumWidth(_COMBO_WIDTHS[1])
             for row, widget in enumerate((caption(words), combo, note)):
                 grid.addWidget(widget, row, at)
         for at in (0, 1):
             grid.setColumnStretch(at, 1)
-        card.body.addLayout(grid)
+        choices = QHBoxLayout()
+        choices.addLayout(grid, stretch=100)
+        choices.addStretch(1)
+        card.body.addLayout(choices)
         self.find_button.setToolTip(_FIND_TIP)
         self.form.fields["learning_rate"].add_button(self.find_button)
         card.body.addWidget(self.form)
@@ -295,10 +302,16 @@ class TrainPanel(QWidget):
         start = self._chosen_start
         self.start_combo.setCurrentIndex(0)  # what is trained is this network from now on
         self._training.start(start, config)
+        self.pause_button.setFocus()  # the buttons that had the focus are off now
 
     def _find_rate(self) -> None:
         with suppress(FieldError):  # the field says what is wrong
             self._training.find_rate(self._chosen_start, self.config())
+            self._reveal.start()
+
+    def _show_finder(self) -> None:
+        """Scroll to the rate finder, once it has its place."""
+        self._area.ensureWidgetVisible(self.rate_finder, 0, theme.GAP)
 
     def _take_rate(self, rate: float) -> None:
         self.form.set_values({"learning_rate": rate})
@@ -356,9 +369,11 @@ class TrainPanel(QWidget):
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip(obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
+        if not phase.active and (self.pause_button.hasFocus() or self.stop_button.hasFocus()):
+            self.start_button.setFocus()
         self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
-        self.pause_button.setEnabled(phase in {Phase.RUNNING, Phase.PAUSED})
-        self.stop_button.setEnabled(phase.active and phase is not Phase.STOPPING)
+        self.pause_button.setEnabled(phase in {Phase.STARTING, Phase.RUNNING, Phase.PAUSED})
+        self.stop_button.setEnabled(phase.active)
         for widget in (self.data_combo, self.start_combo, self.form, self.more):
             widget.setEnabled(not phase.active)
 

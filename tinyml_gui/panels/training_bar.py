@@ -41,7 +41,7 @@ class TrainingBar(QWidget):
         self.text.setText(bar_text(status) if shown else "")
         paused = status.phase is Phase.PAUSED
         self.pause_button.setVisible(status.phase.active and not paused)
-        self.pause_button.setEnabled(status.phase is Phase.RUNNING)
+        self.pause_button.setEnabled(status.phase in {Phase.STARTING, Phase.RUNNING})
         self.resume_button.setVisible(paused)
         self.stop_button.setVisible(status.phase.active)
         self.stop_button.setEnabled(status.phase is not Phase.STOPPING)

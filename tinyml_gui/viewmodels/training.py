@@ -130,7 +130,7 @@ class Run:
 
     def pause(self) -> None:
         """The trainer is no longer asked for events."""
-        if self.status.phase is Phase.RUNNING:
+        if self.status.phase in {Phase.STARTING, Phase.RUNNING}:
             self._set(phase=Phase.PAUSED)
 
     def resume(self) -> None:
@@ -209,7 +209,7 @@ class Interrupted:
     @property
     def sentence(self) -> str:
         """What happened."""
-        return f"Training of {self.model.name} on {self.run.data} was interrupted."
+        return f"{self.model.name} is half trained on {self.run.data}"
 
     @property
     def offer(self) -> str:
