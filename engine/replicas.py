@@ -155,11 +155,13 @@ class _Partner:
         self._replica = replica
         self._orders: SimpleQueue[tuple[Work, NDArray[np.intp], float] | None] = SimpleQueue()
         self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def start(self, work: Work, indices: NDArray[np.intp], scale: float) -> None:
-        """Begin `_Replica.run` with these arguments."""
+        """Begin `_Replica.run` with these arguments; the thread starts with the first order."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
+            self._thread.start()
         self._orders.put((work, indices, scale))
 
     def finish(self) -> StepResult:
@@ -171,8 +173,10 @@ class _Partner:
 
     def close(self) -> None:
         """End the thread."""
-        self._orders.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            self._orders.put(None)
+            self._thread.join()
+            self._thread = None
 
     def _serve(self) -> None:
         while (order := self._orders.get()) is not None:
