@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.optimizers import OPTIMIZERS
 from engine.presets import PRESETS
+from engine.train import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.controller import Controller
 from tinyml_gui.panels.augment_preview import COUNT
@@ -381,3 +382,22 @@ def test_a_stopped_run_is_offered_on_the_page_and_goes_on(
     qtbot.mouseClick(banner.decline_button, LEFT)
     assert not banner.isVisible()
     assert controller.training.interrupted is None
+
+
+def test_the_loss_axis_leaves_the_first_steep_part_out(panel: TrainPanel, controller: Controller) -> None:
+    run = controller.training.run
+    run.start(TrainConfig(epochs=1))
+    for step in range(400):
+        run.train_loss.append(step / 400, 30.0 if step < 5 else 0.1)
+    panel.curves.show_run(run)
+    assert panel.curves.loss._range[2] < 1.0
+
+
+def test_the_focus_follows_the_run(panel: TrainPanel, controller: Controller, qtbot: QtBot) -> None:
+    panel.activateWindow()
+    start(panel, qtbot, epochs=5000)
+    assert panel.focusWidget() is panel.pause_button
+    qtbot.waitUntil(lambda: phase(controller) is Phase.RUNNING)
+    qtbot.mouseClick(panel.stop_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    assert panel.focusWidget() is panel.start_button

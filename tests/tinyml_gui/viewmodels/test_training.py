@@ -159,3 +159,12 @@ def test_the_loss_proposed_suits_each_preset(name: str) -> None:
 def test_the_loss_of_the_last_training_is_proposed_again(loss: str) -> None:
     model = spot_model().replace(record={"config": {"loss": loss}})
     assert suitable_loss(model) == loss
+
+
+def test_a_run_that_has_not_begun_can_be_held_too() -> None:
+    run = started()
+    run.pause()
+    run.consume([batch(1)])  # was under way already
+    assert run.status.phase is Phase.PAUSED
+    run.resume()
+    assert run.status.phase is Phase.RUNNING
