@@ -1,4 +1,7 @@
-"""How the learning rate moves through a run: a factor of the chosen rate for progress 0 … 1."""
+"""How the learning rate moves through a run: a factor of the chosen rate for progress 0 … 1.
+
+Progress is relative to the run, so no schedule can be longer or shorter than it.
+"""
 
 from __future__ import annotations
 

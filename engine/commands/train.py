@@ -67,7 +67,9 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = add_command(commands, "train", run, "train a network on a data set")
     add_task(parser)
     parser.add_argument(
-        "--out", metavar="F.tinyml", help="where to save the model; without it, nothing is kept"
+        "--out",
+        metavar="F.tinyml",
+        help="where to save the model; until the end the run is kept beside it; without it, nothing is kept",
     )
     parser.add_argument(
         "--resume",

@@ -11,7 +11,7 @@ import sys
 
 from engine.augment import Augmentation
 from engine.presets import PRESETS
-from tests.benchmarks.report import Figure, show
+from tests.benchmarks.report import Figure, show, warn_if_busy
 from tests.benchmarks.throughput import CLASSES, made_up, ratio, take_turns, thread_counts, training
 
 AMOUNTS = {
@@ -35,6 +35,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.5, help="measured of each run in each round")
     options = parser.parse_args()
+    warn_if_busy()
     missed = [
         _compare(options.batch, threads, options.rounds, options.seconds) for threads in thread_counts()
     ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+QUIET = 0.5  # load of a machine that is left alone
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,13 @@ def show(title: str, figures: Sequence[Figure]) -> int:
         bar = "" if figure.bar is None else f"{figure.bar:,.1f} {figure.unit}"
         print(f"{figure.name:{width}}  {figure.value:>9,.1f} {figure.unit}  {bar:>12}  {figure.verdict}")
     return int(any(figure.verdict == "MISSED" for figure in figures))
+
+
+def warn_if_busy() -> None:
+    """Say so if other programs are running: what is measured against them means little."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > QUIET:
+        print(f"Other programs are running (load {load:.1f}): wait until they are done.", file=sys.stderr)
 
 
 def machine() -> str:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from engine.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.presets import PRESETS
 from engine.specs import ModelSpec
-from tests.benchmarks.report import Figure, machine, show, versions
+from tests.benchmarks.report import Figure, machine, show, versions, warn_if_busy
 from tests.benchmarks.throughput import (
     CLASSES,
     made_up,
@@ -43,6 +43,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="measured of each run in each round")
     options = parser.parse_args()
+    warn_if_busy()
     print(f"{machine()}\n{versions('numpy')}")
     for threads in thread_counts():
         _over_batches(threads, options.rounds, options.seconds)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.report import machine, versions
+from tests.benchmarks.report import machine, versions, warn_if_busy
 
 IMAGES = 12_800
 PACKAGES = ("numpy", "torch", "scikit-learn")
@@ -113,6 +113,7 @@ def main() -> int:
         preset, batch, threads = options.preset[0], options.batch[0], options.threads[0]
         print(json.dumps(CONTENDERS[options.one](preset, batch, threads, options.seconds)))
         return 0
+    warn_if_busy()
     if options.quick:
         options.rounds, options.seconds = 1, 0.8
     cases = [
