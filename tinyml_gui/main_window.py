@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QFileInfo, QLocale, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -40,7 +40,7 @@ APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
 _IDLE_MS: Final = 150
-_RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept."
+_RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept"
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
 
@@ -233,10 +233,12 @@ class MainWindow(QMainWindow):
             self.messages.show_error(self.controller.start_note)
 
     def _offer_recovered(self) -> None:
-        if self.controller.recoverable is None:
+        path = self.controller.recoverable
+        if path is None:
             self.recovery.hide()
-        else:
-            self.recovery.show_note(_RECOVERED, "Open it", "Discard")
+            return
+        kept = QLocale().toString(QFileInfo(path).lastModified(), QLocale.FormatType.ShortFormat)
+        self.recovery.show_note(f"{_RECOVERED} ({kept})", "Open it", "Discard")
 
     def _recover(self) -> None:
         self.files.recover()
