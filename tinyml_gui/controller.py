@@ -56,6 +56,8 @@ class Controller(QObject):
         `model` holds newer parameters of the same network; at most 5 times a second.
     selection_changed()
     title_changed()
+    opened()
+        Another model was opened or begun; what was about the last one is over.
     message(str)
     error(str)
     """
@@ -64,6 +66,7 @@ class Controller(QObject):
     params_published = Signal()
     selection_changed = Signal()
     title_changed = Signal()
+    opened = Signal()
     message = Signal(str)
     error = Signal(str)
 
@@ -80,6 +83,7 @@ class Controller(QObject):
         self.path: Path | None = None
         rng = np.random.default_rng() if rng is None else rng
         first, self.start_note = _first_model(rng)
+        self._shipped: Model | None = first
         self.state = State(first, rng)
         self.tasks = Worker("tasks", self)
         self._export: Job | None = None
@@ -112,6 +116,11 @@ class Controller(QObject):
     def is_modified(self) -> bool:
         """Whether there is something to save."""
         return self.state.is_modified
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the current model came with the application and is as it was."""
+        return self.model is self._shipped
 
     @property
     def can_undo(self) -> bool:
@@ -166,7 +175,7 @@ class Controller(QObject):
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""
         try:
-            self._take(_shipped(name), None)
+            self._take(_shipped(name), None, shipped=True)
         except TinyMLError as error:
             self.error.emit(str(error))
 
@@ -199,11 +208,13 @@ class Controller(QObject):
         spec = PRESETS[preset].build(len(model.classes), model.spec.input_shape)
         return self.state.fresh_model(spec, model.classes, name)
 
-    def _take(self, model: Model, path: Path | None, saved: bool = True) -> None:
+    def _take(self, model: Model, path: Path | None, saved: bool = True, *, shipped: bool = False) -> None:
         self.training.abandon()
         self.path = path
+        self._shipped = model if shipped else None
         self.state.reset(model, saved)
         self.title_changed.emit()
+        self.opened.emit()
 
     # Editing
 

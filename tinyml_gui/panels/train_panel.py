@@ -9,19 +9,14 @@ from typing import Any, Final
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
-    QComboBox,
-    QFileDialog,
-    QGridLayout,
     QHBoxLayout,
     QProgressBar,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from engine.augment import Augmentation
-from engine.data.catalogue import STARTER
 from engine.errors import FieldError, TinyMLError
 from engine.knobs import knobs_of, knobs_to_json
 from engine.optimizers import OPTIMIZERS
@@ -31,20 +26,18 @@ from tinyml_gui import theme
 from tinyml_gui.controller import Controller
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.curves import Curves
-from tinyml_gui.panels.forms import KnobForm, calm_wheel
+from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.more_settings import MoreSettings
 from tinyml_gui.panels.rate_finder import RateFinder
-from tinyml_gui.training_control import CONTINUE, FRESH, folder_title
+from tinyml_gui.panels.run_choice import RunChoice
 from tinyml_gui.viewmodels.model_editor import test_accuracy, tested_on
-from tinyml_gui.viewmodels.training import Phase, data_facts, figures, headline, suitable_loss
+from tinyml_gui.viewmodels.starts import proposed_rate
+from tinyml_gui.viewmodels.training import Phase, figures, headline, suitable_loss
 from tinyml_gui.widgets import Card, IconButton, button, caption, key_figure, label, muted, title
 
 __all__ = ["TrainPanel"]
 
-_FOLDER: Final = ""  # data of the entry "Choose folder…"
-_ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
 _MEMORY: Final = "train_config"
-_COMBO_WIDTHS: Final = (46 * theme.GRID, 68 * theme.GRID)  # at least, at most
 _COLUMNS: Final = 5
 _FIND_TIP: Final = "Find rate: train a copy for a moment with rising rates (learning-rate range test)"
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
@@ -59,8 +52,8 @@ class TrainPanel(QWidget):
         self._training = controller.training
         self._to_remember = ""
         self.figure, self._figure_caption = key_figure(), muted()
-        self.data_combo, self._facts = QComboBox(), caption(wrap=True)
-        self.start_combo, self._start_note = QComboBox(), caption(wrap=True)
+        self.choice = RunChoice(controller)
+        self.data_combo, self.start_combo = self.choice.data_combo, self.choice.start_combo
         self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], _COLUMNS)
         self.more = MoreSettings(_COLUMNS)
         self.more_form, self.augment_form = self.more.form, self.more.augment_form
@@ -81,12 +74,10 @@ class TrainPanel(QWidget):
         self._reveal.timeout.connect(self._show_finder)
         self.progress = QProgressBar()
         self._figures = {name: label("–") for name, _ in figures(self._training.run.status)}
-        self._fill_data()
-        self._fill_starts()
         self._restore()
         self._lay_out()
         self._connect()
-        self._show_all()
+        self._data_changed()
 
     # Layout
 
@@ -125,25 +116,7 @@ class TrainPanel(QWidget):
     def _settings(self) -> Card:
         card = Card()
         card.body.setSpacing(theme.GAP + theme.GRID)
-        grid = QGridLayout()
-        grid.setHorizontalSpacing(theme.GAP_WIDE)
-        grid.setVerticalSpacing(theme.GRID)
-        names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
-        for at, (words, combo, note) in enumerate(names):
-            combo.setMinimumWidth(_COMBO_WIDTHS[0])
-            combo.setMaximumWidth(_COMBO_WIDTHS[1])
-            combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            combo.setAccessibleName(words)
-            calm_wheel(combo)
-            note.setMaximumWidth(_COMBO_WIDTHS[1])
-            for row, widget in enumerate((caption(words), combo, note)):
-                grid.addWidget(widget, row, at)
-        for at in (0, 1):
-            grid.setColumnStretch(at, 1)
-        choices = QHBoxLayout()
-        choices.addLayout(grid, stretch=100)
-        choices.addStretch(1)
-        card.body.addLayout(choices)
+        card.body.addWidget(self.choice)
         self.find_button.setToolTip(_FIND_TIP)
         self.form.fields["learning_rate"].add_button(self.find_button)
         card.body.addWidget(self.form)
@@ -185,8 +158,7 @@ class TrainPanel(QWidget):
     # Wiring
 
     def _connect(self) -> None:
-        self.data_combo.activated.connect(self._choose_data)
-        self.start_combo.activated.connect(self._choose_start)
+        self.choice.start_changed.connect(self._start_changed)
         self.form.changed.connect(self._form_changed)
         self.find_button.clicked.connect(self._find_rate)
         self.rate_finder.taken.connect(self._take_rate)
@@ -198,68 +170,44 @@ class TrainPanel(QWidget):
         self.resume_banner.clicked.connect(self._training.resume_run)
         self.resume_banner.declined.connect(self._training.discard_run)
         self._training.changed.connect(self._show_run)
-        self._training.data_changed.connect(self._show_all)
+        self._training.data_changed.connect(self._data_changed)
         self._controller.model_changed.connect(self._model_changed)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Read the data set when the page is first seen: starting stays fast."""
         super().showEvent(event)
-        if not self._training.data_name:
-            self._training.choose_data(str(self.data_combo.currentData()))
+        self.choice.read_data()
         self._show_run()
 
-    # Data and network
+    # What is proposed
 
-    def _fill_data(self) -> None:
-        catalogue = self._training.catalogue
-        present = catalogue.present()
-        for name in catalogue.names():
-            info = catalogue.info(name)
-            self.data_combo.addItem(info.title, name)
-            place = self.data_combo.count() - 1
-            hint = info.source if name in present else f"Not on this computer. {info.how_to_get}"
-            self.data_combo.setItemData(place, hint, Qt.ItemDataRole.ToolTipRole)
-            if name not in present:
-                self.data_combo.setItemData(place, 0, _ENABLED_ROLE)
-        self.data_combo.addItem("Choose folder…", _FOLDER)
-        remembered = self.data_combo.findData(self._controller.settings.text("data", STARTER) or STARTER)
-        self.data_combo.setCurrentIndex(max(0, remembered))
-
-    def _choose_data(self) -> None:
-        name = self.data_combo.currentData() or self._ask_folder()
-        if name:
-            self._controller.settings.set_text("data", name)
-            self._training.choose_data(name)
-        self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(self._training.data_name)))
-
-    def _ask_folder(self) -> str:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder of IDX files")
-        if path and self.data_combo.findData(path) < 0:
-            self.data_combo.insertItem(self.data_combo.count() - 1, folder_title(path), path)
-        return path
-
-    def _fill_starts(self) -> None:
-        self.start_combo.addItem("This network, continue training", CONTINUE)
-        self.start_combo.addItem("This network, from scratch", FRESH)
-        self.start_combo.insertSeparator(2)
-        for name, preset in PRESETS.items():
-            self.start_combo.addItem(f"New: {preset.title}", name)
-
-    def _choose_start(self) -> None:
+    def _start_changed(self) -> None:
         self._propose_loss()
-        self._show_all()
-
-    @property
-    def _chosen_start(self) -> str:
-        return str(self.start_combo.currentData())
+        self._propose_rate()
+        self._show_run()
 
     def _propose_loss(self) -> None:
-        preset = PRESETS.get(self._chosen_start)
+        preset = PRESETS.get(self.choice.start)
         self.more_form.set_values({"loss": preset.loss if preset else suitable_loss(self._controller.model)})
 
+    def _propose_rate(self) -> None:
+        """Go on gently with what has learned already; a rate that the user has entered stays."""
+        try:
+            optimizer, rate = (self.form.fields[name].value() for name in ("optimizer", "learning_rate"))
+        except FieldError:
+            return
+        proposed = proposed_rate(self.choice.start, self._controller.model, optimizer, rate)
+        self.form.set_values({"learning_rate": proposed})
+
     def _model_changed(self) -> None:
-        self._propose_loss()
-        self._show_all()
+        if not self._training.is_running:
+            self._propose_loss()
+            self._propose_rate()
+        self._show_run()
+
+    def _data_changed(self) -> None:
+        self.more.show_data(self._training.data)
+        self._show_run()
 
     def _adapt(self) -> None:
         if self._training.data is not None:
@@ -281,10 +229,12 @@ class TrainPanel(QWidget):
             form.set_values(values)
         self.augment_form.set_values(amounts)
         self._propose_loss()
+        self._propose_rate()
 
     def _form_changed(self, name: str, value: object) -> None:
         if name == "optimizer":
             self.form.set_values({"learning_rate": OPTIMIZERS[str(value)].default_rate})
+            self._propose_rate()
 
     def config(self) -> TrainConfig:
         """Return the settings as entered; raise `FieldError`, marking the field, where one is not allowed."""
@@ -299,14 +249,13 @@ class TrainPanel(QWidget):
                 self.more_button.setChecked(True)
             return
         self._to_remember = json.dumps(config.to_json())
-        start = self._chosen_start
-        self.start_combo.setCurrentIndex(0)  # what is trained is this network from now on
-        self._training.start(start, config)
+        self._training.start(self.choice.start, config)
+        self.choice.go_on()
         self.pause_button.setFocus()  # the buttons that had the focus are off now
 
     def _find_rate(self) -> None:
         with suppress(FieldError):  # the field says what is wrong
-            self._training.find_rate(self._chosen_start, self.config())
+            self._training.find_rate(self.choice.start, self.config())
             self._reveal.start()
 
     def _show_finder(self) -> None:
@@ -331,19 +280,6 @@ class TrainPanel(QWidget):
 
     # Showing
 
-    def _show_all(self) -> None:
-        training = self._training
-        self.more.show_data(training.data)
-        if training.data is not None:
-            self._facts.setText(data_facts(training.data))
-        else:
-            self._facts.setText("Reading…" if training.loading else "")
-        preset = PRESETS.get(self._chosen_start)
-        spec = self._controller.model.spec
-        size = f"{len(spec.layers)} layers · {spec.parameters:,} parameters"
-        self._start_note.setText(preset.doc if preset else size)
-        self._show_run()
-
     def _show_run(self) -> None:
         status = self._training.run.status
         self._remember(status.phase)
@@ -365,7 +301,7 @@ class TrainPanel(QWidget):
         self.curves.show_run(self._training.run)
 
     def _show_buttons(self, phase: Phase) -> None:
-        obstacle = self._training.obstacle(self._chosen_start)
+        obstacle = self._training.obstacle(self.choice.start)
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip(obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
@@ -374,7 +310,7 @@ class TrainPanel(QWidget):
         self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
         self.pause_button.setEnabled(phase in {Phase.STARTING, Phase.RUNNING, Phase.PAUSED})
         self.stop_button.setEnabled(phase.active)
-        for widget in (self.data_combo, self.start_combo, self.form, self.more):
+        for widget in (self.choice, self.form, self.more):
             widget.setEnabled(not phase.active)
 
     def _show_banner(self, phase: Phase) -> None:
@@ -384,7 +320,7 @@ class TrainPanel(QWidget):
             self.resume_banner.hide()
         else:
             self.resume_banner.show_note(offered.sentence, offered.offer, "Discard")
-        obstacle = training.obstacle(self._chosen_start)
+        obstacle = training.obstacle(self.choice.start)
         if phase.active or training.loading:
             self.banner.hide()
         elif training.data_error:

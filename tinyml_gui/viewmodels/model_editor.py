@@ -6,18 +6,21 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from engine.data.catalogue import may_have_seen
 from engine.errors import SpecError
 from engine.knobs import knobs_of
 from engine.layers import LAYERS
 from engine.model import Model
 from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
 from tinyml_gui.state import Document
+from tinyml_gui.viewmodels.starts import data_title, trained_on
 from tinyml_gui.viewmodels.training import percent
 
 __all__ = ["Card", "Head", "card_rows", "count_words", "head", "layer_choices", "new_layer", "test_accuracy"]
 
 _MANY = 10**9  # a record comes from a file and may say anything
 _NAME_LENGTH = 40
+_SEEN = " – most of these images were in its training"
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def tested_on(model: Model) -> str:
     found = metrics if isinstance(metrics, Mapping) else {}
     images, data = found.get("images"), found.get("data")
     if isinstance(images, int) and 0 < images < _MANY and isinstance(data, str) and data:
-        return f"on {images:,} test images of {data[:_NAME_LENGTH]}"
+        seen = _SEEN if may_have_seen(trained_on(model), data) else ""
+        return f"on {images:,} test images of {data_title(data)[:_NAME_LENGTH]}{seen}"
     return "on test images"
 
 

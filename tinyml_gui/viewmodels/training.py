@@ -22,6 +22,7 @@ from engine.model import Model
 from engine.specs import describe_shape
 from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
 from tinyml_gui.viewmodels.curves import Binned
+from tinyml_gui.viewmodels.starts import data_title
 
 __all__ = [
     "Headline",
@@ -209,7 +210,7 @@ class Interrupted:
     @property
     def sentence(self) -> str:
         """What happened."""
-        return f"{self.model.name} is half trained on {self.run.data}"
+        return f"{self.model.name} is half trained on {data_title(self.run.data)}"
 
     @property
     def offer(self) -> str:
@@ -273,8 +274,8 @@ def misfit(model: Model, data: Dataset) -> str:
     if data.classes == model.classes:
         return ""
     if len(data.classes) == len(model.classes):
-        return f"The classes of {data.name} are not those that the model knows."
-    return f"{data.name} has {len(data.classes)} classes, the model knows {len(model.classes)}."
+        return f"The classes of {data_title(data.name)} are not those that the model knows."
+    return f"{data_title(data.name)} has {len(data.classes)} classes, the model knows {len(model.classes)}."
 
 
 def suitable_loss(model: Model) -> str:

@@ -16,7 +16,7 @@ from tinyml_gui.controller import Controller
 from tinyml_gui.panels.augment_preview import COUNT
 from tinyml_gui.panels.train_panel import TrainPanel
 from tinyml_gui.panels.training_bar import TrainingBar
-from tinyml_gui.training_control import FRESH
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH
 from tinyml_gui.viewmodels.training import Phase
 
 LEFT = Qt.MouseButton.LeftButton
@@ -401,3 +401,22 @@ def test_the_focus_follows_the_run(panel: TrainPanel, controller: Controller, qt
     qtbot.mouseClick(panel.stop_button, LEFT)
     qtbot.waitUntil(lambda: not controller.training.is_running)
     assert panel.focusWidget() is panel.start_button
+
+
+def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
+    panel: TrainPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    controller.state.reset(spot_model().replace(record={"data": "mnist"}))
+    panel.choice.propose()
+    assert panel.choice.start == FRESH
+    full = panel.config().learning_rate
+    panel.start_combo.setCurrentIndex(panel.start_combo.findData(CONTINUE))
+    panel.start_combo.activated.emit(panel.start_combo.currentIndex())
+    assert panel.config().learning_rate == pytest.approx(full / 10)
+    start(panel, qtbot, epochs=1)
+    qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
+    assert controller.model.record["pretrained_on"] == ["mnist"]
+    assert "in its training" in panel._figure_caption.text()
+    controller.new_from_preset("mlp-32-32")
+    assert panel.choice.start == CONTINUE
+    assert panel.figure.text() == ""

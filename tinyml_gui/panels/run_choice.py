@@ -1,0 +1,155 @@
+"""What to train on, and from what to start: the two choices at the top of the Train page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QFileDialog, QGridLayout, QHBoxLayout, QSizePolicy, QWidget
+
+from engine.data.catalogue import STARTER
+from engine.files import is_folder
+from engine.presets import PRESETS
+from tinyml_gui import theme
+from tinyml_gui.controller import Controller
+from tinyml_gui.panels.forms import calm_wheel
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, proposed_start
+from tinyml_gui.viewmodels.training import data_facts
+from tinyml_gui.widgets import caption
+
+__all__ = ["RunChoice"]
+
+_FOLDER: Final = ""  # data of the entry "Choose folder…"
+_REMEMBERED: Final = "data"
+_ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
+_WIDTHS: Final = (46 * theme.GRID, 68 * theme.GRID)  # at least, at most
+
+
+class RunChoice(QWidget):
+    """Data set and network, with a note below each.
+
+    Signals
+    -------
+    start_changed()
+        Another start was chosen or proposed.
+    """
+
+    start_changed = Signal()
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._training = controller.training
+        self.data_combo, self._facts = QComboBox(), caption(wrap=True)
+        self.start_combo, self._start_note = QComboBox(), caption(wrap=True)
+        self._fill_data()
+        self._fill_starts()
+        self._lay_out()
+        self.data_combo.activated.connect(self._choose_data)
+        self.start_combo.activated.connect(self.start_changed)
+        self._training.data_changed.connect(self.show_notes)
+        controller.model_changed.connect(self.show_notes)
+        controller.opened.connect(self.propose)
+        self.propose()
+
+    @property
+    def start(self) -> str:
+        """`CONTINUE`, `FRESH` or the name of a preset."""
+        return str(self.start_combo.currentData())
+
+    def read_data(self) -> None:
+        """Read the chosen data set, where none has been read yet."""
+        if not self._training.data_name:
+            self._training.choose_data(str(self.data_combo.currentData()))
+
+    def propose(self) -> None:
+        """Propose the start that suits the model and the data."""
+        data = self._training.data_name or str(self.data_combo.currentData())
+        controller = self._controller
+        self._set_start(proposed_start(controller.model, data, controller.is_shipped))
+
+    def go_on(self) -> None:
+        """Choose to go on with this network: it is what has just been trained."""
+        self._set_start(CONTINUE)
+
+    def _set_start(self, start: str) -> None:
+        self.start_combo.setCurrentIndex(self.start_combo.findData(start))
+        self.show_notes()
+        self.start_changed.emit()
+
+    def show_notes(self) -> None:
+        """Say what was chosen."""
+        data = self._training.data
+        reading = "Reading…" if self._training.loading else ""
+        self._facts.setText(reading if data is None else data_facts(data))
+        preset = PRESETS.get(self.start)
+        spec = self._controller.model.spec
+        size = f"{len(spec.layers)} layers · {spec.parameters:,} parameters"
+        self._start_note.setText(preset.doc if preset else size)
+
+    # Layout
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(theme.GAP_WIDE)
+        grid.setVerticalSpacing(theme.GRID)
+        names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
+        for at, (words, combo, note) in enumerate(names):
+            combo.setMinimumWidth(_WIDTHS[0])
+            combo.setMaximumWidth(_WIDTHS[1])
+            combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            combo.setAccessibleName(words)
+            calm_wheel(combo)
+            note.setMaximumWidth(_WIDTHS[1])
+            for row, widget in enumerate((caption(words), combo, note)):
+                grid.addWidget(widget, row, at)
+            grid.setColumnStretch(at, 1)
+        outside = QHBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addLayout(grid, stretch=100)
+        outside.addStretch(1)
+
+    # Data
+
+    def _fill_data(self) -> None:
+        catalogue = self._training.catalogue
+        present = catalogue.present()
+        for name in catalogue.names():
+            info = catalogue.info(name)
+            self.data_combo.addItem(info.title, name)
+            place = self.data_combo.count() - 1
+            hint = info.source if name in present else f"Not on this computer. {info.how_to_get}"
+            self.data_combo.setItemData(place, hint, Qt.ItemDataRole.ToolTipRole)
+            if name not in present:
+                self.data_combo.setItemData(place, 0, _ENABLED_ROLE)
+        self.data_combo.addItem("Choose folder…", _FOLDER)
+        remembered = self._controller.settings.text(_REMEMBERED) or STARTER
+        if remembered not in catalogue.names() and is_folder(remembered):
+            self._add_folder(remembered)
+        self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(remembered)))
+
+    def _choose_data(self) -> None:
+        name = self.data_combo.currentData() or self._ask_folder()
+        if name:
+            self._controller.settings.set_text(_REMEMBERED, name)
+            self._training.choose_data(name)
+            self.propose()
+        self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(self._training.data_name)))
+
+    def _ask_folder(self) -> str:
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of IDX files")
+        if path and self.data_combo.findData(path) < 0:
+            self._add_folder(path)
+        return path
+
+    def _add_folder(self, path: str) -> None:
+        self.data_combo.insertItem(self.data_combo.count() - 1, data_title(path), path)
+
+    # Starts
+
+    def _fill_starts(self) -> None:
+        self.start_combo.addItem("This network, continue training", CONTINUE)
+        self.start_combo.addItem("This network, from scratch", FRESH)
+        self.start_combo.insertSeparator(2)
+        for name, preset in PRESETS.items():
+            self.start_combo.addItem(f"New: {preset.title}", name)

@@ -1,0 +1,60 @@
+"""From what a run starts, and with which rate: what to propose so that one watches a network learn.
+
+A network that has learned already gets worse first when it goes on at full rate with other images, so
+that is never what happens by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import PureWindowsPath
+from typing import Final
+
+from engine.model import Model
+from engine.optimizers import OPTIMIZERS
+from engine.presets import PRESETS
+
+__all__ = [
+    "CONTINUE",
+    "FRESH",
+    "data_title",
+    "pretrained_on",
+    "proposed_rate",
+    "proposed_start",
+    "trained_on",
+]
+
+CONTINUE: Final = "continue"  #: train the model on from where it is
+FRESH: Final = "fresh"  #: the same network with new parameters; other starts are names of presets
+_GENTLE: Final = 0.1  # of the optimizer's default rate, for a network that has learned already
+
+
+def trained_on(model: Model) -> tuple[str, ...]:
+    """Return all data sets that the model's record says it has learned from, the last one first."""
+    earlier = model.record.get("pretrained_on")
+    names = [model.record.get("data"), *(earlier if isinstance(earlier, (list, tuple)) else ())]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
+
+
+def pretrained_on(model: Model, data: str) -> list[str]:
+    """Return what else a model has learned from once `model` has been trained on with `data`."""
+    return [name for name in trained_on(model) if name != data]
+
+
+def proposed_start(model: Model, data: str, shipped: bool) -> str:
+    """Return the start to propose: going on only where the model knows these images or nothing yet."""
+    known = trained_on(model)
+    return FRESH if model.trained and (shipped or known[:1] != (data,)) else CONTINUE
+
+
+def proposed_rate(start: str, model: Model, optimizer: str, rate: float) -> float:
+    """Return the rate to propose in place of `rate`; one that the user has chosen stays."""
+    default = OPTIMIZERS[optimizer].default_rate
+    gentle = float(f"{_GENTLE * default:.6g}")
+    if rate not in (default, gentle):
+        return rate
+    return gentle if start not in PRESETS and start != FRESH and model.trained else default
+
+
+def data_title(name: str) -> str:
+    """Return what a data set is called in a sentence: its name, or the last part of its path."""
+    return PureWindowsPath(name).name or name  # understands both slashes
