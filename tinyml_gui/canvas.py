@@ -252,7 +252,7 @@ class Canvas(QWidget):
             if files:
                 self.put(images.load_ink(files[0]))
             elif data.hasImage():
-                self.put(images.ink_from_image(_to_pillow(QImage(data.imageData()))))
+                self.put(images.ink_from_image(_to_pillow(_image_of(data))))
         except TinyMLError as error:
             self.refused.emit(str(error))
         return bool(files) or data.hasImage()
@@ -383,6 +383,15 @@ class Canvas(QWidget):
         if self._points:  # a stroke under way
             Stroke(tuple(self._points), self._erases).paint(surface)
             self._drawn = len(self._points)
+
+
+def _image_of(data: QMimeData) -> QImage:
+    image = data.imageData()
+    if (
+        not isinstance(image, QImage) or image.isNull()
+    ):  # announced but not delivered: its owner is gone, or its format unknown
+        raise TinyMLError("The image cannot be read; copy or save it again in another program.")
+    return image
 
 
 def _to_pillow(image: QImage) -> Image.Image:

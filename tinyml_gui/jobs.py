@@ -23,6 +23,7 @@ from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
 from engine.errors import TinyMLError
 from engine.evaluate import Evaluator
+from engine.files import is_file
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.range_test import RatePoint, range_test
@@ -246,7 +247,7 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
     data = _fitting(order.model, order.data)
     files = export_model(order.model, order.format, order.options, data)
     yield Progress(1, 2)
-    existing = tuple(path for name in files if (path := order.folder / name).exists())
+    existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
         return Exported((), existing)
     return Exported(write_files(order.folder, files, order.overwrite))

@@ -249,7 +249,9 @@ class MainWindow(QMainWindow):
         self._offer_recovered()
 
     def _model_changed(self) -> None:
-        self.draw_panel.set_model(self.controller.model)
+        model = self.controller.model
+        self.draw_panel.set_model(model)
+        self.draw_panel.set_random(not (model.trained or self.controller.training.is_running))
         self._update_undo()
 
     def _params_published(self) -> None:

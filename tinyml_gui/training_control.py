@@ -20,7 +20,7 @@ from tinyml_gui import jobs
 from tinyml_gui.rate_control import RateControl
 from tinyml_gui.state import State, adapted_spec
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
-from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, misfit
+from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words, misfit
 from tinyml_gui.worker import Job, Outcome, Worker
 
 __all__ = ["CONTINUE", "FRESH", "TrainingControl"]
@@ -44,6 +44,8 @@ class TrainingControl(QObject):
         Another data set is being loaded, or was, or could not be.
     failed_to_keep(str)
         A run cannot be written, so that it could not go on after a crash; why.
+    told(str)
+        How a run ended.
     params_published()
         The state's model holds newer parameters of the same network.
     """
@@ -52,6 +54,7 @@ class TrainingControl(QObject):
     data_changed = Signal()
     params_published = Signal()
     failed_to_keep = Signal(str)
+    told = Signal(str)
 
     def __init__(self, state: State, tasks: Worker, catalogue: Catalogue, parent: QObject) -> None:
         super().__init__(parent)
@@ -129,7 +132,7 @@ class TrainingControl(QObject):
         """Train; `start` is `CONTINUE`, `FRESH` or the name of a preset."""
         if self._job is not None or self.data is None:
             return
-        self.run.start(config)
+        self.run.start(config, len(self.data.classes))
         self.rates.cancel()
         self._started_with = self._state.document.spec
         try:
@@ -314,6 +317,9 @@ class TrainingControl(QObject):
         if isinstance(score, jobs.Score) and self._state.model is model:
             metrics = {**model.record.get("metrics", {}), **score.metrics(self.data_name)}
             self._state.replace_model(model.replace(record={**model.record, "metrics": metrics}), merge)
+            self.told.emit(ending_words(self.run.status, score.accuracy, score.images))
+        else:
+            self.told.emit(ending_words(self.run.status))
         self.changed.emit()
 
     def _cancel_test(self) -> None:

@@ -19,13 +19,14 @@ from typing import Any, Final
 
 from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
-from engine.errors import TinyMLError
+from engine.errors import TinyMLError, TrainingError
 
 __all__ = ["Job", "Outcome", "Worker"]
 
 Steps = Generator[Any, None, Any]
 _MAIL_SECONDS: Final = 1 / 30
 _NICER: Final = 10
+_NO_MEMORY: Final = "There is not enough memory for this; use a smaller batch or network."
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,8 @@ def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
     except TinyMLError as error:
         cancelled = job.cancelling.is_set()  # then the error only says so
         return _Ended(Outcome(error=None if cancelled else error, cancelled=cancelled))
+    except MemoryError:
+        return _Ended(Outcome(error=TrainingError(_NO_MEMORY)))
     except Exception as bug:  # raised again on the window's thread
         return _Ended(Outcome(cancelled=True), bug)
 

@@ -276,6 +276,18 @@ def test_pasting_needs_an_image(canvas: Canvas) -> None:
     assert canvas.ink()[140, 140] > 200
 
 
+def test_an_image_that_is_announced_but_not_delivered_is_refused_in_one_sentence(canvas: Canvas) -> None:
+    class Empty(QMimeData):
+        def hasImage(self) -> bool:
+            return True
+
+    refused: list[str] = []
+    canvas.refused.connect(refused.append)
+    assert canvas._take(Empty())
+    assert "cannot be read" in refused[0]
+    assert canvas.is_blank
+
+
 def test_the_canvas_says_what_it_is(canvas: Canvas) -> None:
     assert canvas.accessibleName() == "Drawing canvas"
     assert canvas.focusPolicy() == Qt.FocusPolicy.StrongFocus

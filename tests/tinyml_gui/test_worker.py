@@ -133,6 +133,17 @@ def test_a_fault_of_the_user_is_an_outcome(worker: Worker, qtbot: QtBot) -> None
     assert str(ended[0].error) == "No such file."
 
 
+def test_too_little_memory_is_told_in_one_sentence(worker: Worker, qtbot: QtBot) -> None:
+    def hungry(stopping: threading.Event) -> Steps:
+        yield
+        raise MemoryError
+
+    outcomes: list[Outcome] = []
+    worker.submit(Job(hungry, outcomes.append))
+    qtbot.waitUntil(lambda: bool(outcomes))
+    assert "not enough memory" in str(outcomes[0].error)
+
+
 def test_a_bug_is_raised_in_the_windows_thread_and_the_worker_lives_on(worker: Worker, qtbot: QtBot) -> None:
     ended: list[Outcome] = []
     with qtbot.captureExceptions() as caught:

@@ -15,6 +15,7 @@ __all__ = ["ProbabilityBars"]
 
 _ROW_LOW, _ROW_HIGH = 16, 26
 _BAR_HEIGHT = 8
+_ROWS = 10  # at least, so that nothing else moves when a model with other classes comes
 
 
 class ProbabilityBars(QWidget):
@@ -23,6 +24,7 @@ class ProbabilityBars(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bars: tuple[Bar, ...] = ()
+        self._note = ""
         self._label_width = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Class probabilities")
@@ -42,18 +44,24 @@ class ProbabilityBars(QWidget):
             if self._look(old) != self._look(new):
                 self.update(self._row(i).toAlignedRect())
 
+    def set_note(self, note: str) -> None:
+        """Show a few words below the bars, where there is room."""
+        if note != self._note:
+            self._note = note
+            self.update()
+
     def _look(self, bar: Bar) -> tuple[str, str, bool, int]:
         return bar.label, _percent(bar), bar.is_top, round(self.width() * (bar.probability or 0.0))
 
     def _row(self, index: int) -> QRectF:
-        height = min(self.height() / len(self._bars), float(_ROW_HIGH))
+        height = min(self.height() / max(len(self._bars), _ROWS), float(_ROW_HIGH))
         return QRectF(0, index * height, self.width(), height)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, _ROW_LOW * max(len(self._bars), 1))
+        return QSize(120, _ROW_LOW * max(len(self._bars), _ROWS))
 
     def sizeHint(self) -> QSize:
-        return QSize(240, _ROW_HIGH * max(len(self._bars), 1))
+        return QSize(240, _ROW_HIGH * max(len(self._bars), _ROWS))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._bars:
@@ -72,6 +80,10 @@ class ProbabilityBars(QWidget):
             if event.region().intersects(row.toAlignedRect()):
                 painter.setFont(bold if bar.is_top else plain)
                 _paint_row(painter, row, bar, label_width, number_width)
+        if self._note and len(self._bars) < _ROWS:
+            painter.setFont(theme.text_font(theme.CAPTION))
+            painter.setPen(QColor(theme.tokens().muted))
+            painter.drawText(self._row(len(self._bars)), Qt.AlignmentFlag.AlignVCenter, self._note)
         painter.end()
 
     def _columns(self, metrics: QFontMetricsF) -> tuple[float, float]:

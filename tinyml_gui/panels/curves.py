@@ -187,9 +187,9 @@ class Curves(QWidget):
     def show_run(self, run: Run) -> None:
         """Draw `run` as it is now."""
         if len(run.train_loss) < 2:
-            self._ceiling, self._floor = 1.0, 0.0
+            self._ceiling, self._floor = 1.0, 1.0
         self._ceiling = loss_ceiling(_highest(run), self._ceiling)
-        self._floor = accuracy_floor(_typical(run), self._floor)
+        self._floor = accuracy_floor(_lowest(run), self._floor)
         epochs = run.status.epochs
         self.loss.set_range(epochs, 0.0, self._ceiling)
         self.accuracy.set_range(epochs, self._floor, 1.0)
@@ -197,10 +197,10 @@ class Curves(QWidget):
         self.accuracy.show_curves(run.train_accuracy, run.validation_accuracy)
 
 
-def _typical(run: Run) -> float:
-    """Return the lowest accuracy of the second half of the run so far."""
-    halves = [y[len(y) // 2 :] for y in (run.train_accuracy.line[1], run.validation_accuracy.values[1])]
-    return min((float(y.min()) for y in halves if len(y)), default=0.0)
+def _lowest(run: Run) -> float:
+    """Return the lowest accuracy of the run so far."""
+    lines = run.train_accuracy.line[1], run.validation_accuracy.values[1]
+    return min((float(y.min()) for y in lines if len(y)), default=0.0)
 
 
 def _highest(run: Run) -> float:

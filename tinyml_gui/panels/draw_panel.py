@@ -18,11 +18,18 @@ from tinyml_gui.panels.bars import ProbabilityBars
 from tinyml_gui.panels.seen_image import SeenImage
 from tinyml_gui.settings import Settings
 from tinyml_gui.viewmodels.drawing import DrawingResult, DrawingViewModel
-from tinyml_gui.widgets import IconButton, caption, label, section
+from tinyml_gui.widgets import IconButton, caption, label, section, set_role
 
 __all__ = ["DrawPanel"]
 
+_LONGEST: Final = 8  # characters of a class's name in large
+_TWO_LINES: Final = 24  # characters of a sentence beside what the network sees
+_RANDOM: Final = "Not trained yet: answers are random"
 _SHORTEST_MS: Final = 8.0  # between two answers: a fast tablet sends more events than anyone can see
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 class DrawPanel(QWidget):
@@ -43,6 +50,7 @@ class DrawPanel(QWidget):
         self._settings = settings
         self._view = view
         self._answered_at = 0.0
+        self._random = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -72,7 +80,14 @@ class DrawPanel(QWidget):
         """Answer with `model` from now on."""
         self._view.set_model(model)
         self.canvas.set_hint(self._view.hint)
+        self.bars.set_note(self._view.bars_note)
         self._answer()
+
+    def set_random(self, random: bool) -> None:
+        """Say beside the answers that nothing was learned yet, or no longer."""
+        if random != self._random:
+            self._random = random
+            self._answer()
 
     def publish(self, params: NDArray[np.float32]) -> None:
         """Answer with new parameters of the same model."""
@@ -163,7 +178,10 @@ class DrawPanel(QWidget):
 
     def _show_top(self, result: DrawingResult) -> None:
         top = result.top
-        self.top_label.setText(top.label if top else "–")
+        self.top_label.setText(_shortened(top.label) if top else "–")
         self.top_label.setEnabled(top is not None)
         self.percent_label.setText(f"{100 * top.probability:.1f} %" if top else "")
-        self.sentence_label.setText(result.sentence or ("" if top else "Nothing drawn yet"))
+        told = result.sentence or (_RANDOM if self._random else "" if top else "Nothing drawn yet")
+        set_role(self.sentence_label, "caption-warning" if told == _RANDOM else "caption")
+        self.sentence_label.setText(told)
+        self.seen_label.setVisible(len(told) < _TWO_LINES)  # both would push the canvas up

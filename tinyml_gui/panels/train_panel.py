@@ -148,6 +148,9 @@ class TrainPanel(QWidget):
             row.addLayout(pair, stretch=1)
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
+        policy = self.progress.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.progress.setSizePolicy(policy)
         self.progress.setAccessibleName("Progress of training")
         column = QVBoxLayout()
         column.setSpacing(theme.GAP)
@@ -293,6 +296,7 @@ class TrainPanel(QWidget):
         self._figure_caption.setText(shown.caption)
         for name, value in figures(status):
             self._figures[name].setText(value)
+        self.progress.setVisible(status.phase.active)
         self.progress.setValue(round(1000 * status.progress))
         if not self._redraw.isActive():
             self._redraw.start()
@@ -321,8 +325,9 @@ class TrainPanel(QWidget):
         else:
             self.resume_banner.show_note(offered.sentence, offered.offer, "Discard")
         obstacle = training.obstacle(self.choice.start)
+        hint = training.run.status.hint
         if phase.active or training.loading:
-            self.banner.hide()
+            self.banner.show_note(hint) if hint else self.banner.hide()
         elif training.data_error:
             self.banner.show_error(training.data_error)
         elif obstacle and training.data is not None:
@@ -330,5 +335,7 @@ class TrainPanel(QWidget):
             self.banner.show_note(obstacle, offer)
         elif training.fault:
             self.banner.show_error(training.fault)
+        elif hint:
+            self.banner.show_note(hint)
         else:
             self.banner.hide()

@@ -129,9 +129,8 @@ def _round_up(value: float) -> float:
     return next(power * step for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if power * step >= value * (1 - 1e-12))
 
 
-def accuracy_floor(typical: float, shown: float) -> float:
-    """Return the bottom of an accuracy axis: once results are good, it shows only the upper part."""
-    if math.isnan(typical):
+def accuracy_floor(lowest: float, shown: float) -> float:
+    """Return the bottom of an accuracy axis: as high as the whole climb, from its lowest point, allows."""
+    if math.isnan(lowest):
         return shown
-    wanted = max(floor for floor in _FLOORS if floor <= max(0.0, 1 - 2 * (1 - typical)))
-    return max(wanted, shown)
+    return min(shown, max(floor for floor in _FLOORS if floor <= max(0.0, lowest)))

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.archive import short
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.preprocess import preprocess
@@ -100,6 +101,12 @@ class DrawingViewModel:
         self._fault = "There is no model yet."
 
     @property
+    def bars_note(self) -> str:
+        """What the bars leave out; empty where each class has one."""
+        count = len(self._classes)
+        return f"top {BAR_COUNT} of {count}" if count > _ALL_BARS else ""
+
+    @property
     def hint(self) -> str:
         """What the empty canvas invites to."""
         digits = bool(self._classes) and all(c.isdecimal() for c in self._classes)
@@ -107,7 +114,7 @@ class DrawingViewModel:
 
     def set_model(self, model: Model) -> None:
         """Classify with `model` from now on."""
-        self._classes = model.classes
+        self._classes = tuple(map(short, model.classes))  # a file may call them anything
         self._classifier = None
         try:
             self._fault = _misfit(model)

@@ -33,6 +33,7 @@ __all__ = [
     "bar_text",
     "data_facts",
     "duration_words",
+    "ending_words",
     "figures",
     "headline",
     "misfit",
@@ -72,6 +73,15 @@ _REASONS: Final = {
     Reason.EARLY: "Stopped early: the validation loss no longer fell; the best parameters were restored.",
     Reason.DIVERGED: "The last good parameters were kept.",
 }
+_ENDINGS: Final = {
+    Reason.COMPLETED: "Training finished",
+    Reason.STOPPED: "Stopped in epoch {} of {}",
+    Reason.EARLY: "Stopped early in epoch {} of {}",
+    Reason.DIVERGED: "",
+}
+_NOT_LEARNING: Final = "It is not learning: try a smaller learning rate."
+_LIKE_CHANCE: Final = 1.5  # times the share that guessing gets right
+_FALLEN: Final = 0.97  # of the first loss: what falls less does not count
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,8 @@ class Status:
     images_per_second: float = math.nan
     seconds_left: float = math.nan
     sentence: str = ""
+    hint: str = ""
+    ending: str = ""
 
 
 class Run:
@@ -107,9 +119,12 @@ class Run:
         self.train_accuracy = Binned()
         self.validation_loss = Binned()
         self.validation_accuracy = Binned()
+        self._classes = 0
+        self._first_loss = math.nan
 
-    def start(self, config: TrainConfig) -> None:
-        """Forget the last run and wait for events."""
+    def start(self, config: TrainConfig, classes: int = 0) -> None:
+        """Forget the last run and wait for events; with `classes` it can be told from guessing."""
+        self._classes, self._first_loss = classes, math.nan
         for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
             curve.clear()
         self.status = Status(Phase.STARTING, epochs=config.epochs)
@@ -160,6 +175,8 @@ class Run:
 
     def _batch(self, event: BatchDone) -> None:
         x = event.step / max(event.steps, 1) * self.status.epochs
+        if not len(self.train_loss):
+            self._first_loss = event.loss
         self.train_loss.append(x, event.loss)
         self.train_accuracy.append(x, event.accuracy)
         phase = Phase.RUNNING if self.status.phase is Phase.STARTING else self.status.phase
@@ -179,14 +196,22 @@ class Run:
         self._set(
             validation_loss=event.validation_loss,
             validation_accuracy=event.validation_accuracy,
+            hint=_NOT_LEARNING if self._guesses(event) else "",
         )
+
+    def _guesses(self, event: EpochDone) -> bool:
+        """Tell whether a whole epoch brought nothing: answers as good as chance, and the same loss."""
+        chance = _LIKE_CHANCE / self._classes if self._classes else 0.0
+        return event.train_accuracy <= chance and event.train_loss > _FALLEN * self._first_loss
 
     def _diverged(self, event: Diverged) -> None:
         self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {_REASONS[Reason.DIVERGED]}")
 
     def _finished(self, event: Finished) -> None:
         if self.status.phase is not Phase.DIVERGED:
-            self._set(phase=Phase.DONE, sentence=_REASONS[event.reason], seconds_left=math.nan)
+            ending = _ENDINGS[event.reason].format(self.status.epoch, self.status.epochs)
+            sentence = _REASONS[event.reason]
+            self._set(phase=Phase.DONE, sentence=sentence, ending=ending, seconds_left=math.nan)
 
     def _set(self, **changes: Any) -> None:
         self.status = replace(self.status, **changes)
@@ -230,6 +255,13 @@ class Interrupted:
 def percent(share: float, digits: int = 1) -> str:
     """Return `share` (0 … 1) as a percentage; a dash when unknown."""
     return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def ending_words(status: Status, accuracy: float = math.nan, images: int = 0) -> str:
+    """Return how a run ended and, where it was tested, with what result."""
+    if math.isnan(accuracy):
+        return status.ending
+    return f"{status.ending}: {percent(accuracy)} on {images:,} test images"
 
 
 def duration_words(seconds: float) -> str:

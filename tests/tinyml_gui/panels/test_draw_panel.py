@@ -111,3 +111,18 @@ def test_a_model_of_another_input_says_so(panel: DrawPanel, qtbot: QtBot) -> Non
     draw(panel, qtbot)
     assert "8×8×1" in panel.sentence_label.text()
     assert panel.percent_label.text() == ""
+
+
+@pytest.mark.parametrize("classes", [10, 47])
+def test_another_number_of_classes_moves_nothing(panel: DrawPanel, qtbot: QtBot, classes: int) -> None:
+    before = [w.geometry() for w in (panel.canvas, panel.seen, panel.bars)]
+    names = tuple(f"class {i}" for i in range(classes))
+    model = Model.new(PRESETS["mlp-32-32"].build(classes), names, np.random.default_rng(0), "many")
+    panel.set_model(model)
+    panel.set_random(True)
+    draw(panel, qtbot)
+    panel.layout().activate()
+    assert [w.geometry() for w in (panel.canvas, panel.seen, panel.bars)] == before
+    assert panel.sentence_label.text() == "Not trained yet: answers are random"
+    panel.set_random(False)
+    assert panel.sentence_label.text() == ""

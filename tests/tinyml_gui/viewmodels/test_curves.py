@@ -67,11 +67,13 @@ def test_the_loss_axis_moves_in_few_steps() -> None:
     assert loss_ceiling(0.0, 3.0) == 3.0
 
 
-def test_the_accuracy_axis_only_rises_and_never_cuts_what_is_typical() -> None:
-    shown = 0.0
-    for accuracy in np.linspace(0, 1, 200):
+def test_the_accuracy_axis_shows_the_whole_climb() -> None:
+    assert accuracy_floor(0.97, 1.0) == 0.9
+    assert accuracy_floor(0.97, 0.5) == 0.5  # what was lower before stays in sight
+    shown = 1.0
+    for accuracy in np.linspace(1, 0, 200):
         floor = accuracy_floor(float(accuracy), shown)
-        assert shown <= floor <= max(accuracy, 0)
+        assert floor <= min(shown, accuracy)
         shown = floor
-    assert shown == 0.9
+    assert shown == 0.0
     assert accuracy_floor(math.nan, 0.5) == 0.5

@@ -8,7 +8,7 @@ from engine.data.catalogue import STARTER
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.viewmodels.model_editor import tested_on
+from tinyml_gui.viewmodels.model_editor import tested_on as words_of_test
 from tinyml_gui.viewmodels.starts import (
     CONTINUE,
     FRESH,
@@ -71,7 +71,7 @@ def test_what_was_learned_from_before_is_not_forgotten() -> None:
 def test_a_score_on_images_of_the_training_says_so(earlier: list[str], seen: bool) -> None:
     metrics = {"data": STARTER, "images": 1000, "accuracy": 1}
     model = learned(STARTER, pretrained_on=earlier, metrics=metrics)
-    assert ("in its training" in tested_on(model)) is seen
+    assert ("in its training" in words_of_test(model)) is seen
 
 
 @pytest.mark.parametrize("path", ["/home/me/digits", "C:\\data\\digits", "digits"])

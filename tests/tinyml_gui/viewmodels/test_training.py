@@ -17,6 +17,7 @@ from tinyml_gui.viewmodels.training import (
     bar_text,
     data_facts,
     duration_words,
+    ending_words,
     figures,
     headline,
     misfit,
@@ -168,3 +169,23 @@ def test_a_run_that_has_not_begun_can_be_held_too() -> None:
     assert run.status.phase is Phase.PAUSED
     run.resume()
     assert run.status.phase is Phase.RUNNING
+
+
+def test_a_run_that_only_guesses_gets_a_hint_until_it_learns() -> None:
+    run = Run()
+    run.start(TrainConfig(epochs=3), classes=4)
+    run.consume([batch(1, loss=1.39), EpochDone(1, 3, 1.45, 0.26, 1.4, 0.25, 1.0)])
+    assert "smaller learning rate" in run.status.hint
+    run.consume([EpochDone(2, 3, 0.9, 0.6, 0.9, 0.6, 1.0)])
+    assert run.status.hint == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [(Reason.COMPLETED, "Training finished"), (Reason.STOPPED, "Stopped in epoch 1 of 2")],
+)
+def test_the_end_of_a_run_is_told(reason: Reason, words: str) -> None:
+    run = started()
+    run.consume([batch(1), Finished(reason, spot_model())])
+    assert ending_words(run.status) == words
+    assert ending_words(run.status, 0.984, 1000) == f"{words}: 98.4 % on 1,000 test images"
