@@ -198,8 +198,8 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and len(value) <= _MAX_TEXT
 
 
-def short(value: object) -> str:
-    """Return `value` as printable text of limited length."""
+def short(value: object, limit: int = _MAX_TEXT) -> str:
+    """Return `value` as printable text of at most `limit` characters."""
     text = str(value)
-    printable = "".join(c if c.isprintable() else "�" for c in text[:_MAX_TEXT])
-    return printable + ("…" if len(text) > _MAX_TEXT else "")
+    printable = "".join(c if c.isprintable() else "�" for c in text[:limit])
+    return printable + ("…" if len(text) > limit else "")

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from engine.archive import short
 from engine.checkpoint import Checkpoint, Position, set_generator
 from engine.config import TrainConfig, default_threads
 from engine.data.dataset import Dataset
@@ -383,4 +384,4 @@ def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> N
 
 
 def _some(classes: tuple[str, ...]) -> str:
-    return " ".join(classes[:6]) + (" …" if len(classes) > 6 else "")
+    return " ".join(short(name, 12) for name in classes[:6]) + (" …" if len(classes) > 6 else "")

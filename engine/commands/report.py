@@ -15,14 +15,14 @@ from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_
 from engine.commands.sources import ProjectSource, Source, find_model, load_model
 from engine.config import default_threads
 from engine.data import Dataset
-from engine.errors import TrainingError
+from engine.errors import DataError, ProjectError, TrainingError
 from engine.evaluate import Evaluation, Evaluator
 from engine.images import load_ink
 from engine.inference import Predictor
 from engine.losses import LOSSES
 from engine.metrics import confusion_matrix, precision_recall
 from engine.model import Model
-from engine.preprocess import preprocess
+from engine.preprocess import SIDE, preprocess
 from engine.specs import LayerRow, ModelSpec, describe_shape
 from engine.work import Work
 
@@ -149,6 +149,12 @@ def _cell(number: int) -> str:
 def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classify images."""
     model = load_model(arguments.model)
+    if model.spec.input_shape != (SIDE, SIDE, 1):
+        raise ProjectError(
+            arguments.model,
+            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a picture becomes a "
+            f"drawing of {SIDE}×{SIDE}; use a network with that input.",
+        )
     predictor = Predictor(model)
     results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
     console.show({"model": model.name, "results": results}, map(_prediction_line, results))
@@ -161,6 +167,8 @@ def _top(predictor: Predictor, path: str, number: int) -> list[dict[str, Any]]:
     if image is None:
         return []
     probabilities = predictor.probabilities(image[None])[0]
+    if not np.isfinite(probabilities).all():
+        raise DataError(path, "the network's output for it is not a number; train the network again.")
     best = np.argsort(-probabilities, kind="stable")[:number]
     return [{"class": predictor.classes[i], "probability": float(probabilities[i])} for i in best]
 

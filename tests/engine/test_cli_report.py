@@ -91,3 +91,20 @@ def test_shipped_models_are_known_by_name(run: Run, drawing: Path, monkeypatch: 
     assert (code, json.loads(out)["fingerprint"]) == (0, model.fingerprint)
     assert run("predict", "mine", drawing)[0] == 0
     assert run("predict", "../mine", drawing)[0] == 2
+
+
+def test_a_network_for_other_images_cannot_read_pictures(run: Run, drawing: Path, tmp_path: Path) -> None:
+    spec = PRESETS["mlp-32-32"].build(10, (8, 8, 1))
+    project.save(Model.new(spec, DIGITS, np.random.default_rng(0)), tmp_path / "small.tinyml")
+    code, _, err = run("predict", "small.tinyml", drawing)
+    assert code == 2
+    assert "small.tinyml: the network reads images of 8×8×1" in err
+
+
+def test_an_output_that_is_no_number_is_said(run: Run, drawing: Path, tmp_path: Path) -> None:
+    model = Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0))
+    project.save(model.replace(params=model.params * np.float32(1e38)), tmp_path / "huge.tinyml")
+    with np.errstate(all="ignore"):
+        code, _, err = run("predict", "huge.tinyml", drawing)
+    assert code == 2
+    assert "not a number" in err
