@@ -130,15 +130,18 @@ def create_window(
 
 def _run(app: QApplication, file: Path | None) -> int:
     from tinyml_gui.crash import CrashHandler
+    from tinyml_gui.interrupt import Interrupt
 
     window = create_window(app)
     session = window.controller.session
     handler = CrashHandler(window.rescue, window, session.recovery if session else None)
     handler.refused.connect(window.messages.show_error)
     handler.install()
+    interrupt = Interrupt(window.end_now, window)
     window.show()
     if file is not None:
         window.files.open(file)
     code = app.exec()
+    interrupt.remove()
     handler.uninstall()
     return code

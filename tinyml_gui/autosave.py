@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QTimer
 
+from engine import project
+from engine.errors import TinyMLError
 from engine.model import Model
 from tinyml_gui import jobs
 from tinyml_gui.session import Session
@@ -60,6 +63,13 @@ class Autosave(QObject):
         self._kept, self._kept_at = model, time.monotonic()
         make = functools.partial(jobs.keep, self._session.recovery, model)
         self._worker.submit(Job(lambda stopping: make(), self._written))
+
+    def write_now(self) -> None:
+        """Write what is unsaved before this returns: the program is about to end."""
+        self._worker.shut_down()
+        if self._controller.is_modified:
+            with suppress(TinyMLError):
+                project.save(self._controller.model, self._session.recovery)
 
     def close(self) -> None:
         """Wait for the thread; the copy stays."""

@@ -7,7 +7,7 @@ screen's pixel ratio changes what the network sees.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,11 @@ from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QEnterEvent,
     QFocusEvent,
     QGuiApplication,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
@@ -33,10 +33,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui import theme
+from tinyml_gui.mime import ink_of, model_of
 from tinyml_gui.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 __all__ = ["Canvas"]
 
@@ -76,6 +74,7 @@ class Canvas(QWidget):
         self._points: list[PenPoint] = []
         self._drawn = 0  # points of the stroke under way that are on the surfaces
         self._erases = False
+        self._is_target = False
         self._brush = BRUSH_DEFAULT
         self._hover: QPointF | None = None
         self._hint = "Draw here"
@@ -234,28 +233,31 @@ class Canvas(QWidget):
             super().keyPressEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Accept what may be an image."""
-        if event.mimeData().hasImage() or event.mimeData().hasUrls():
-            event.acceptProposedAction()
+        """Accept what may be an image; models are the window's."""
+        data = event.mimeData()
+        event.setAccepted(model_of(data) is None and (data.hasImage() or data.hasUrls()))
+        self._show_target(event.isAccepted())
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        """The image goes elsewhere."""
+        self._show_target(False)
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Put the dropped image on the canvas."""
+        self._show_target(False)
         if self._take(event.mimeData()):
             event.acceptProposedAction()
 
     def _take(self, data: QMimeData) -> bool:
         """Put an image from the clipboard or a drop on the canvas; tell whether there was one."""
-        from engine import images
-
-        files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
         try:
-            if files:
-                self.put(images.load_ink(files[0]))
-            elif data.hasImage():
-                self.put(images.ink_from_image(_to_pillow(_image_of(data))))
+            ink = ink_of(data)
         except TinyMLError as error:
             self.refused.emit(str(error))
-        return bool(files) or data.hasImage()
+            return True
+        if ink is not None:
+            self.put(ink)
+        return ink is not None
 
     # Looks
 
@@ -319,13 +321,19 @@ class Canvas(QWidget):
 
     def _paint_paper(self, painter: QPainter) -> None:
         t = theme.tokens()
-        width = 2 if self.hasFocus() else 1
-        painter.setPen(QPen(QColor(t.accent if self.hasFocus() else t.border), width))
+        marked = self.hasFocus() or self._is_target
+        width = 3 if self._is_target else 2 if marked else 1
+        painter.setPen(QPen(QColor(t.accent if marked else t.border), width))
         painter.setBrush(QColor(t.paper))
         inset = width / 2
         painter.drawRoundedRect(
             self._paper().adjusted(inset, inset, -inset, -inset), theme.RADIUS, theme.RADIUS
         )
+
+    def _show_target(self, on: bool) -> None:
+        """Show that what is dragged can be dropped here, or no longer."""
+        self._is_target = on
+        self.update()
 
     def _paint_hint(self, painter: QPainter) -> None:
         painter.setPen(QColor(theme.tokens().muted))
@@ -383,20 +391,3 @@ class Canvas(QWidget):
         if self._points:  # a stroke under way
             Stroke(tuple(self._points), self._erases).paint(surface)
             self._drawn = len(self._points)
-
-
-def _image_of(data: QMimeData) -> QImage:
-    image = data.imageData()
-    if (
-        not isinstance(image, QImage) or image.isNull()
-    ):  # announced but not delivered: its owner is gone, or its format unknown
-        raise TinyMLError("The image cannot be read; copy or save it again in another program.")
-    return image
-
-
-def _to_pillow(image: QImage) -> Image.Image:
-    """Return the image in the form that the engine reads polarity and transparency from."""
-    from PIL import Image
-
-    rgba = image.convertToFormat(QImage.Format.Format_RGBA8888)
-    return Image.frombytes("RGBA", (rgba.width(), rgba.height()), bytes(rgba.constBits()))

@@ -144,6 +144,7 @@ class Controller(QObject):
         except TinyMLError as error:
             self.error.emit(str(error))
             return
+        model = model.replace(name=Path(path).stem)
         self._take(model, Path(path))
         if run is not None:
             self.training.offer(Interrupted(model, run))
@@ -194,12 +195,14 @@ class Controller(QObject):
         if self.state.document.fault is not None:
             self.error.emit(f"The network has a fault and was not saved: {self.state.document.fault}")
             return
+        model = self.model.replace(name=Path(path).stem)
         try:
-            project.save(self.model, path, self.training.run_of(self.model))
+            project.save(model, path, self.training.run_of(model))
         except TinyMLError as error:
             self.error.emit(str(error))
             return
         self.path = Path(path)
+        self.state.rename(model.name)
         self.state.mark_saved()
         self.title_changed.emit()
         self.message.emit(f"Saved as {self.path.name}")
@@ -295,6 +298,11 @@ class Controller(QObject):
         self.tasks.shut_down()
         if self.autosave is not None:
             self.autosave.close()
+
+    def keep_unsaved(self) -> None:
+        """The program is being ended from outside: write what is unsaved, to be offered at the next start."""
+        if self.autosave is not None:
+            self.autosave.write_now()
 
     def close(self) -> None:
         """The user is done: end all work, and keep no copies any more."""

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from tinyml_gui.actions import Actions
+from tinyml_gui.mime import SUFFIX
 from tinyml_gui.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "FileCommands"]
 
-SUFFIX: Final = ".tinyml"
 _FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
 _Answer = QMessageBox.StandardButton
 
@@ -67,7 +67,7 @@ class FileCommands(QObject):
     @Slot(result=bool)
     def save_as(self) -> bool:
         """Ask for a file and save to it; tell whether it is saved."""
-        start = self._controller.path or self._folder() / f"{self._controller.model.name}{SUFFIX}"
+        start = self._controller.path or self._folder() / f"{self._controller.path_or_name}{SUFFIX}"
         name, _ = QFileDialog.getSaveFileName(self._window, "Save the model", str(start), _FILTER)
         if not name:
             return False
@@ -99,7 +99,7 @@ class FileCommands(QObject):
     def _ask(self) -> QMessageBox.StandardButton:
         box = QMessageBox(self._window)
         box.setWindowTitle("Unsaved changes")
-        box.setText(f"Save the changes of {self._controller.model.name}?")
+        box.setText(f"Save the changes of {self._controller.path_or_name}?")
         box.setInformativeText("Without saving, what you changed and trained is lost.")
         box.setStandardButtons(_Answer.Save | _Answer.Discard | _Answer.Cancel)
         box.setDefaultButton(_Answer.Save)

@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEvent, QFileInfo, QLocale, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent, QStatusTipEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QResizeEvent,
+    QShowEvent,
+    QStatusTipEvent,
+)
 from PySide6.QtWidgets import (
     QApplication,
+    QFrame,
     QHBoxLayout,
     QMainWindow,
     QMenu,
@@ -25,6 +31,7 @@ from tinyml_gui import theme
 from tinyml_gui.actions import Actions
 from tinyml_gui.controller import Controller
 from tinyml_gui.file_commands import FileCommands
+from tinyml_gui.model_drop import ModelDrop
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw_panel import DrawPanel
 from tinyml_gui.panels.header import Header
@@ -33,6 +40,7 @@ from tinyml_gui.panels.navigation import Navigation
 from tinyml_gui.panels.training_bar import TrainingBar
 from tinyml_gui.settings import Settings
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
+from tinyml_gui.widgets import set_state
 
 __all__ = ["PAGES", "MainWindow", "Page"]
 
@@ -40,6 +48,7 @@ APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
 _DRAW_WIDTH: Final = 316
 _IDLE_MS: Final = 150
+_INTERRUPTED: Final = 130  # the exit code that shells know
 _RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept"
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
 
@@ -101,6 +110,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self._look = look
         self._shown = False
+        self._central = QFrame()
         self.commands = Actions(self)
         self.files = FileCommands(self, self.commands, controller, settings)
         self.navigation = Navigation()
@@ -172,15 +182,15 @@ class MainWindow(QMainWindow):
         middle.setSpacing(0)
         middle.addWidget(self.navigation)
         middle.addWidget(self._splitter, stretch=1)
-        central = QWidget()
-        column = QVBoxLayout(central)
+        self._central.setObjectName("central")
+        column = QVBoxLayout(self._central)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.header)
         column.addWidget(self.recovery)
         column.addLayout(middle, stretch=1)
         column.addWidget(self._make_footer())
-        self.setCentralWidget(central)
+        self.setCentralWidget(self._central)
 
     def _make_footer(self) -> QWidget:
         footer = QWidget()
@@ -214,6 +224,9 @@ class MainWindow(QMainWindow):
         self._look.mode_changed.connect(self._theme_changed)
         canvas.history_changed.connect(self._update_undo)
         canvas.refused.connect(self.messages.show_error)
+        drop = ModelDrop(self)
+        drop.hovered.connect(self._show_target)
+        drop.dropped.connect(self.files.open)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._update_undo)
@@ -358,7 +371,21 @@ class MainWindow(QMainWindow):
         if not self.files.may_discard():
             event.ignore()
             return
-        self._settings.geometry = self.saveGeometry()
-        self._settings.splitter = self._splitter.saveState()
+        self._remember_layout()
         self.controller.close()
         event.accept()
+
+    def end_now(self) -> None:
+        """End without asking; what is unsaved is offered at the next start."""
+        self._remember_layout()
+        self.controller.keep_unsaved()
+        QApplication.exit(_INTERRUPTED)
+
+    def _remember_layout(self) -> None:
+        self._settings.geometry = self.saveGeometry()
+        self._settings.splitter = self._splitter.saveState()
+
+    def _show_target(self, on: bool) -> None:
+        """Show that a dragged model may be dropped here."""
+        set_state(self._central, "target" if on else "")
+        self.messages.show_tip("Drop to open this model" if on else "")

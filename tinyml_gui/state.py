@@ -235,6 +235,11 @@ class State:
         self.selection = 0
         self._notify()
 
+    def rename(self, name: str) -> None:
+        """Call the model otherwise; nothing to take back."""
+        if name != self.model.name:
+            self.document = replace(self.document, model=self.model.replace(name=name))
+
     def mark_saved(self) -> None:
         """Take the document as it is for the saved one."""
         self._saved = self.document

@@ -41,6 +41,8 @@ QFrame[role="card"][state="error-focus"] { border: 2px solid $bad; background: $
 QFrame[role="insertion"] { background: $accent; border: 0; border-radius: 1px; }
 QFrame[role="card"][state="error"] { border-color: $bad; background: $bad_soft; }
 QFrame[role="line"] { background: $border; border: 0; }
+QFrame#central { border: 0; }
+QFrame#central[state="target"] { border: 3px solid $accent; }
 QWidget#header { background: $surface; border: 0; border-bottom: 1px solid $border; }
 QWidget#footer { background: $surface; border: 0; border-top: 1px solid $border; }
 QWidget#navigation { background: $window; border: 0; border-right: 1px solid $border; }

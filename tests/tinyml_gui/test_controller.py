@@ -56,6 +56,17 @@ def test_save_and_open_give_the_same_model(controller: Controller, tmp_path: Pat
     assert (controller.path, controller.can_undo) == (path, False)
 
 
+def test_the_model_is_called_as_its_file(controller: Controller, tmp_path: Path) -> None:
+    controller.state.replace_model(spot_model())
+    controller.save_file(tmp_path / "mine.tinyml")
+    assert (controller.model.name, controller.path_or_name) == ("mine", "mine")
+    assert not controller.is_modified
+    assert project.load(tmp_path / "mine.tinyml").name == "mine"
+    (tmp_path / "mine.tinyml").rename(tmp_path / "yours.tinyml")
+    controller.open_file(tmp_path / "yours.tinyml")
+    assert controller.model.name == "yours"
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 damaged", b"x" * 4000])
 def test_a_damaged_file_is_told_and_the_model_stays(
     content: bytes, controller: Controller, faults: list[str], tmp_path: Path
@@ -87,6 +98,7 @@ def test_a_network_with_a_fault_is_not_saved_over_a_good_file(
     controller.edit(remove_layer(controller.model.spec, 0))
     controller.save_file(path)
     assert "Layer 1" in faults[0]
+    assert project.load(path).fingerprint == spot_model().fingerprint
     assert project.load(path).fingerprint == spot_model().fingerprint
 
 

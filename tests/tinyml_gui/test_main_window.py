@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from tests.tinyml_gui.tiny import TinyCatalogue
+from engine import project
+from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.controller import Controller
 from tinyml_gui.main_window import PAGES, MainWindow
+from tinyml_gui.panels.model_panel import ModelPanel
 from tinyml_gui.settings import Settings
+from tinyml_gui.state import change_layer
 from tinyml_gui.theme import Theme
 
 
@@ -38,3 +45,55 @@ def test_no_page_is_wider_than_its_place(
     holder = window.pages.currentWidget()
     assert holder.minimumSizeHint().width() <= window.pages.width()
     assert window.width() == size[0]
+
+
+def test_a_dropped_model_is_opened_wherever_it_falls(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path = tmp_path / "spots.tinyml"
+    project.save(spot_model(), path)
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, none, left = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    enter = QDragEnterEvent(QPoint(9, 9), copy, data, left, none)
+    QApplication.sendEvent(window.draw_panel.canvas, enter)
+    assert enter.isAccepted()  # by the window, as the canvas takes images only
+    assert window.centralWidget().property("state") == "target"
+    QApplication.sendEvent(window, QDropEvent(QPointF(9, 9), copy, data, left, none))
+    assert window.centralWidget().property("state") == ""
+    qtbot.waitUntil(lambda: window.controller.path == path)
+
+
+def test_undo_reaches_the_document_from_a_spin_box(window: MainWindow, qtbot: QtBot) -> None:
+    controller = window.controller
+    controller.state.reset(spot_model())
+    controller.select(1)
+    panel = window.pages.currentWidget().findChild(ModelPanel)
+    assert panel is not None
+    box = panel.form.fields["units"].editor
+    window.activateWindow()
+    box.setFocus()
+    qtbot.waitUntil(box.hasFocus)
+    QTest.keyClick(box, Qt.Key.Key_Up)
+    assert controller.model.spec.layers[1].units == 7
+    QTest.keyClick(box, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert controller.model.spec.layers[1].units == 6
+    QTest.keyClick(box, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+    assert controller.model.spec.layers[1].units == 7
+
+
+def test_fields_keep_their_height_when_a_layer_has_a_fault(window: MainWindow, qtbot: QtBot) -> None:
+    controller = window.controller
+    panel = window.pages.currentWidget().findChild(ModelPanel)
+    assert panel is not None
+    convolutions = [i for i, layer in enumerate(controller.model.spec.layers) if hasattr(layer, "padding")]
+    index = convolutions[-1]
+    controller.select(index)
+    QApplication.processEvents()
+    heights = [field.editor.height() for field in panel.form.fields.values()]
+    layer = controller.model.spec.layers[index].replace(kernel=15, padding="valid")
+    controller.edit(change_layer(controller.model.spec, index, layer))
+    QApplication.processEvents()
+    assert controller.state.document.fault is not None
+    assert [field.editor.height() for field in panel.form.fields.values()] == heights
+    assert panel._fields_hint.whole

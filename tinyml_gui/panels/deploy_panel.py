@@ -242,7 +242,7 @@ class DeployPanel(QWidget):
         self._update_buttons()
 
     def _fill_head(self) -> None:
-        shown = head(self._controller.model, str(self.format_combo.currentData()))
+        shown = head(self._controller.state.document, str(self.format_combo.currentData()))
         self._figure.setText(shown.figure)
         self._figure_caption.setText(shown.caption)
         for widget in (self._figure, self._figure_caption):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -32,6 +33,7 @@ from tinyml_gui.widgets import caption, label, set_state
 __all__ = ["FIELD_WIDTH", "Field", "KnobForm", "calm_wheel", "number_text"]
 
 _MAX_INT = 2**31 - 1
+_UNDO_KEYS: Final = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 FIELD_WIDTH: Final = 30 * theme.GRID
 _FIELD_MOST: Final = 36 * theme.GRID
 
@@ -49,6 +51,16 @@ class _CalmWheel(QObject):
             event.ignore()
             return True
         return False
+
+
+class _DocumentUndo(QObject):
+    """Leaves undo and redo to the window: what a field commits is a change of the document."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
+            return False
+        typing = isinstance(watched, QLineEdit) and watched.isModified()
+        return not typing and any(map(event.matches, _UNDO_KEYS))
 
 
 def calm_wheel(widget: QWidget) -> None:
@@ -80,6 +92,7 @@ class Field(QWidget):
         self.knob = knob
         self.error = ""
         self.editor = self._make_editor()
+        self.editor.installEventFilter(_DocumentUndo(self.editor))
         self.editor.setToolTip(_tip(knob))
         self.editor.setAccessibleName(knob.label)
         self.editor.setObjectName(knob.name)
@@ -244,23 +257,35 @@ class KnobForm(QWidget):
         At most; fewer where there is no room.
     more : str
         Words of the button that shows the advanced fields; all are shown where it is empty.
+    below : bool
+        Whether to say below the fields what is wrong; else there is only the signal.
 
     Signals
     -------
     changed(str, object)
         The user committed a value: field name and value.
+    errors_changed(str)
+        What is wrong with the fields; empty where nothing is.
     """
 
     changed = Signal(str, object)
+    errors_changed = Signal(str)
 
     def __init__(
-        self, knobs: Sequence[Knob], columns: int = 4, more: str = "", parent: QWidget | None = None
+        self,
+        knobs: Sequence[Knob],
+        columns: int = 4,
+        more: str = "",
+        parent: QWidget | None = None,
+        *,
+        below: bool = True,
     ) -> None:
         super().__init__(parent)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.fields: dict[str, Field] = {}
+        self._below = below
         basic = [k for k in knobs if not (more and k.advanced)]
         advanced = [k for k in knobs if more and k.advanced]
         column = QVBoxLayout(self)
@@ -321,7 +346,8 @@ class KnobForm(QWidget):
     def _show_errors(self) -> None:
         sentences = [field.error for field in self.fields.values() if field.error]
         self.error_label.setText(" ".join(sentences))
-        self.error_label.setVisible(bool(sentences))
+        self.error_label.setVisible(bool(sentences) and self._below)
+        self.errors_changed.emit(self.error_label.text())
 
     def _committed(self, value: object) -> None:
         field = self.sender()

@@ -26,7 +26,7 @@ from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.layer_card import COLUMNS, NUMBER_WIDTH, LayerList
 from tinyml_gui.state import add_layer, change_layer, move_layer, remove_layer
 from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, new_layer
-from tinyml_gui.widgets import Card, IconButton, caption, key_figure, muted, section, title
+from tinyml_gui.widgets import Card, Elided, IconButton, caption, key_figure, muted, section, set_role, title
 
 __all__ = ["ModelPanel"]
 
@@ -50,7 +50,7 @@ class ModelPanel(QWidget):
         self.up_button = IconButton("up", "Move layer up (Alt+Up)")
         self.down_button = IconButton("down", "Move layer down (Alt+Down)")
         self.remove_button = IconButton("remove", "Remove layer (Delete)")
-        self._fields_title, self._fields_hint = section(""), muted()
+        self._fields_title, self._fields_hint = section(""), Elided()
         self._forms_stack = QStackedLayout()
         self._fields = self._make_fields()
         self._names = QHBoxLayout()
@@ -181,21 +181,29 @@ class ModelPanel(QWidget):
         layer = self._selected()
         if layer is None:
             self._fields_title.setText("No layers")
-            self._fields_hint.setText("Add one to begin")
+            self._show_hint("Add one to begin")
             self._forms_stack.setCurrentIndex(0)
             return
         form = self._form_of(type(layer))
         form.set_values(knobs_to_json(layer))
         self._forms_stack.setCurrentWidget(form)
         self._fields_title.setText(f"{self._controller.state.selection + 1}  {layer.title}")
-        self._fields_hint.setText("" if form.fields else "This layer has nothing to set")
+        self._show_hint("" if form.fields else "This layer has nothing to set")
         fault = self._controller.state.document.fault
         if fault is not None and fault.layer == self._controller.state.selection:
             form.show_error(fault.field, "See the card above")
 
+    def _show_hint(self, words: str, role: str = "muted") -> None:
+        set_role(self._fields_hint, role)
+        self._fields_hint.show_text(words)
+
+    def _show_form_error(self, sentence: str) -> None:
+        self._show_hint(sentence, "error")
+
     def _form_of(self, cls: type[LayerSpec]) -> KnobForm:
         if cls not in self._forms:
-            form = KnobForm(knobs_of(cls))
+            form = KnobForm(knobs_of(cls), below=False)  # there is no room that would not move the page
+            form.errors_changed.connect(self._show_form_error)
             form.changed.connect(self._change)
             self._forms[cls] = form
             self._forms_stack.addWidget(form)
@@ -217,6 +225,7 @@ class ModelPanel(QWidget):
         }
         for widget, enabled in usable.items():
             widget.setEnabled(enabled)
+            widget.setToolTip(widget.accessibleName() if free else _LOCKED)
         if self._fields.isEnabled() != free:
             self._fields.setEnabled(free)
             self._fields.setToolTip("" if free else _LOCKED)

@@ -40,6 +40,7 @@ __all__ = ["TrainPanel"]
 _MEMORY: Final = "train_config"
 _COLUMNS: Final = 5
 _FIND_TIP: Final = "Find rate: train a copy for a moment with rising rates (learning-rate range test)"
+_LOCKED: Final = "Stop training to change this"
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
 
 
@@ -307,7 +308,7 @@ class TrainPanel(QWidget):
     def _show_buttons(self, phase: Phase) -> None:
         obstacle = self._training.obstacle(self.choice.start)
         self.start_button.setEnabled(not phase.active and not obstacle)
-        self.start_button.setToolTip(obstacle)
+        self.start_button.setToolTip("Training is under way" if phase.active else obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
         if not phase.active and (self.pause_button.hasFocus() or self.stop_button.hasFocus()):
             self.start_button.setFocus()
@@ -316,6 +317,7 @@ class TrainPanel(QWidget):
         self.stop_button.setEnabled(phase.active)
         for widget in (self.choice, self.form, self.more):
             widget.setEnabled(not phase.active)
+            widget.setToolTip(_LOCKED if phase.active else "")
 
     def _show_banner(self, phase: Phase) -> None:
         training = self._training

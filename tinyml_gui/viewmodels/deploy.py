@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, check_name
 from engine.model import Model
+from tinyml_gui.state import Document
 from tinyml_gui.viewmodels.model_editor import Head, count_words
 
 __all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "size_words", "snippet"]
@@ -27,10 +28,12 @@ def size_words(count: int) -> str:
     return f"{count} B" if count < 1000 else f"{count_words(count)}B"
 
 
-def head(model: Model, format_name: str) -> Head:
+def head(document: Document, format_name: str) -> Head:
     """Return the page's key figure: the memory that the exported model takes on a board."""
+    if document.fault is not None:
+        return Head("", "Not ready: fix the marked layer on the Model page", str(document.fault))
     try:
-        facts = FORMATS[format_name].measure(model, ExportOptions())
+        facts = FORMATS[format_name].measure(document.model, ExportOptions())
     except ExportError as error:
         return Head("", "", str(error))
     rest = (

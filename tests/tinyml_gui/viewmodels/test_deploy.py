@@ -5,10 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from engine.export import FORMATS, ExportOptions, export_model
 from tests.tinyml_gui.tiny import spot_model
+from tinyml_gui.state import Document, remove_layer
 from tinyml_gui.viewmodels.deploy import file_rows, head, name_error, overwrite_question, size_words, snippet
 
 
@@ -37,7 +39,7 @@ def test_the_question_names_the_files(tmp_path: Path) -> None:
 
 
 def test_head_counts_what_is_exported() -> None:
-    shown = head(spot_model(), "c-float32")
+    shown = head(Document.of(spot_model()), "c-float32")
     assert shown.figure == size_words(4 * spot_model().spec.parameters)
     header = export_model(spot_model(), "c-float32", ExportOptions())["model.h"]
     ram = re.search(r"RAM: ([\d,]+) bytes", header)
@@ -61,3 +63,8 @@ def test_the_code_shown_compiles_with_the_files_exported(format_name: str, tmp_p
     command = [compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"]
     subprocess.run(command, cwd=tmp_path, check=True)
     subprocess.run([tmp_path / "main"], check=True)
+
+
+def test_a_broken_network_has_no_size() -> None:
+    document = Document.of(spot_model()).edited(remove_layer(spot_model().spec, 0), np.random.default_rng(0))
+    assert head(document, "c-float32").figure == ""
