@@ -205,16 +205,19 @@ def _bumps(height: int, width: int) -> NDArray[np.float32]:
 
 def _stroked(images: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Move the edges of the ink by `amounts` pixels: outwards where positive, inwards where negative."""
-    ink = np.where((amounts > 0)[:, None, None, None], images, ~images)  # thinning widens the background
+    flip = np.where(amounts > 0, 0, 255).astype(np.uint8)[:, None, None, None]
+    ink = images ^ flip  # thinning the ink is widening the background
     wide = ink.copy()
     np.maximum(wide[:, 1:], ink[:, :-1], out=wide[:, 1:])
     np.maximum(wide[:, :-1], ink[:, 1:], out=wide[:, :-1])
     np.maximum(wide[:, :, 1:], ink[:, :, :-1], out=wide[:, :, 1:])
     np.maximum(wide[:, :, :-1], ink[:, :, 1:], out=wide[:, :, :-1])
-    share = (np.abs(amounts) * 256).astype(np.uint16)[:, None, None, None]
-    moved = (ink + ((wide - ink) * share >> 8)).astype(np.uint8)
-    result: NDArray[np.uint8] = np.where((amounts > 0)[:, None, None, None], moved, ~moved)
-    return result
+    wide -= ink
+    growth = wide * (np.abs(amounts) * 256).astype(np.uint16)[:, None, None, None]
+    growth >>= 8
+    ink += growth.astype(np.uint8)
+    ink ^= flip
+    return ink
 
 
 def _add_noise(x: FloatArray, bound: float, rng: np.random.Generator) -> None:
