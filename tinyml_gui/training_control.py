@@ -17,6 +17,7 @@ from engine.presets import PRESETS
 from engine.specs import ModelSpec
 from engine.train import TrainConfig
 from tinyml_gui import jobs
+from tinyml_gui.download_control import DownloadControl
 from tinyml_gui.rate_control import RateControl
 from tinyml_gui.state import State, adapted_spec
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
@@ -62,6 +63,7 @@ class TrainingControl(QObject):
         self._tasks = tasks
         self._worker = Worker("train", self)
         self.rates = RateControl(self._worker, self)
+        self.downloads = DownloadControl(catalogue, self)
         self._job: Job | None = None
         self._loading: Job | None = None
         self._testing: Job | None = None
@@ -201,7 +203,8 @@ class TrainingControl(QObject):
         self.changed.emit()
 
     def shut_down(self) -> None:
-        """End the thread."""
+        """End the threads."""
+        self.downloads.shut_down()
         self._worker.shut_down()
 
     def _prepared(self, start: str, data: Dataset) -> Model:

@@ -216,6 +216,17 @@ class Catalogue:
             raise DataError(name_or_path, f"this data set is not on this computer. {entry.how_to_get}")
         return load_folder(folder, part, entry.name)
 
+    def can_download(self, name: str) -> bool:
+        """Tell whether `download` offers this data set."""
+        return bool(self._entry(name).remote)
+
+    def add_folder(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+        """Look in `folder` first from now on; return the names of the data sets that are in it."""
+        path = Path(folder)
+        if path not in self.data_dirs:
+            self.data_dirs = (path, *self.data_dirs)
+        return tuple(name for name in _BY_NAME if holds_data(path / name))
+
     def download(self, name: str, folder: str | os.PathLike[str] | None = None) -> Iterable[tuple[int, int]]:
         """Download data set `name` into ``folder/name`` (the user's data folder by default).
 

@@ -20,7 +20,10 @@ from tinyml_gui.widgets import caption
 __all__ = ["RunChoice"]
 
 _FOLDER: Final = ""  # data of the entry "Choose folder…"
+_DOWNLOAD: Final = "download:"  # before the name, in the data of an entry that offers one
 _REMEMBERED: Final = "data"
+_ROOT: Final = "data_folder"
+_ENABLED: Final = Qt.ItemFlag.ItemIsEnabled
 _ENABLED_ROLE: Final = Qt.ItemDataRole.UserRole - 1  # where Qt keeps an entry's flags
 _WIDTHS: Final = (46 * theme.GRID, 68 * theme.GRID)  # at least, at most
 
@@ -42,12 +45,13 @@ class RunChoice(QWidget):
         self._training = controller.training
         self.data_combo, self._facts = QComboBox(), caption(wrap=True)
         self.start_combo, self._start_note = QComboBox(), caption(wrap=True)
-        self._fill_data()
+        self._restore_data()
         self._fill_starts()
         self._lay_out()
         self.data_combo.activated.connect(self._choose_data)
         self.start_combo.activated.connect(self.start_changed)
-        self._training.data_changed.connect(self.show_notes)
+        self._training.data_changed.connect(self._data_changed)
+        self._training.downloads.fetched.connect(self._take_fetched)
         controller.model_changed.connect(self.show_notes)
         controller.opened.connect(self.propose)
         self.propose()
@@ -67,6 +71,10 @@ class RunChoice(QWidget):
         data = self._training.data_name or str(self.data_combo.currentData())
         controller = self._controller
         self._set_start(proposed_start(controller.model, data, controller.is_shipped))
+
+    def _data_changed(self) -> None:
+        self._show_chosen()
+        self.show_notes()
 
     def go_on(self) -> None:
         """Choose to go on with this network: it is what has just been trained."""
@@ -112,38 +120,84 @@ class RunChoice(QWidget):
     # Data
 
     def _fill_data(self) -> None:
+        """List what there is, how to get what is not, and the folders chosen so far."""
+        folders = [str(self.data_combo.itemData(i)) for i in range(self.data_combo.count())]
         catalogue = self._training.catalogue
         present = catalogue.present()
+        self.data_combo.clear()
         for name in catalogue.names():
-            info = catalogue.info(name)
-            self.data_combo.addItem(info.title, name)
-            place = self.data_combo.count() - 1
-            hint = info.source if name in present else f"Not on this computer. {info.how_to_get}"
-            self.data_combo.setItemData(place, hint, Qt.ItemDataRole.ToolTipRole)
-            if name not in present:
-                self.data_combo.setItemData(place, 0, _ENABLED_ROLE)
+            self._add_entry(name, name in present)
         self.data_combo.addItem("Choose folder…", _FOLDER)
-        remembered = self._controller.settings.text(_REMEMBERED) or STARTER
+        for folder in folders:
+            if folder and folder not in catalogue.names() and not folder.startswith(_DOWNLOAD):
+                self._add_folder(folder)
+
+    def _add_entry(self, name: str, present: bool) -> None:
+        catalogue, combo = self._training.catalogue, self.data_combo
+        info = catalogue.info(name)
+        if present:
+            combo.addItem(info.title, name)
+        elif catalogue.can_download(name):
+            combo.addItem(f"Download {info.title}…", _DOWNLOAD + name)
+        else:
+            combo.addItem(f"{info.title} (not on this computer)", name)
+            combo.setItemData(combo.count() - 1, 0, _ENABLED_ROLE)
+        hint = info.source if present else f"Not on this computer. {info.how_to_get}"
+        combo.setItemData(combo.count() - 1, hint, Qt.ItemDataRole.ToolTipRole)
+
+    def _restore_data(self) -> None:
+        """Offer what was chosen last time, where it is still there."""
+        settings, catalogue = self._controller.settings, self._training.catalogue
+        root, remembered = settings.text(_ROOT), settings.text(_REMEMBERED) or STARTER
+        if root and is_folder(root):
+            catalogue.add_folder(root)
+        self._fill_data()
         if remembered not in catalogue.names() and is_folder(remembered):
             self._add_folder(remembered)
-        self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(remembered)))
+        place = self.data_combo.findData(remembered)
+        enabled = place >= 0 and bool(self.data_combo.model().index(place, 0).flags() & _ENABLED)
+        self.data_combo.setCurrentIndex(place if enabled else 0)
 
     def _choose_data(self) -> None:
-        name = self.data_combo.currentData() or self._ask_folder()
-        if name:
-            self._controller.settings.set_text(_REMEMBERED, name)
-            self._training.choose_data(name)
-            self.propose()
+        chosen = str(self.data_combo.currentData())
+        if chosen.startswith(_DOWNLOAD):
+            self._training.downloads.start(chosen.removeprefix(_DOWNLOAD))
+        elif name := chosen or self._ask_folder():
+            self._take(name)
+        self._show_chosen()
+
+    def _take(self, name: str) -> None:
+        self._controller.settings.set_text(_REMEMBERED, name)
+        self._training.choose_data(name)
+        self.propose()
+
+    def _take_fetched(self, name: str) -> None:
+        """Train on what was fetched, unless a run holds the data that are chosen."""
+        self._fill_data()
+        if not self._training.is_running:
+            self._take(name)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
         self.data_combo.setCurrentIndex(max(0, self.data_combo.findData(self._training.data_name)))
 
     def _ask_folder(self) -> str:
-        path = QFileDialog.getExistingDirectory(self, "Choose a folder of IDX files")
-        if path and self.data_combo.findData(path) < 0:
+        """Return the data set chosen: a folder's own path, or the name of one that lies in it."""
+        path = QFileDialog.getExistingDirectory(self, "Choose a folder of IDX files, or one that holds mnist")
+        if not path:
+            return ""
+        inside = self._training.catalogue.add_folder(path)
+        if inside:
+            self._controller.settings.set_text(_ROOT, path)
+            self._fill_data()
+            return inside[0]
+        if self.data_combo.findData(path) < 0:
             self._add_folder(path)
         return path
 
     def _add_folder(self, path: str) -> None:
         self.data_combo.insertItem(self.data_combo.count() - 1, data_title(path), path)
+        self.data_combo.setItemData(self.data_combo.count() - 2, path, Qt.ItemDataRole.ToolTipRole)
 
     # Starts
 

@@ -26,6 +26,7 @@ from tinyml_gui import theme
 from tinyml_gui.controller import Controller
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.curves import Curves
+from tinyml_gui.panels.download_bar import DownloadBar
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.more_settings import MoreSettings
 from tinyml_gui.panels.rate_finder import RateFinder
@@ -65,6 +66,7 @@ class TrainPanel(QWidget):
         self.pause_button = button("Pause")
         self.stop_button = button("Stop")
         self.banner, self.resume_banner = Banner(), Banner()
+        self.download = DownloadBar(self._training.downloads)
         self.curves = Curves()
         self._redraw = QTimer(self)
         self._redraw.setSingleShot(True)
@@ -89,6 +91,7 @@ class TrainPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addWidget(self._settings())
+        column.addWidget(self.download)
         column.addWidget(self.rate_finder)
         column.addWidget(self.resume_banner)
         column.addWidget(self.banner)

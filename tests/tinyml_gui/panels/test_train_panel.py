@@ -262,7 +262,7 @@ def test_data_sets_that_are_not_there_are_listed_but_cannot_be_chosen(panel: Tra
     states = {
         combo.itemData(i): bool(combo.model().index(i, 0).flags() & ENABLED) for i in range(combo.count())
     }
-    assert states == {"starter": True, "mnist": False, "emnist": False, "": True}
+    assert states == {"starter": True, "download:mnist": True, "emnist": False, "": True}
 
 
 def test_undo_is_off_while_training_and_the_window_is_told(
