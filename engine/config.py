@@ -55,7 +55,7 @@ class TrainConfig:
     smoothing: float = knob(
         0.0,
         "Label smoothing",
-        "share of each label spread over all classes: less overconfidence",
+        "spread this share of each label over all classes: the network gets less sure of itself; 0 for none",
         low=0,
         high=0.5,
         advanced=True,
@@ -63,15 +63,15 @@ class TrainConfig:
     mixup: float = knob(
         0.0,
         "Mixup",
-        "how evenly pairs of images are blended (alpha of a beta distribution); 0 for not at all",
+        "blend pairs of images and their labels, more evenly for more (alpha of a beta distribution); 0 for none",
         low=0,
         high=2,
         advanced=True,
     )
     accumulate: int = knob(
         1,
-        "Accumulate",
-        "batches whose gradients are gathered for one step",
+        "Batches per step",
+        "add up the gradients of so many batches before each step: like a larger batch, with less memory",
         low=1,
         high=256,
         unit="batches",
@@ -79,22 +79,28 @@ class TrainConfig:
     )
     averaging: float = knob(
         0.0,
-        "Averaging",
-        "memory of the moving average of the parameters that is kept in place of the last ones; 0 for none",
+        "Averaged weights",
+        "keep the weights' running average instead of the last ones, often a little better; 0.99 looks back "
+        "about 100 steps, 0 is off",
         low=0,
         high=0.9999,
         advanced=True,
     )
     clip_norm: float = knob(
-        0.0, "Clip gradients", "largest length of the gradient; 0 for any", low=0, high=1e6, advanced=True
+        0.0,
+        "Limit gradients",
+        "longest gradient that a step follows, against runs that blow up; 0 for any",
+        low=0,
+        high=1e6,
+        advanced=True,
     )
     validation: float = knob(
         0.1, "Validation", "share of the images kept aside to watch progress", low=0, high=0.5, advanced=True
     )
     patience: int = knob(
         0,
-        "Early stopping",
-        "epochs without a better validation loss before the best is restored; 0 for never",
+        "Stop early after",
+        "end after so many epochs without a lower validation loss and bring the best back; 0 for never",
         low=0,
         high=1000,
         unit="epochs",
@@ -102,8 +108,8 @@ class TrainConfig:
     )
     drawings: float = knob(
         0.0,
-        "As drawings",
-        "share of the images that are brought into the form which the canvas gives",
+        "Canvas-like",
+        "share of the images that are cropped, scaled and centred as the canvas does with your drawings",
         low=0,
         high=1,
         advanced=True,

@@ -7,6 +7,7 @@ value that the user commits by ``changed(name, value)`` and never judges it beyo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -216,11 +217,18 @@ class _TextField(Field):
     def _make_editor(self) -> QWidget:
         self._edit = QLineEdit()
         self._edit.editingFinished.connect(self._finish)
+        self._edit.textEdited.connect(self._reconsider)
         self._shown = ""
         return self._edit
 
     def value(self) -> Any:
         return self.knob.parse(self._edit.text())
+
+    def _reconsider(self) -> None:
+        """Take an error back as soon as the text is right; a new one waits until all is typed."""
+        with suppress(FieldError):
+            self.knob.check(self.value())
+            self.show_error("")
 
     def _show(self, value: Any) -> None:
         self._shown = number_text(value) if isinstance(value, float | int) else str(value)

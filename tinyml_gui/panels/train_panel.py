@@ -167,6 +167,8 @@ class TrainPanel(QWidget):
     def _connect(self) -> None:
         self.choice.start_changed.connect(self._start_changed)
         self.form.changed.connect(self._form_changed)
+        for form in (self.form, self.more_form, self.augment_form):
+            form.errors_changed.connect(self._show_run)
         self.find_button.clicked.connect(self._find_rate)
         self.rate_finder.taken.connect(self._take_rate)
         self._training.rates.changed.connect(self._show_run)
@@ -309,7 +311,7 @@ class TrainPanel(QWidget):
         self.curves.show_run(self._training.run)
 
     def _show_buttons(self, phase: Phase) -> None:
-        obstacle = self._training.obstacle(self.choice.start)
+        obstacle = self._training.obstacle(self.choice.start) or self._field_fault()
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip("Training is under way" if phase.active else obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
@@ -321,6 +323,10 @@ class TrainPanel(QWidget):
         for widget in (self.choice, self.form, self.more):
             widget.setEnabled(not phase.active)
             widget.setToolTip(_LOCKED if phase.active else "")
+
+    def _field_fault(self) -> str:
+        forms = self.form, self.more_form, self.augment_form
+        return next((f.error for form in forms for f in form.fields.values() if f.error), "")
 
     def _show_banner(self, phase: Phase) -> None:
         training = self._training

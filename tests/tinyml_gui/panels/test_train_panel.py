@@ -420,3 +420,18 @@ def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
     controller.new_from_preset("mlp-32-32")
     assert panel.choice.start == CONTINUE
     assert panel.figure.text() == ""
+
+
+def test_text_that_is_no_number_keeps_training_from_starting_until_it_is_one(
+    panel: TrainPanel, qtbot: QtBot
+) -> None:
+    edit = panel.form.findChild(QLineEdit, "learning_rate")
+    edit.selectAll()
+    qtbot.keyClicks(edit, "fast")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert not panel.start_button.isEnabled()
+    assert "Learning rate" in panel.start_button.toolTip()
+    edit.selectAll()
+    qtbot.keyClicks(edit, "0.1")
+    assert panel.start_button.isEnabled()
+    assert panel.start_button.toolTip() == ""
