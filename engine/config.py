@@ -63,7 +63,7 @@ class TrainConfig:
     mixup: float = knob(
         0.0,
         "Mixup",
-        "blend pairs of images and their labels, more evenly for more (alpha of a beta distribution); 0 for none",
+        "blend pairs of images and their labels, more evenly for more (beta distribution); 0 for none",
         low=0,
         high=2,
         advanced=True,
