@@ -74,7 +74,6 @@ class TrainConfig:
         "add up the gradients of so many batches before each step: like a larger batch, with less memory",
         low=1,
         high=256,
-        unit="batches",
         advanced=True,
     )
     averaging: float = knob(

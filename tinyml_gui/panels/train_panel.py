@@ -221,6 +221,7 @@ class TrainPanel(QWidget):
     def _adapt(self) -> None:
         if self._training.data is not None:
             self._controller.adapt(self._training.data.classes)
+            self.choice.go_on()  # what was learned and still fits is why one adapts
 
     # Settings of the run
 
