@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from engine.data import Catalogue, default_data_dirs
-from engine.data.catalogue import ENTRIES, user_data_dir
+from engine.data.catalogue import ENTRIES, may_have_seen, user_data_dir
 from engine.data.download import RemoteFile, fetch
 from engine.data.idx import write_idx
 from engine.errors import DataError, FileError, TinyMLError
@@ -256,3 +256,30 @@ def test_no_server_is_one_sentence(tmp_path: Path) -> None:
 def test_what_cannot_be_downloaded_says_what_to_do() -> None:
     with pytest.raises(DataError, match=r"nist\.gov"):
         Catalogue().download("emnist")
+
+
+def test_a_folder_that_is_added_is_searched_first(tmp_path: Path) -> None:
+    catalogue = Catalogue([tmp_path / "nothing"])
+    assert catalogue.add_folder(tmp_path) == ()
+    assert catalogue.add_folder(tmp_path) == ()
+    assert catalogue.data_dirs == (tmp_path, tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("learned", "tested", "seen"),
+    [
+        (["mnist"], "starter", True),
+        (["starter"], "starter", False),
+        (["mnist"], "mnist", False),
+        ([], "x", False),
+    ],
+)
+def test_who_learned_from_all_of_mnist_has_seen_the_starters_test_images(
+    learned: list[str], tested: str, seen: bool
+) -> None:
+    assert may_have_seen(learned, tested) is seen
+
+
+def test_every_entry_that_is_part_of_another_names_one_that_exists() -> None:
+    names = {entry.name for entry in ENTRIES}
+    assert {entry.part_of for entry in ENTRIES} <= names | {""}
