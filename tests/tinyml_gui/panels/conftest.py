@@ -1,4 +1,4 @@
-"""A controller on a small network and a small data set, shut down after each test."""
+"""A controller on a small network and a small data set, shut down after each test, and its training page."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.controller import Controller
+from tinyml_gui.panels.train_panel import TrainPanel
 from tinyml_gui.settings import Settings
 
 
@@ -24,3 +25,15 @@ def controller(qtbot: QtBot, settings: Settings, catalogue: TinyCatalogue) -> It
     made.state.reset(spot_model())
     yield made
     made.shutdown()
+
+
+@pytest.fixture
+def train_panel(qtbot: QtBot, controller: Controller) -> TrainPanel:
+    made = TrainPanel(controller)
+    qtbot.addWidget(made)
+    made.resize(720, 660)
+    made.show()
+    qtbot.waitUntil(lambda: controller.training.data is not None)
+    made.form.set_values({"batch_size": 16})
+    made.more_form.set_values({"threads": 1})
+    return made

@@ -13,7 +13,6 @@ from engine.presets import PRESETS
 from engine.train import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.controller import Controller
-from tinyml_gui.panels.augment_preview import COUNT
 from tinyml_gui.panels.train_panel import TrainPanel
 from tinyml_gui.panels.training_bar import TrainingBar
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH
@@ -24,15 +23,8 @@ ENABLED = Qt.ItemFlag.ItemIsEnabled
 
 
 @pytest.fixture
-def panel(qtbot: QtBot, controller: Controller) -> TrainPanel:
-    made = TrainPanel(controller)
-    qtbot.addWidget(made)
-    made.resize(720, 660)
-    made.show()
-    qtbot.waitUntil(lambda: controller.training.data is not None)
-    made.form.set_values({"batch_size": 16})
-    made.more_form.set_values({"threads": 1})
-    return made
+def panel(train_panel: TrainPanel) -> TrainPanel:
+    return train_panel
 
 
 @pytest.fixture
@@ -293,75 +285,6 @@ def test_a_bug_while_training_reaches_the_crash_dialog_and_the_model_stays(
     assert phase(controller) is Phase.FAILED
     assert controller.model is before
     assert panel.start_button.isEnabled()
-
-
-def test_finding_a_rate_draws_suggests_and_sets_it(
-    panel: TrainPanel, controller: Controller, qtbot: QtBot
-) -> None:
-    before, rates = controller.model, controller.training.rates
-    finder = panel.rate_finder
-    assert not finder.isVisible()
-    qtbot.mouseClick(panel.find_button, LEFT)
-    assert finder.isVisible()  # at once
-    assert not panel.find_button.isEnabled()
-    qtbot.waitUntil(lambda: rates.suggestion is not None, timeout=20_000)
-    assert len(rates.points) > 20
-    assert finder._curve.getData()[0][0] == pytest.approx(-5, abs=0.5)  # log10 of the first rate
-    assert controller.model is before
-    suggested = rates.suggestion
-    qtbot.mouseClick(finder.use_button, LEFT)
-    assert panel.config().learning_rate == pytest.approx(suggested)
-    assert not finder.isVisible()
-
-
-def test_finding_a_rate_can_be_cancelled_and_training_goes_before_it(
-    panel: TrainPanel, controller: Controller, qtbot: QtBot
-) -> None:
-    rates = controller.training.rates
-    qtbot.mouseClick(panel.find_button, LEFT)
-    qtbot.mouseClick(panel.rate_finder.close_button, LEFT)
-    assert not rates.is_running
-    assert not panel.rate_finder.isVisible()
-    qtbot.mouseClick(panel.find_button, LEFT)
-    start(panel, qtbot, epochs=1)
-    assert not rates.is_running
-    qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
-    assert rates.suggestion is None
-
-
-def test_a_rate_cannot_be_found_for_an_absurd_batch(panel: TrainPanel, qtbot: QtBot) -> None:
-    panel.form.set_values({"batch_size": 4096})
-    qtbot.mouseClick(panel.find_button, LEFT)
-    qtbot.waitUntil(lambda: "4096" in panel.rate_finder._words.text())
-    assert not panel.rate_finder.use_button.isVisible()
-
-
-def test_a_rate_is_found_for_a_preset_without_taking_it(
-    panel: TrainPanel, controller: Controller, qtbot: QtBot
-) -> None:
-    before = controller.model
-    panel.start_combo.setCurrentIndex(panel.start_combo.findData("mlp-32-32"))
-    panel.start_combo.activated.emit(panel.start_combo.currentIndex())
-    qtbot.mouseClick(panel.find_button, LEFT)
-    qtbot.waitUntil(lambda: controller.training.rates.suggestion is not None, timeout=20_000)
-    assert controller.model is before
-
-
-def test_the_preview_follows_the_augmentation(panel: TrainPanel, qtbot: QtBot) -> None:
-    preview = panel.more.preview
-    assert preview.count == 0  # nothing is drawn that nobody sees
-    qtbot.mouseClick(panel.more_button, LEFT)
-    qtbot.waitUntil(lambda: preview.count == COUNT)
-    plain = preview._tiles
-    edit = panel.augment_form.findChild(QLineEdit, "shift")
-    edit.setFocus()
-    edit.selectAll()
-    qtbot.keyClicks(edit, "2")
-    qtbot.keyClick(edit, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: preview._tiles != plain)
-    shifted = preview._tiles
-    qtbot.mouseClick(panel.more.others_button, LEFT)
-    assert preview._tiles != shifted
 
 
 def test_a_stopped_run_is_offered_on_the_page_and_goes_on(
