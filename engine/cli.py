@@ -12,10 +12,10 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 import resources
+from engine import __version__
 from engine.commands import data, deploy, rate, report, train
 from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
@@ -99,15 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Train small neural networks and export C that runs on a microcontroller.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"tinyml {_version()}")
+    parser.add_argument("--version", action="version", version=f"tinyml {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
     for group in (data, train, rate, report, deploy):
         group.register(commands)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("tinyml-studio")
-    except PackageNotFoundError:
-        return "of a source tree that is not installed"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tinyml_gui.main_window import MainWindow
     from tinyml_gui.settings import Settings
 
-__all__ = ["create_window", "main", "version"]
+__all__ = ["create_window", "main"]
 
 _NAME = "TinyML Studio"
 _SWITCH_INTERVAL = 0.0005  # s; Python work on the worker otherwise holds the window up for 200 ms
@@ -42,20 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _run(app, options.file)
 
 
-def version() -> str:
-    """Return the application's version."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("tinyml-studio")
-    except PackageNotFoundError:
-        return "0.1.0"
-
-
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *arguments: object) -> None:
-        parser.exit(message=f"{_NAME} {version()}\n")
+        from engine import __version__
+
+        parser.exit(message=f"{_NAME} {__version__}\n")
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

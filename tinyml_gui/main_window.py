@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from engine import __version__
 from tinyml_gui import theme
 from tinyml_gui.actions import Actions
 from tinyml_gui.controller import Controller
@@ -318,14 +319,12 @@ class MainWindow(QMainWindow):
         self._settings.theme = mode
 
     def _about(self) -> None:
-        from tinyml_gui.app import version
-
         QMessageBox.about(
             self,
             f"About {APPLICATION}",
-            f"{APPLICATION} {version()}\n\nDraw a character, train a network on it, export C that runs on a "
-            "microcontroller. MIT licence. Made with Qt for Python (LGPL), NumPy and pyqtgraph; the starter "
-            "data are digits of MNIST (Y. LeCun, C. Cortes, C. Burges).",
+            f"{APPLICATION} {__version__}\n\nDraw a character, train a network on it, export C that runs on "
+            "a microcontroller. MIT licence. Made with Qt for Python (LGPL), NumPy and pyqtgraph; the "
+            "starter data are digits of MNIST (Y. LeCun, C. Cortes, C. Burges).",
         )
 
     def rescue(self, path: Path) -> None:
