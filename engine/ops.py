@@ -20,7 +20,17 @@ from numpy.typing import NDArray
 
 from engine.specs import Shape
 
-__all__ = ["Arrays", "Bound", "LayerOp", "Op", "batch_shape", "channel_rows", "nothing", "pool_early"]
+__all__ = [
+    "Arrays",
+    "Bound",
+    "LayerOp",
+    "Op",
+    "batch_shape",
+    "channel_rows",
+    "in_turn",
+    "nothing",
+    "pool_early",
+]
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -88,6 +98,16 @@ class Bound:
 
 def nothing() -> None:
     """Do nothing: the backward pass of an operation that has none."""
+
+
+def in_turn(steps: Sequence[Callable[[], None]]) -> Callable[[], None]:
+    """Return a closure that runs `steps` one after the other."""
+
+    def run() -> None:
+        for step in steps:
+            step()
+
+    return run
 
 
 @dataclass(frozen=True)

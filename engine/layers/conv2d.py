@@ -10,11 +10,11 @@ from engine.knobs import knob
 from engine.layers.conv_gradients import input_gradient, weight_gradient
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import PADDINGS, Geometry, expanded, row_product
-from engine.ops import Arrays, Bound, FloatArray, Op, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape, need_image
 
-__all__ = ["Conv2D", "kernel_knob", "padding_knob", "stride_knob"]
+__all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob"]
 
 
 def kernel_knob() -> int:
@@ -37,8 +37,26 @@ def padding_knob() -> str:
     return default
 
 
+class SlidingKernel(LayerSpec):
+    """What layers share whose kernel slides over an image; each declares the fields in its own order."""
+
+    kernel: int
+    stride: int
+    padding: str
+    activation: str
+
+    def geometry(self, x: Shape) -> Geometry:
+        """Return how the kernel slides over an input of shape `x`."""
+        height, width, _ = need_image(x, self.title)
+        return Geometry.of(height, width, self.kernel, self.stride, self.padding)
+
+    def summary(self) -> str:
+        step = f" stride {self.stride}" if self.stride > 1 else ""
+        return f"{self.kernel}×{self.kernel}{step} {self.padding} {self.activation}"
+
+
 @dataclass(frozen=True)
-class Conv2D(LayerSpec):
+class Conv2D(SlidingKernel):
     """Two-dimensional convolution; weight is (filters, kernel, kernel, channels)."""
 
     kind = "conv2d"
@@ -50,11 +68,6 @@ class Conv2D(LayerSpec):
     padding: str = padding_knob()
     activation: str = activation_knob("relu")
     bias: bool = knob(True, "Bias", "add a trained number to each channel", advanced=True)
-
-    def geometry(self, x: Shape) -> Geometry:
-        """Return how the kernel slides over an input of shape `x`."""
-        height, width, _ = need_image(x, self.title)
-        return Geometry.of(height, width, self.kernel, self.stride, self.padding)
 
     def out_shape(self, x: Shape) -> Shape:
         geometry = self.geometry(x)
@@ -81,8 +94,7 @@ class Conv2D(LayerSpec):
         return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
-        step = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{self.filters} filters {self.kernel}×{self.kernel}{step} {self.padding} {self.activation}"
+        return f"{self.filters} filters {super().summary()}"
 
 
 @dataclass(frozen=True)
@@ -106,9 +118,4 @@ class Correlate(Op):
         passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"])]
         if a.dx is not None:
             passes.append(input_gradient(self.geometry, weight, a.dy, a.dx))
-
-        def backward() -> None:
-            for step in passes:
-                step()
-
-        return Bound(forward, backward)
+        return Bound(forward, in_turn(passes))

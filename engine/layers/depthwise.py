@@ -15,18 +15,18 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.calls import Array, Call, WeightedSum
 from engine.knobs import knob
-from engine.layers.conv2d import kernel_knob, padding_knob, stride_knob
+from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
-from engine.ops import Arrays, Bound, FloatArray, Op, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.params import Param, constant
-from engine.specs import LayerSpec, Shape, need_image
+from engine.specs import Shape
 
 __all__ = ["DepthwiseConv2D"]
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2D(LayerSpec):
+class DepthwiseConv2D(SlidingKernel):
     """Depthwise convolution; weight is (kernel, kernel, channels)."""
 
     kind = "depthwise_conv2d"
@@ -37,11 +37,6 @@ class DepthwiseConv2D(LayerSpec):
     padding: str = padding_knob()
     activation: str = activation_knob("relu")
     bias: bool = knob(True, "Bias", "add a trained number to each channel", advanced=True)
-
-    def geometry(self, x: Shape) -> Geometry:
-        """Return how the kernel slides over an input of shape `x`."""
-        height, width, _ = need_image(x, self.title)
-        return Geometry.of(height, width, self.kernel, self.stride, self.padding)
 
     def out_shape(self, x: Shape) -> Shape:
         geometry = self.geometry(x)
@@ -66,10 +61,6 @@ class DepthwiseConv2D(LayerSpec):
         call = WeightedSum.of("depthwise_conv2d", (x, out), Array(p["weight"]), p.get("bias"), sizes, -1)
         return (call, *activation_calls(out, self.activation))
 
-    def summary(self) -> str:
-        step = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{self.kernel}×{self.kernel}{step} {self.padding} {self.activation}"
-
 
 @dataclass(frozen=True)
 class CorrelateChannels(Op):
@@ -91,12 +82,7 @@ class CorrelateChannels(Op):
         passes = [bands.weight_gradient(a.dy, a.g["weight"])]
         if a.dx is not None:
             passes.append(_input_gradient(self.geometry, kernels, a.dy, a.dx))
-
-        def backward() -> None:
-            for step in passes:
-                step()
-
-        return Bound(forward, backward)
+        return Bound(forward, in_turn(passes))
 
 
 def _input_gradient(
