@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tinyml_gui import icons, theme
 
@@ -17,6 +27,8 @@ __all__ = [
     "key_figure",
     "label",
     "muted",
+    "page_head",
+    "scrolling",
     "section",
     "set_role",
     "set_state",
@@ -82,6 +94,27 @@ def button(text: str, role: str = "") -> QPushButton:
     made = QPushButton(text)
     made.setProperty("role", role)
     return made
+
+
+def page_head(text: str, *figures: QWidget) -> QHBoxLayout:
+    """Return the first row of a page: its title at the left, its key figure at the right."""
+    row = QHBoxLayout()
+    row.setSpacing(theme.GAP)
+    row.addWidget(title(text))
+    row.addStretch()
+    for widget in figures:
+        row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
+    return row
+
+
+def scrolling(inside: QWidget) -> QScrollArea:
+    """Return an area that scrolls `inside` up and down only, and leaves the focus to what is in it."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    area.setWidget(inside)
+    return area
 
 
 class Elided(QLabel):

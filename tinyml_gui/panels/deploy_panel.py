@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QPlainTextEdit,
     QProgressBar,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -39,9 +38,10 @@ from tinyml_gui.widgets import (
     key_figure,
     label,
     muted,
+    page_head,
+    scrolling,
     section,
     set_role,
-    title,
 )
 from tinyml_gui.worker import Outcome
 
@@ -94,25 +94,11 @@ class DeployPanel(QWidget):
         for widget in (self._settings(), self.banner, self._make_result()):
             column.addWidget(widget)
         column.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
-        outside.addLayout(self._head())
-        outside.addWidget(area, stretch=1)
-
-    def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
-        row.addWidget(title("Deploy"))
-        row.addStretch()
-        for widget in (self._figure, self._figure_caption):
-            row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
-        return row
+        outside.addLayout(page_head("Deploy", self._figure, self._figure_caption))
+        outside.addWidget(scrolling(inside), stretch=1)
 
     def _settings(self) -> Card:
         card = Card()

@@ -26,7 +26,18 @@ from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.layer_card import COLUMNS, NUMBER_WIDTH, LayerList
 from tinyml_gui.state import add_layer, change_layer, move_layer, remove_layer
 from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, new_layer
-from tinyml_gui.widgets import Card, Elided, IconButton, caption, key_figure, muted, section, set_role, title
+from tinyml_gui.widgets import (
+    Card,
+    Elided,
+    IconButton,
+    caption,
+    key_figure,
+    muted,
+    page_head,
+    scrolling,
+    section,
+    set_role,
+)
 
 __all__ = ["ModelPanel"]
 
@@ -72,20 +83,11 @@ class ModelPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
-        column.addLayout(self._head())
+        column.addLayout(page_head("Model", self.figure, self._figure_caption))
         column.addLayout(self._tools())
         column.addLayout(self._column_names())
         column.addWidget(self._scrolled(), stretch=1)
         column.addWidget(self._fields)
-
-    def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
-        row.addWidget(title("Model"))
-        row.addStretch()
-        for widget in (self.figure, self._figure_caption):
-            row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
-        return row
 
     def _tools(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -112,11 +114,7 @@ class ModelPanel(QWidget):
         return row
 
     def _scrolled(self) -> QScrollArea:
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setWidget(self.layers)
+        self._area = scrolling(self.layers)
         self._area.verticalScrollBar().rangeChanged.connect(self._align_names)
         return self._area
 

@@ -6,12 +6,11 @@ import json
 from contextlib import suppress
 from typing import Any, Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QProgressBar,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -34,7 +33,17 @@ from tinyml_gui.panels.run_choice import RunChoice
 from tinyml_gui.viewmodels.model_editor import test_accuracy, tested_on
 from tinyml_gui.viewmodels.starts import proposed_rate
 from tinyml_gui.viewmodels.training import Phase, figures, headline, suitable_loss
-from tinyml_gui.widgets import Card, IconButton, button, caption, key_figure, label, muted, title
+from tinyml_gui.widgets import (
+    Card,
+    IconButton,
+    button,
+    caption,
+    key_figure,
+    label,
+    muted,
+    page_head,
+    scrolling,
+)
 
 __all__ = ["TrainPanel"]
 
@@ -97,25 +106,12 @@ class TrainPanel(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
         column.addLayout(self._figure_row())
-        self._area = area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        area.setWidget(inside)
+        self._area = scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
-        outside.addLayout(self._head())
-        outside.addWidget(area, stretch=1)
-
-    def _head(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP)
-        row.addWidget(title("Train"))
-        row.addStretch()
-        for widget in (self.figure, self._figure_caption):
-            row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
-        return row
+        outside.addLayout(page_head("Train", self.figure, self._figure_caption))
+        outside.addWidget(self._area, stretch=1)
 
     def _settings(self) -> Card:
         card = Card()
