@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["Buffer", "Plan", "find_overlap", "plan"]
+from engine.network import Network
+
+__all__ = ["Buffer", "Plan", "find_overlap", "plan", "plan_network"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,11 @@ def plan(buffers: Sequence[Buffer]) -> Plan:
     best = min(valid, key=lambda c: c.size)
     assert find_overlap(buffers, best) is None
     return best
+
+
+def plan_network(network: Network[Any]) -> Plan:
+    """Return where each buffer stands when all of them, input and output too, share one arena."""
+    return plan([Buffer(n, *life) for n, life in zip(network.sizes, network.lifetimes(), strict=True)])
 
 
 def find_overlap(buffers: Sequence[Buffer], planned: Plan) -> tuple[int, int] | None:

@@ -19,13 +19,13 @@ from engine.errors import ExportError
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts
-from engine.export.network import Network, Stage, build_network
 from engine.export.options import ExportOptions
-from engine.export.plan import Plan
+from engine.export.plan import Plan, plan_network
 from engine.export.vectors import TOLERANCE, Vectors
 from engine.inference import output_activation
 from engine.layers.elementwise import LINEAR
 from engine.model import Model
+from engine.network import Network, Stage, build_network
 from engine.specs import Shape, describe_shape, size
 
 __all__ = ["measure", "write"]
@@ -41,7 +41,7 @@ class _Job:
 
     model: Model
     context: Context
-    network: Network
+    network: Network[Call]
     plan: Plan
     arrays: Mapping[str, NDArray[Any]]
     preprocess: bool
@@ -76,7 +76,7 @@ def _prepare(model: Model, options: ExportOptions) -> _Job:
     }
     if options.preprocess:
         _check_preprocessed(model)
-    return _Job(model, context, network, network.plan(), arrays, options.preprocess)
+    return _Job(model, context, network, plan_network(network), arrays, options.preprocess)
 
 
 def _check_preprocessed(model: Model) -> None:
@@ -190,7 +190,7 @@ def _scores(model: Model) -> str:
     return "scores_as_they_are" if last is not None and last.probabilities else "scores_by_softmax"
 
 
-def _stage(job: _Job, number: int, stage: Stage) -> str:
+def _stage(job: _Job, number: int, stage: Stage[Call]) -> str:
     call, c = stage.call, job.context
     layers = job.model.spec.layers
     titles = [f"{i + 1} {layers[i].title}" for i in stage.layers]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.export.network import build_network
-from engine.export.plan import Buffer, Plan, find_overlap, plan
+from engine.export.plan import Buffer, Plan, find_overlap, plan, plan_network
+from engine.network import build_network
 from engine.presets import PRESETS
 from tests.engine.export.programs import random_model
 
@@ -60,4 +60,4 @@ def test_buffers_apart_in_time_share_their_place() -> None:
 def test_lenet_needs_its_second_map_with_input_or_output() -> None:
     network = build_network(random_model(PRESETS["lenet"].build(10)))
     assert network.sizes == (784, 14 * 14 * 6, 7 * 7 * 16, 120, 84, 10)
-    assert network.plan().size == 14 * 14 * 6 + 784
+    assert plan_network(network).size == 14 * 14 * 6 + 784

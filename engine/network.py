@@ -8,20 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from engine.calls import Array, Call, Order
-from engine.export.plan import Buffer, Plan, plan
 from engine.model import Model
 from engine.params import ParamLayout
 from engine.specs import Shape, size
 
-__all__ = ["Network", "Stage", "build_network"]
+__all__ = ["Network", "Stage", "build_network", "with_buffers"]
+
+
+class _Placed(Protocol):
+    """What a call has to say for a place among buffers: floats' calls do, and integers'."""
+
+    @property
+    def in_place(self) -> bool: ...
+
+    @property
+    def out_shape(self) -> Shape: ...
+
+
+CallT_co = TypeVar("CallT_co", bound=_Placed, covariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class Stage(Generic[CallT_co]):
     """A call with its place.
 
     Attributes
@@ -34,38 +47,39 @@ class Stage:
     """
 
     layers: tuple[int, ...]
-    call: Call
+    call: CallT_co
     source: int
     target: int
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(Generic[CallT_co]):
     """All stages and the numbers of elements of their buffers.
 
     Buffer 0 is the input and the last one the output.
     """
 
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage[CallT_co], ...]
     sizes: tuple[int, ...]
 
-    def plan(self) -> Plan:
-        """Return where each buffer stands when all of them, input and output too, share one arena."""
-        return plan(self._buffers())
+    def lifetimes(self) -> tuple[tuple[int, int], ...]:
+        """Return the first and last moment at which each buffer is in use.
 
-    def _buffers(self) -> list[Buffer]:
+        Moment 0 is before the network, when the input is filled, moment i is stage i, and the last one is
+        when the output is read.
+        """
         first, last = {0: 0}, {len(self.sizes) - 1: len(self.stages) + 1}
         for time, stage in enumerate(self.stages, start=1):
             first.setdefault(stage.target, time)
             for used in (stage.source, stage.target):
                 last[used] = max(time, last.get(used, 0))
-        return [Buffer(n, first[i], last[i]) for i, n in enumerate(self.sizes)]
+        return tuple((first[i], last[i]) for i in range(len(self.sizes)))
 
 
 _Step = tuple[tuple[int, ...], Call]
 
 
-def build_network(model: Model) -> Network:
+def build_network(model: Model) -> Network[Call]:
     """Return the stages that compute `model`."""
     steps, order = _steps(model)
     shape = model.spec.out_shape
@@ -74,7 +88,7 @@ def build_network(model: Model) -> Network:
         steps.append(((), Call("gather", shape, shape, {}, {"order": places})))
     if not steps:
         steps.append(((), _copy(model.spec.input_shape, shape)))
-    return _with_buffers(steps, size(model.spec.input_shape))
+    return with_buffers(steps, size(model.spec.input_shape))
 
 
 def _copy(source: Shape, target: Shape) -> Call:
@@ -104,7 +118,8 @@ def _append(steps: list[_Step], layer: int, call: Call) -> None:
         steps[-1] = (layers if layer in layers else (*layers, layer), merged)
 
 
-def _with_buffers(steps: Sequence[_Step], input_size: int) -> Network:
+def with_buffers(steps: Sequence[tuple[tuple[int, ...], CallT_co]], input_size: int) -> Network[CallT_co]:
+    """Return the network of `steps`, each a call with the layers that it computes."""
     sizes = [input_size]
     stages = []
     for layers, call in steps:

@@ -1,0 +1,233 @@
+"""The calls of an int8 network, and in NumPy exactly what each of them computes.
+
+These are the reference: exported C equals `run` to the bit. Tensors are int8 here, (images, height, width,
+channels) or (images, features). Exported code holds ``q + 128`` as uint8, which is zero for a rectifier's
+zero and equal to the bytes of an image; that is its own affair.
+
+Convolutions pad with the zero point, so that padding stands for 0. Max pooling comes before requantization
+when a convolution does it itself: rescaling keeps the order, so the result is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from engine.fixed_point import Affine, Int8s, Int32s, Requantization
+from engine.specs import Shape
+
+__all__ = [
+    "IntegerAvgPool",
+    "IntegerCall",
+    "IntegerConv2D",
+    "IntegerDense",
+    "IntegerDepthwise",
+    "IntegerGather",
+    "IntegerMaxPool",
+    "IntegerSoftmax",
+    "IntegerTable",
+    "Window",
+]
+
+Floats = NDArray[np.float64]  # hold the whole numbers of sums exactly, and have a fast matrix product
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerCall:
+    """One call of an int8 kernel.
+
+    Attributes
+    ----------
+    in_shape, out_shape : tuple of int
+    source, target : Affine
+        How input and output are held.
+    """
+
+    in_shape: Shape
+    out_shape: Shape
+    source: Affine
+    target: Affine
+
+    in_place: ClassVar[bool] = False
+    """Whether the output may overwrite the input, number by number."""
+
+    def run(self, x: Int8s) -> Int8s:
+        """Return the output for inputs `x`, (images, *in_shape)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Window:
+    """A square kernel sliding over an image.
+
+    Attributes
+    ----------
+    kernel, stride : int
+    top, left : int
+        Padding before the first row and column; behind the last ones it follows from the output's shape.
+    """
+
+    kernel: int
+    stride: int
+    top: int
+    left: int
+
+    def over(self, x: Int8s, zero_point: int, out_rows: int, out_columns: int) -> Floats:
+        """Return ``x - zero_point`` as windows, (images, out_rows, out_columns, channels, kernel, kernel)."""
+        images, height, width, channels = x.shape
+        rows = (out_rows - 1) * self.stride + self.kernel
+        columns = (out_columns - 1) * self.stride + self.kernel
+        padded = np.zeros((images, max(rows, self.top + height), max(columns, self.left + width), channels))
+        padded[:, self.top : self.top + height, self.left : self.left + width] = (
+            x.astype(np.float64) - zero_point
+        )
+        windows = sliding_window_view(padded, (self.kernel, self.kernel), axis=(1, 2))
+        return windows[:, : rows - self.kernel + 1 : self.stride, : columns - self.kernel + 1 : self.stride]
+
+
+@dataclass(frozen=True, eq=False)
+class _Weighted(IntegerCall):
+    """A weighted sum: ``requantization(Σ weight · (q - zero_point) + bias)``.
+
+    Attributes
+    ----------
+    weight : ndarray of int8
+        Symmetric, -127 … 127.
+    bias : ndarray of int32, shape (channels,)
+        In units of the sums; no zero point is folded in.
+    requantization : Requantization
+    """
+
+    weight: Int8s
+    bias: Int32s
+    requantization: Requantization
+
+    def _finish(self, sums: Floats) -> Int8s:
+        return self.requantization(sums.astype(np.int32) + self.bias)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerConv2D(_Weighted):
+    """Convolution, weight (filters, kernel, kernel, channels), with max pooling of squares of side `pool`."""
+
+    window: Window
+    pool: int = 1
+
+    def run(self, x: Int8s) -> Int8s:
+        rows, columns, filters = self.out_shape
+        windows = self.window.over(x, self.source.zero_point, rows * self.pool, columns * self.pool)
+        taps = self.weight.transpose(3, 1, 2, 0).reshape(-1, filters).astype(np.float64)
+        sums = windows.reshape(-1, len(taps)) @ taps
+        squares = sums.reshape(len(x), rows, self.pool, columns, self.pool, filters)
+        return self._finish(squares.max(axis=(2, 4)))
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerDepthwise(_Weighted):
+    """One filter for each channel, weight (kernel, kernel, channels)."""
+
+    window: Window
+
+    def run(self, x: Int8s) -> Int8s:
+        image = x if x.ndim == 4 else x[:, None, None]
+        rows, columns = self.out_shape[:2] if x.ndim == 4 else (1, 1)
+        windows = self.window.over(image, self.source.zero_point, rows, columns)
+        sums = np.einsum("nhwcab,abc->nhwc", windows, self.weight.astype(np.float64))
+        return self._finish(sums).reshape(len(x), *self.out_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerDense(_Weighted):
+    """All inputs to each output, weight (units, features)."""
+
+    def run(self, x: Int8s) -> Int8s:
+        return self._finish(
+            (x.astype(np.float64) - self.source.zero_point) @ self.weight.T.astype(np.float64)
+        )
+
+
+def _squares(x: Int8s, out: Shape, height: int, width: int) -> NDArray[Any]:
+    """View the parts of x that pooling reads as (images, rows, height, columns, width, channels)."""
+    rows, columns = out[:2] if len(out) == 3 else (1, 1)
+    kept = x[:, : rows * height, : columns * width]
+    return kept.reshape(len(x), rows, height, columns, width, x.shape[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerMaxPool(IntegerCall):
+    """The largest number of each square; input and output are held in the same way."""
+
+    size: int
+
+    def run(self, x: Int8s) -> Int8s:
+        result: Int8s = _squares(x, self.out_shape, self.size, self.size).max(axis=(2, 4))
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerAvgPool(IntegerCall):
+    """The mean of each window, halves away from zero; input and output are held in the same way."""
+
+    window_height: int
+    window_width: int
+
+    def run(self, x: Int8s) -> Int8s:
+        squares = _squares(x, self.out_shape, self.window_height, self.window_width)
+        sums = squares.sum(axis=(2, 4), dtype=np.int32)
+        count = self.window_height * self.window_width
+        mean = np.sign(sums) * ((np.abs(sums) + count // 2) // count)
+        result: Int8s = mean.astype(np.int8).reshape(len(x), *self.out_shape)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerTable(IntegerCall):
+    """A function of each number: ``table[q + 128]``."""
+
+    table: Int8s
+
+    in_place: ClassVar[bool] = True
+
+    def run(self, x: Int8s) -> Int8s:
+        result: Int8s = self.table[x.astype(np.int32) + 128]
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerSoftmax(IntegerCall):
+    """Softmax over the channels.
+
+    With ``e = table[largest - q]`` the result is ``(256 e + sum / 2) / sum - 128`` in whole numbers, and at
+    most 127.
+
+    Attributes
+    ----------
+    table : ndarray of uint32, shape (256,)
+        ``exp(-scale · i) · 2^20``, rounded: sums of up to 4,095 and 256 times any entry fit into 32 bits.
+    """
+
+    table: NDArray[np.uint32]
+
+    in_place: ClassVar[bool] = True
+
+    def run(self, x: Int8s) -> Int8s:
+        wide = x.astype(np.int32)
+        e = self.table[wide.max(axis=-1, keepdims=True) - wide].astype(np.int64)
+        total = e.sum(axis=-1, keepdims=True)
+        result: Int8s = np.minimum((256 * e + total // 2) // total - 128, 127).astype(np.int8)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerGather(IntegerCall):
+    """The numbers of a flat vector in another order: ``y[i] = x[order[i]]``."""
+
+    order: Int32s
+
+    def run(self, x: Int8s) -> Int8s:
+        result: Int8s = x[:, self.order]
+        return result
