@@ -1,0 +1,55 @@
+"""What a stage of an int8 network is in C: one call of a kernel with constant arguments and arrays.
+
+A kernel is ``TM_KERNEL void tm_NAME(const uint8_t *x, uint8_t *y, ...)`` in ``kernels/NAME.c``. What stands
+behind x and y is found *by name*: a size, an array, or one of these, which every kernel may ask for:
+
+``in_height``, ``in_width``, ``in_channels``, ``in_size``, ``out_…``
+    Of the shapes; ``channels`` are those of the input.
+``in_flip``
+    0, or 128 where the input is int8: ``x[i] ^ in_flip`` is always ``q + 128``. Every kernel must ask for it,
+    as any stage may be the first.
+``in_given``
+    1 where the input is the caller's memory: of any alignment, and nothing may be read behind its end. 0
+    where it is in the arena: aligned to 4 bytes, and up to 3 bytes behind its end may be read, not written.
+``scratch``
+    ``uint8_t *``, aligned to 4 bytes, for the stage alone.
+``table``
+    May be missing in `arrays`: then it is 0.
+
+The output is aligned to 4 bytes. Input, output and scratch do not overlap (or are equal, for calls that work
+in place). Constant arrays are read through ``TM_GET_S8(pointer)`` and its kind, see ``kernels/tm_s8.h``: on
+AVR they stand in flash, which plain pointers do not reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["StageCode"]
+
+
+@dataclass(frozen=True, eq=False)
+class StageCode:
+    """One stage in C.
+
+    Attributes
+    ----------
+    kernel : str
+        Name of the kernel and its C file.
+    sizes : mapping of str to int
+        Constant arguments by the kernel's parameter names, besides those that the shapes give.
+    arrays : mapping of str to ndarray
+        Constant arrays by the kernel's parameter names, in the order in which the kernel reads them; the
+        dtype is the C type. Emitted aligned to 4 bytes.
+    scratch : int
+        Bytes of memory that the kernel needs while it runs.
+    """
+
+    kernel: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    scratch: int = 0

@@ -1,0 +1,46 @@
+/* What every int8 kernel relies on, besides tm.h. Bytes inside a network are q + 128, so that an image's byte is
+   its own input. */
+#ifndef TM_S8_H
+#define TM_S8_H
+#include "tm.h"
+/* begin */
+#if defined(__GNUC__)
+#define TM_ALIGNED __attribute__((aligned(4)))
+#define TM_ALIAS __attribute__((may_alias))
+#define TM_STAGE static __attribute__((noinline)) void /* a function of its own, so that each can be measured */
+#else
+#define TM_ALIGNED
+#define TM_ALIAS
+#define TM_STAGE static void
+#endif
+
+/* Constant arrays, and how to read them: on AVR they stand in flash, which plain pointers do not reach. */
+#if defined(__AVR__)
+#include <avr/pgmspace.h>
+#ifndef TM_CONST
+#define TM_CONST PROGMEM
+#endif
+#define TM_GET_U8(p) pgm_read_byte(p)
+#define TM_GET_S8(p) ((int8_t)pgm_read_byte(p))
+#define TM_GET_S16(p) ((int16_t)pgm_read_word(p))
+#define TM_GET_U16(p) pgm_read_word(p)
+#define TM_GET_S32(p) ((int32_t)pgm_read_dword(p))
+#define TM_GET_U32(p) pgm_read_dword(p)
+#else
+#ifndef TM_CONST
+#define TM_CONST
+#endif
+#define TM_GET_U8(p) (*(p))
+#define TM_GET_S8(p) (*(p))
+#define TM_GET_S16(p) (*(p))
+#define TM_GET_U16(p) (*(p))
+#define TM_GET_S32(p) (*(p))
+#define TM_GET_U32(p) (*(p))
+#endif
+
+/* Scratch memory under the type that a kernel needs it in. */
+typedef int16_t TM_ALIAS tm_int16;
+typedef int32_t TM_ALIAS tm_int32;
+typedef uint32_t TM_ALIAS tm_word;
+/* end */
+#endif
