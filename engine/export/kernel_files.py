@@ -8,7 +8,7 @@ disagree are found when exporting, not when running.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 
@@ -30,12 +30,19 @@ def body(file: str) -> str:
     return _source(file).partition(_BEGIN)[2].partition(_END)[0]
 
 
-def collect(names: Iterable[str]) -> str:
-    """Return the kernels `names` and all that they include, each once, what is needed first."""
+def collect(names: Iterable[str], base: Sequence[str]) -> str:
+    """Return the kernels `names` and all that they include, each once, what is needed first.
+
+    Parameters
+    ----------
+    names : iterable of str
+    base : sequence of str
+        Headers under ``kernels`` that all of them rely on.
+    """
     found: dict[str, str] = {}
     for name in names:
         _collect(name, found)
-    return "\n".join([body("tm.h"), *found.values()])
+    return "\n".join([*map(body, base), *found.values()])
 
 
 def needed_by(name: str) -> list[str]:

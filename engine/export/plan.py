@@ -14,7 +14,9 @@ from typing import Any
 
 from engine.network import Network
 
-__all__ = ["Buffer", "Plan", "find_overlap", "plan", "plan_network"]
+__all__ = ["Arena", "Buffer", "Plan", "find_overlap", "plan", "plan_arena", "plan_network"]
+
+WORD = 4  # bytes; everything in an arena begins at a multiple of it
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ class Plan:
     size: int
 
 
+@dataclass(frozen=True)
+class Arena:
+    """Where a network's feature maps and its stages' scratch memory stand, in bytes.
+
+    Attributes
+    ----------
+    buffers : tuple of int
+        Offset of each of the network's buffers; -1 for an input that is not in the arena.
+    scratch : tuple of int
+        Offset of each stage's scratch memory; -1 where there is none.
+    size : int
+    """
+
+    buffers: tuple[int, ...]
+    scratch: tuple[int, ...]
+    size: int
+
+
 def plan(buffers: Sequence[Buffer]) -> Plan:
     """Return a plan for `buffers`, the smallest that is found."""
     candidates = [_both_ends(buffers), _largest_first(buffers)]
@@ -58,6 +78,33 @@ def plan(buffers: Sequence[Buffer]) -> Plan:
 def plan_network(network: Network[Any]) -> Plan:
     """Return where each buffer stands when all of them, input and output too, share one arena."""
     return plan([Buffer(n, *life) for n, life in zip(network.sizes, network.lifetimes(), strict=True)])
+
+
+def plan_arena(network: Network[Any], element: int, scratch: Sequence[int], with_input: bool = True) -> Arena:
+    """Return where everything stands.
+
+    Parameters
+    ----------
+    network : Network
+    element : int
+        Bytes of one number.
+    scratch : sequence of int
+        Bytes that each stage needs while it runs, 0 for none.
+    with_input : bool
+        Whether the input is in the arena too.
+    """
+    lives = list(zip(network.sizes, network.lifetimes(), strict=True))
+    maps = [Buffer(_words(n * element), *life) for n, life in lives[0 if with_input else 1 :]]
+    extra = [Buffer(_words(n), time, time) for time, n in enumerate(scratch, start=1) if n]
+    planned = plan([*maps, *extra])
+    offsets = iter([WORD * offset for offset in planned.offsets])
+    outside = () if with_input else (-1,)
+    buffers = (*outside, *(next(offsets) for _ in maps))
+    return Arena(buffers, tuple(next(offsets) if n else -1 for n in scratch), WORD * planned.size)
+
+
+def _words(size: int) -> int:
+    return -(-size // WORD)
 
 
 def find_overlap(buffers: Sequence[Buffer], planned: Plan) -> tuple[int, int] | None:

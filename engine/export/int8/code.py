@@ -16,40 +16,14 @@ behind x and y is found *by name*: a size, an array, or one of these, which ever
 ``table``
     May be missing in `arrays`: then it is 0.
 
-The output is aligned to 4 bytes. Input, output and scratch do not overlap (or are equal, for calls that work
-in place). Constant arrays are read through ``TM_GET_S8(pointer)`` and its kind, see ``kernels/tm_s8.h``: on
-AVR they stand in flash, which plain pointers do not reach.
+The output is aligned to 4 bytes, and nothing is written behind its end. Input, output and scratch do not
+overlap (or input and output are equal, for calls that work in place). Constant arrays are aligned to 4 bytes
+and read through ``TM_GET_S8(pointer)`` and its kind, see ``kernels/tm_s8.h``: on AVR they stand in flash,
+which plain pointers do not reach.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
-from numpy.typing import NDArray
+from engine.export.stage_code import StageCode
 
 __all__ = ["StageCode"]
-
-
-@dataclass(frozen=True, eq=False)
-class StageCode:
-    """One stage in C.
-
-    Attributes
-    ----------
-    kernel : str
-        Name of the kernel and its C file.
-    sizes : mapping of str to int
-        Constant arguments by the kernel's parameter names, besides those that the shapes give.
-    arrays : mapping of str to ndarray
-        Constant arrays by the kernel's parameter names, in the order in which the kernel reads them; the
-        dtype is the C type. Emitted aligned to 4 bytes.
-    scratch : int
-        Bytes of memory that the kernel needs while it runs.
-    """
-
-    kernel: str
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    scratch: int = 0

@@ -3,6 +3,8 @@
 #ifndef TM_H
 #define TM_H
 #include <stdint.h>
+
+#include "tm_function.h"
 /* Stand-ins that let an editor check the files here; the exporter writes the model's own. */
 #define TM_INPUT_SIZE 1
 #define TM_CLASS_COUNT 2
@@ -25,7 +27,5 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image);
 #else
 #define TM_KERNEL static inline
 #endif
-
-typedef float (*tm_function)(float); /* applied to each output; a constant argument, so inlined too */
 /* end */
 #endif

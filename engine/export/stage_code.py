@@ -1,0 +1,37 @@
+"""What a stage of a network is in C, whatever the numbers: one call of a kernel, all arguments constant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+__all__ = ["StageCode"]
+
+
+@dataclass(frozen=True, eq=False)
+class StageCode:
+    """One stage in C.
+
+    Attributes
+    ----------
+    kernel : str
+        Name of the kernel and its C file.
+    sizes : mapping of str to int
+        Constant arguments by the kernel's parameter names, besides those that the shapes give.
+    arrays : mapping of str to ndarray
+        Constant arrays by the kernel's parameter names, in the order in which the kernel reads them; the
+        dtype is the C type.
+    scratch : int
+        Bytes of memory that the kernel needs while it runs.
+    functions : mapping of str to str
+        C functions, names of kernel files too, that are passed to the kernel.
+    """
+
+    kernel: str
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    scratch: int = 0
+    functions: Mapping[str, str] = field(default_factory=dict)

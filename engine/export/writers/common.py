@@ -1,0 +1,260 @@
+"""What headers of any kind of number share: one C99 file in single-file style, and its test vectors.
+
+A header declares always and defines where ``NAME_IMPLEMENTATION`` is defined. Every stage of the network is a
+small function that calls a kernel with constant sizes; a writer says which (`StageCode`), and puts its own
+interface around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import preprocess
+from engine.errors import ExportError
+from engine.export import emit, kernel_files
+from engine.export.context import Context
+from engine.export.facts import Facts
+from engine.export.plan import Arena
+from engine.export.stage_code import StageCode
+from engine.export.vectors import Vectors
+from engine.inference import output_activation
+from engine.model import Model
+from engine.network import Network
+from engine.specs import Shape, describe_shape, size
+
+__all__ = [
+    "PREPROCESS_BYTES",
+    "Header",
+    "arrays",
+    "c_type",
+    "call",
+    "check_preprocessed",
+    "declarations",
+    "facts",
+    "guarded",
+    "head",
+    "kernels",
+    "scores",
+    "stage_comment",
+    "test_vectors",
+]
+
+PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
+
+
+@dataclass(frozen=True)
+class Header:
+    """All that the parts of a header need."""
+
+    model: Model
+    context: Context
+    network: Network[Any]
+    codes: tuple[StageCode, ...]
+    arena: Arena
+    preprocess: bool
+
+    @property
+    def stages(self) -> Iterator[tuple[int, StageCode]]:
+        """The stages' code, with their numbers."""
+        return enumerate(self.codes, start=1)
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """All constant arrays by their names in C."""
+        return {
+            self.context.symbol("stage", number, name): values
+            for number, code in self.stages
+            for name, values in code.arrays.items()
+        }
+
+
+def facts(header: Header) -> Facts:
+    """Return the figures that are known without a compiler."""
+    return Facts(header.model, header.arena.size, sum(a.nbytes for a in header.arrays.values()))
+
+
+def check_preprocessed(model: Model) -> None:
+    """Raise `ExportError` unless preprocessing makes images that `model` reads."""
+    shape = (preprocess.SIDE, preprocess.SIDE, 1)
+    if model.spec.input_shape != shape:
+        raise ExportError(
+            f"Preprocessing makes images of {describe_shape(shape)} but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; export without it."
+        )
+
+
+def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> str:
+    """Return the whole header: what it declares always, and what it defines once where that is wanted."""
+    once = c.macro("DEFINED")
+    return (
+        emit.block_comment(comment)
+        + emit.guard(c.macro("H"), declared)
+        + f"\n#if defined({c.macro('IMPLEMENTATION')}) && !defined({once})\n#define {once}\n\n"
+        + defined
+        + f"\n#endif /* {c.macro('IMPLEMENTATION')} */\n"
+    )
+
+
+def head(header: Header, kind: str, advice: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of the head comment.
+
+    Parameters
+    ----------
+    header : Header
+    kind : str
+        The kind of numbers, in words.
+    advice : sequence of str
+        Lines about compiling and calling.
+    """
+    c = header.context
+    yield f"{c.name}.h: a neural network in plain C, {kind}, exported by TinyML Studio."
+    yield "It needs no library, no heap and no files."
+    yield ""
+    yield "Use: include it where it is needed, and in exactly one C or C++ file write"
+    yield ""
+    yield f"    #define {c.macro('IMPLEMENTATION')}"
+    yield f'    #include "{c.name}.h"'
+    yield ""
+    yield f"    int best = {c.symbol('predict')}(image, 0);"
+    yield ""
+    yield from advice
+    yield ""
+    yield from facts(header).lines()
+    if header.preprocess:
+        yield f"Preprocessing: {PREPROCESS_BYTES:,} bytes of static RAM more (counted)"
+
+
+def declarations(header: Header, macros: str, interface: str) -> str:
+    """Return what the header always says.
+
+    Parameters
+    ----------
+    header : Header
+    macros : str
+        #defines of this format alone.
+    interface : str
+        The file under ``kernels`` that declares its functions.
+    """
+    c, model = header.context, header.model
+    height, width, channels = model.spec.input_shape
+    return (
+        "#include <stdint.h>\n\n"
+        + emit.macro(c.macro("INPUT_WIDTH"), width)
+        + emit.macro(c.macro("INPUT_HEIGHT"), height)
+        + emit.macro(c.macro("INPUT_CHANNELS"), channels)
+        + emit.macro(c.macro("INPUT_SIZE"), height * width * channels, "row by row, channels last")
+        + emit.macro(c.macro("CLASS_COUNT"), len(model.classes))
+        + emit.macro(c.macro("PARAMETER_COUNT"), model.spec.parameters)
+        + emit.macro(c.macro("MACS"), model.spec.macs, "multiply-accumulates of one inference")
+        + emit.macro(c.macro("ARENA_BYTES"), header.arena.size, "static memory")
+        + macros
+        + emit.macro(c.macro("MODEL_HASH"), emit.string(model.fingerprint))
+        + "\n"
+        + c.renamed(kernel_files.body(interface))
+        + (c.renamed("\n" + kernel_files.body("preprocess_declaration.h")) if header.preprocess else "")
+    )
+
+
+def class_names(header: Header) -> str:
+    """Return the definition of the array of classes' names."""
+    c = header.context
+    names = emit.wrapped([emit.string(name) for name in header.model.classes])
+    return f"const char *const {c.symbol('class_names')}[{c.macro('CLASS_COUNT')}] = {{\n{names}\n}};\n"
+
+
+def c_type(values: NDArray[Any]) -> str:
+    """Return the C type of the numbers of an array."""
+    if np.issubdtype(values.dtype, np.floating):
+        return "float"
+    sign = "u" if np.issubdtype(values.dtype, np.unsignedinteger) else ""
+    return f"{sign}int{8 * values.dtype.itemsize}_t"
+
+
+def arrays(header: Header, qualifier: str = "const") -> list[str]:
+    """Return the definitions of all constant arrays."""
+    return [
+        emit.array(f"static {qualifier} {c_type(values)} {name}", values)
+        for name, values in header.arrays.items()
+    ]
+
+
+def kernels(header: Header, also: Iterable[str], base: Sequence[str]) -> str:
+    """Return the C of all kernels that the stages call, behind the headers `base` that all of them need."""
+    names = [name for code in header.codes for name in (code.kernel, *code.functions.values())]
+    return header.context.renamed(kernel_files.collect([*names, *also], base))
+
+
+def scores(model: Model) -> str:
+    """Return the C file that makes scores of the network's real outputs."""
+    last = output_activation(model.spec)
+    return "scores_as_they_are" if last is not None and last.probabilities else "scores_by_softmax"
+
+
+def stage_comment(header: Header, number: int) -> str:
+    """Return a line that says which layers a stage computes."""
+    stage = header.network.stages[number - 1]
+    layers = header.model.spec.layers
+    titles = [f"{i + 1} {layers[i].title}" for i in stage.layers]
+    shapes = f"{describe_shape(stage.call.in_shape)} -> {describe_shape(stage.call.out_shape)}"
+    text = f"{', '.join(titles) or 'order of the output'}: {shapes.replace('×', 'x')}"
+    return f"/* {emit.comment_text(text)} */\n"
+
+
+def call(header: Header, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
+    """Return the statement that calls a stage's kernel: each of its parameters is found by its name.
+
+    Parameters
+    ----------
+    header : Header
+    number : int
+        Of the stage, from 1.
+    x, y : str
+        C expressions of input and output.
+    more : mapping of str to str
+        C expressions that kernels may ask for, by name.
+    """
+    c, code = header.context, header.codes[number - 1]
+    sizes = _shape_sizes(header.network.stages[number - 1].call) | dict(code.sizes)
+    values = dict(more or {}) | {name: str(n) for name, n in sizes.items()}
+    values |= {name: c.symbol("stage", number, name) for name in code.arrays}
+    values |= {name: c.symbol(function) for name, function in code.functions.items()}
+    wanted = kernel_files.parameters(code.kernel)[2:]
+    unread = {*code.sizes, *code.arrays, *code.functions} - set(wanted)
+    assert not unread, f"kernels/{code.kernel}.c does not read {unread}"
+    arguments = emit.wrapped([x, y, *(values[name] for name in wanted)], " " * 8).strip()
+    return f"    {c.symbol(code.kernel)}({arguments});\n"
+
+
+def _shape_sizes(call: Any) -> dict[str, int]:
+    return {
+        "channels": call.in_shape[-1],
+        **_named("in", call.in_shape),
+        **_named("out", call.out_shape),
+    }
+
+
+def _named(prefix: str, shape: Shape) -> dict[str, int]:
+    height, width, channels = shape if len(shape) == 3 else (1, 1, shape[0])
+    sizes = {"height": height, "width": width, "channels": channels, "size": size(shape)}
+    return {f"{prefix}_{name}": n for name, n in sizes.items()}
+
+
+def test_vectors(c: Context, vectors: Vectors, outputs: NDArray[Any]) -> str:
+    """Return the header that holds inputs and the `outputs` that the network must give for them."""
+    count, classes = outputs.shape
+    lines = (
+        f"{c.name}_test_vectors.h: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
+        "outputs that the network must give for each of them."
+    )
+    body = (
+        "#include <stdint.h>\n",
+        emit.macro(c.macro("TEST_COUNT"), count),
+        emit.array(f"static const uint8_t {c.symbol('test_images')}", vectors.images),
+        emit.array(f"static const {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
+    )
+    return emit.block_comment([lines]) + emit.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
