@@ -6,11 +6,8 @@ user caused come out of `error` as one sentence.
 
 from __future__ import annotations
 
-import functools
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -20,14 +17,14 @@ from engine.data import Catalogue, default_data_dirs
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
-from tinyml_gui import jobs
 from tinyml_gui.autosave import Autosave
+from tinyml_gui.deployment import Deployment
 from tinyml_gui.session import Session
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import Document, Edit, State
 from tinyml_gui.training_control import TrainingControl
 from tinyml_gui.viewmodels.training import Interrupted
-from tinyml_gui.worker import Job, Outcome, Worker
+from tinyml_gui.worker import Worker
 
 __all__ = ["Controller"]
 
@@ -86,12 +83,13 @@ class Controller(QObject):
         self._shipped: Model | None = first
         self.state = State(first, rng)
         self.tasks = Worker("tasks", self)
-        self._export: Job | None = None
         self.training = TrainingControl(
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
+        self.deployment = Deployment(self.state, settings, self.tasks, self)
         self._seen: tuple[Document, int, bool] = self._snapshot()
         self.state.observe(self._state_changed)
+        self.model_changed.connect(self.deployment.update)
         self.training.params_published.connect(self.params_published)
         self.training.changed.connect(self._running_changed)
         self._was_running = False
@@ -259,42 +257,15 @@ class Controller(QObject):
         if self.can_redo:
             self.state.redo()
 
-    # Export
-
     @property
     def path_or_name(self) -> str:
         """What the model is called, without a suffix."""
         return self.path.stem if self.path else self.model.name
 
-    @property
-    def is_exporting(self) -> bool:
-        """Whether an export or a verification is under way."""
-        return self._export is not None
-
-    def export(self, order: jobs.ExportOrder, ended: Callable[[Outcome], None]) -> None:
-        """Write files; `ended` gets a `jobs.Exported`."""
-        self._run_export(lambda stopping: jobs.export(order), ended)
-
-    def verify(self, vectors: int, ended: Callable[[Outcome], None]) -> None:
-        """Compile the model's C here and compare; `ended` gets an `engine.verify.Verification`."""
-        self._run_export(functools.partial(jobs.verify, self.model, vectors, self.training.data), ended)
-
-    def cancel_verification(self) -> None:
-        """End a verification that is under way."""
-        if self._export is not None:
-            self._export.cancel()
-
-    def _run_export(self, make: Callable[[threading.Event], Any], ended: Callable[[Outcome], None]) -> None:
-        def end(outcome: Outcome) -> None:
-            self._export = None
-            ended(outcome)
-
-        if self._export is None:
-            self._export = self.tasks.submit(Job(make, end))
-
     def shutdown(self) -> None:
         """End all background work and wait for it."""
         self.training.shut_down()
+        self.deployment.shut_down()
         self.tasks.shut_down()
         if self.autosave is not None:
             self.autosave.close()

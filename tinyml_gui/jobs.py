@@ -1,4 +1,4 @@
-"""What runs in the background, as generators that know no threads: load, train, evaluate, export, verify.
+"""What runs in the background, as generators that know no threads: load, train, evaluate, keep.
 
 Each yields what there is to show and returns its result. They own what they compute with; the window's
 thread only ever gets copies.
@@ -12,30 +12,22 @@ from collections.abc import Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint
 from engine.data import Catalogue, Dataset
-from engine.data.catalogue import STARTER
-from engine.data.starter import load_starter
 from engine.errors import TinyMLError
 from engine.evaluate import Evaluator
-from engine.files import is_file
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.range_test import RatePoint, range_test
 from engine.train import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
 from engine.work import Work
 
-if TYPE_CHECKING:
-    from engine.verify import Verification
-
 __all__ = [
-    "ExportOrder",
-    "Exported",
     "NotKept",
     "Parameters",
     "Progress",
@@ -43,14 +35,12 @@ __all__ = [
     "TrainOrder",
     "Trained",
     "evaluate",
-    "export",
     "find_rate",
     "forget",
     "keep",
     "load",
     "load_run",
     "train",
-    "verify",
 ]
 
 _PUBLISH_SECONDS: Final = 0.2
@@ -218,54 +208,3 @@ def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Genera
         correct += result.accuracy * len(part)
         yield Progress(int(part[-1]) + 1, total)
     return Score(lost / total, correct / total, total)
-
-
-@dataclass(frozen=True)
-class Exported:
-    """Files that were written, or, with nothing written, those that are in the way."""
-
-    paths: tuple[Path, ...]
-    in_the_way: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True)
-class ExportOrder:
-    """What to export, as what, and where to."""
-
-    model: Model
-    format: str
-    options: Any
-    folder: Path
-    data: Dataset | None = None
-    overwrite: bool = False
-
-
-def export(order: ExportOrder) -> Generator[Any, None, Exported]:
-    """Write the files of an order; existing ones only where it says so."""
-    from engine.export import export_model, write_files
-
-    data = _fitting(order.model, order.data)
-    files = export_model(order.model, order.format, order.options, data)
-    yield Progress(1, 2)
-    existing = tuple(path for name in files if is_file(path := order.folder / name))
-    if existing and not order.overwrite:
-        return Exported((), existing)
-    return Exported(write_files(order.folder, files, order.overwrite))
-
-
-def verify(
-    model: Model, vectors: int, data: Dataset | None, stopping: threading.Event
-) -> Generator[Any, None, Verification]:
-    """Compile the model's C on this computer and compare its answers with the engine's."""
-    from engine.export import make_vectors
-    from engine.verify import verify_host
-
-    yield Progress(0, 1)
-    inputs = make_vectors(model, vectors, _fitting(model, data))
-    return verify_host(model, inputs, cancel=stopping.is_set)
-
-
-def _fitting(model: Model, data: Dataset | None) -> Dataset | None:
-    """Return images to take test vectors from: `data`, else the starter set; None where neither fits."""
-    found = load_starter("test", STARTER) if data is None else data
-    return found if found.image_shape == model.spec.input_shape else None

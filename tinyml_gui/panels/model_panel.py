@@ -22,6 +22,7 @@ from engine.presets import PRESETS
 from engine.specs import LayerSpec, describe_shape
 from tinyml_gui import icons, theme
 from tinyml_gui.controller import Controller
+from tinyml_gui.panels.budget_strip import BudgetStrip
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.layer_card import COLUMNS, NUMBER_WIDTH, LayerList
 from tinyml_gui.state import add_layer, change_layer, move_layer, remove_layer
@@ -66,6 +67,7 @@ class ModelPanel(QWidget):
         self._fields = self._make_fields()
         self._names = QHBoxLayout()
         self._input = caption()
+        self.budget = BudgetStrip(controller.deployment)
         self._input.setToolTip(_INPUT_TIP)
         self._lay_out()
         self._connect()
@@ -88,6 +90,7 @@ class ModelPanel(QWidget):
         column.addLayout(self._column_names())
         column.addWidget(self._scrolled(), stretch=1)
         column.addWidget(self._fields)
+        column.addWidget(self.budget)
 
     def _tools(self) -> QHBoxLayout:
         row = QHBoxLayout()

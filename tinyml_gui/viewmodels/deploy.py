@@ -10,9 +10,10 @@ from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, check_name
 from engine.model import Model
 from tinyml_gui.state import Document
-from tinyml_gui.viewmodels.model_editor import Head, count_words
+from tinyml_gui.viewmodels.model_editor import Head
+from tinyml_gui.viewmodels.quantities import bytes_words, count_words
 
-__all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "size_words", "snippet"]
+__all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "snippet"]
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,6 @@ class FileRow:
 
     name: str
     size: str
-
-
-def size_words(count: int) -> str:
-    """Return a number of bytes in decimal units, three digits."""
-    return f"{count} B" if count < 1000 else f"{count_words(count)}B"
 
 
 def head(document: Document, format_name: str) -> Head:
@@ -40,13 +36,13 @@ def head(document: Document, format_name: str) -> Head:
         f"Counted: {facts.weight_bytes:,} bytes of weights in flash, {facts.arena_bytes:,} bytes of RAM for "
         f"what flows between the layers, {count_words(facts.macs)} MACs an inference; code and stack extra."
     )
-    caption = f"of flash for weights · {size_words(facts.arena_bytes)} of RAM"
-    return Head(size_words(facts.weight_bytes), caption, rest)
+    caption = f"of flash for weights · {bytes_words(facts.arena_bytes)} of RAM"
+    return Head(bytes_words(facts.weight_bytes), caption, rest)
 
 
 def file_rows(paths: Iterable[Path]) -> tuple[FileRow, ...]:
     """Return the rows of the result list."""
-    return tuple(FileRow(path.name, size_words(path.stat().st_size)) for path in paths)
+    return tuple(FileRow(path.name, bytes_words(path.stat().st_size)) for path in paths)
 
 
 def name_error(name: str) -> str:

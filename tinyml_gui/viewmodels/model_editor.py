@@ -13,10 +13,11 @@ from engine.layers import LAYERS
 from engine.model import Model
 from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
 from tinyml_gui.state import Document
+from tinyml_gui.viewmodels.quantities import count_words
 from tinyml_gui.viewmodels.starts import data_title, trained_on
 from tinyml_gui.viewmodels.training import percent
 
-__all__ = ["Card", "Head", "card_rows", "count_words", "head", "layer_choices", "new_layer", "test_accuracy"]
+__all__ = ["Card", "Head", "card_rows", "head", "layer_choices", "new_layer", "test_accuracy"]
 
 _MANY = 10**9  # a record comes from a file and may say anything
 _NAME_LENGTH = 40
@@ -56,14 +57,6 @@ class Head:
     figure: str
     caption: str
     rest: str
-
-
-def count_words(n: int) -> str:
-    """Return a count of operations in three digits, ``693 k``."""
-    for factor, unit in ((1_000_000_000, " G"), (1_000_000, " M"), (1_000, " k")):
-        if n >= factor:
-            return f"{n / factor:.3g}{unit}" if n < 999.5 * factor else f"{round(n / factor):,}{unit}"
-    return str(n)
 
 
 def card_rows(spec: ModelSpec, fault: SpecError | None) -> tuple[Card, ...]:

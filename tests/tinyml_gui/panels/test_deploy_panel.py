@@ -25,13 +25,13 @@ def panel(qtbot: QtBot, controller: Controller, tmp_path: Path) -> DeployPanel:
     qtbot.addWidget(made)
     made.resize(720, 660)
     made.show()
-    made.folder_edit.setText(str(tmp_path / "c"))
+    made.options.folder_edit.setText(str(tmp_path / "c"))
     return made
 
 
 def export(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
-    qtbot.mouseClick(panel.export_button, LEFT)
-    qtbot.waitUntil(lambda: not controller.is_exporting)
+    qtbot.mouseClick(panel.options.export_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy)
 
 
 def listed(panel: DeployPanel) -> set[str]:
@@ -42,30 +42,30 @@ def listed(panel: DeployPanel) -> set[str]:
 def test_export_writes_the_files_that_it_lists(
     name: str, panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    panel.format_combo.setCurrentIndex(panel.format_combo.findData(name))
+    panel.target.format_picker.choose(name)
     export(panel, controller, qtbot)
     written = {path.name for path in (tmp_path / "c").iterdir()}
     assert written
     assert written <= listed(panel)
-    assert "spots_predict" in panel.snippet.toPlainText()
-    qtbot.mouseClick(panel.copy_button, LEFT)
-    assert QGuiApplication.clipboard().text() == panel.snippet.toPlainText()
+    assert "spots_predict" in panel.result.snippet.toPlainText()
+    qtbot.mouseClick(panel.result.copy_button, LEFT)
+    assert QGuiApplication.clipboard().text() == panel.result.snippet.toPlainText()
 
 
 def test_a_name_that_c_refuses_is_marked_and_nothing_is_written(
     panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    edit = panel.form.findChild(QLineEdit, "name")
+    edit = panel.options.form.findChild(QLineEdit, "name")
     edit.selectAll()
     qtbot.keyClicks(edit, "9 lives")
     qtbot.keyClick(edit, Qt.Key.Key_Return)
-    assert "identifier" in panel.form.error_label.text()
+    assert "identifier" in panel.options.form.error_label.text()
     export(panel, controller, qtbot)
     assert not (tmp_path / "c").exists()
     edit.selectAll()
     qtbot.keyClicks(edit, "lives")
     qtbot.keyClick(edit, Qt.Key.Key_Return)
-    assert not panel.form.error_label.isVisible()
+    assert not panel.options.form.error_label.isVisible()
     export(panel, controller, qtbot)
     assert (tmp_path / "c" / "lives.h").is_file()
 
@@ -116,30 +116,30 @@ def test_a_file_where_the_folder_should_be_gives_one_sentence(
 
 def test_a_network_with_a_fault_cannot_be_exported(panel: DeployPanel, controller: Controller) -> None:
     controller.edit(remove_layer(controller.model.spec, 0))
-    assert not panel.export_button.isEnabled()
-    assert "Model page" in panel.export_button.toolTip()
+    assert not panel.options.export_button.isEnabled()
+    assert "Model page" in panel.options.export_button.toolTip()
     controller.undo()
-    assert panel.export_button.isEnabled()
+    assert panel.options.export_button.isEnabled()
 
 
 def test_the_name_follows_the_model_until_it_is_edited(panel: DeployPanel, controller: Controller) -> None:
     controller.state.reset(spot_model().replace(name="My digits 2"))
-    assert panel.form.values()["name"] == "my_digits_2"
-    panel.form.set_values({"name": "own"})
+    assert panel.options.form.values()["name"] == "my_digits_2"
+    panel.options.form.set_values({"name": "own"})
     controller.state.mark_saved()
-    assert panel.form.values()["name"] == "own"
+    assert panel.options.form.values()["name"] == "own"
 
 
 def test_verify_gives_a_verdict(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
     if shutil.which("cc") is None:
         pytest.skip("a C compiler is needed: cc")
-    qtbot.mouseClick(panel.verify_button, LEFT)
-    assert panel.cancel_button.isVisible()
-    assert not panel.export_button.isEnabled()
-    qtbot.waitUntil(lambda: not controller.is_exporting, timeout=60_000)
-    assert panel.verdict.property("role") == "good"
-    assert "agrees" in panel.verdict.text()
-    assert not panel.progress.isVisible()
+    qtbot.mouseClick(panel.options.verify_button, LEFT)
+    assert panel.certificate.cancel_button.isVisible()
+    assert not panel.options.export_button.isEnabled()
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy, timeout=60_000)
+    assert panel.certificate.verdict.property("role") == "good"
+    assert "agrees" in panel.certificate.verdict.text()
+    assert not panel.certificate.progress.isVisible()
 
 
 def test_verify_without_a_compiler_says_which_to_install(
@@ -152,13 +152,13 @@ def test_verify_without_a_compiler_says_which_to_install(
         raise MissingToolError("No C compiler was found; install gcc.")
 
     monkeypatch.setattr(verify, "find_compiler", missing)
-    qtbot.mouseClick(panel.verify_button, LEFT)
-    qtbot.waitUntil(lambda: not controller.is_exporting)
-    assert panel.verdict.text() == "No C compiler was found; install gcc."
+    qtbot.mouseClick(panel.options.verify_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy)
+    assert panel.certificate.verdict.text() == "No C compiler was found; install gcc."
 
 
 def test_verification_can_be_cancelled(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
-    qtbot.mouseClick(panel.verify_button, LEFT)
-    qtbot.mouseClick(panel.cancel_button, LEFT)
-    qtbot.waitUntil(lambda: not controller.is_exporting)
-    assert panel.verdict.text().startswith("Cancelled")
+    qtbot.mouseClick(panel.options.verify_button, LEFT)
+    qtbot.mouseClick(panel.certificate.cancel_button, LEFT)
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy)
+    assert panel.certificate.verdict.text().startswith("Cancelled")

@@ -11,14 +11,8 @@ import pytest
 from engine.export import FORMATS, ExportOptions, export_model
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.state import Document, remove_layer
-from tinyml_gui.viewmodels.deploy import file_rows, head, name_error, overwrite_question, size_words, snippet
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 B"), (999, "999 B"), (1740, "1.74 kB"), (2_000_000, "2 MB")]
-)
-def test_sizes_in_words(count: int, words: str) -> None:
-    assert size_words(count) == words
+from tinyml_gui.viewmodels.deploy import file_rows, head, name_error, overwrite_question, snippet
+from tinyml_gui.viewmodels.quantities import bytes_words
 
 
 @pytest.mark.parametrize("name", ["9 lives", "int", "", "a-b", "ä"])
@@ -30,7 +24,7 @@ def test_names_that_c_refuses_are_refused_with_a_sentence(name: str) -> None:
 def test_files_with_their_sizes(tmp_path: Path) -> None:
     (tmp_path / "a.h").write_text("x" * 1500)
     rows = file_rows([tmp_path / "a.h"])
-    assert [(row.name, row.size) for row in rows] == [("a.h", "1.5 kB")]
+    assert [(row.name, row.size) for row in rows] == [("a.h", "1.46 KB")]
 
 
 def test_the_question_names_the_files(tmp_path: Path) -> None:
@@ -40,7 +34,7 @@ def test_the_question_names_the_files(tmp_path: Path) -> None:
 
 def test_head_counts_what_is_exported() -> None:
     shown = head(Document.of(spot_model()), "c-float32")
-    assert shown.figure == size_words(4 * spot_model().spec.parameters)
+    assert shown.figure == bytes_words(4 * spot_model().spec.parameters)
     header = export_model(spot_model(), "c-float32", ExportOptions())["model.h"]
     ram = re.search(r"RAM: ([\d,]+) bytes", header)
     assert ram

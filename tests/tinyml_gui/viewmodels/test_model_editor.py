@@ -13,7 +13,6 @@ from tinyml_gui.state import Document, add_layer, change_layer, fault_of, remove
 from tinyml_gui.viewmodels import model_editor
 from tinyml_gui.viewmodels.model_editor import (
     card_rows,
-    count_words,
     head,
     layer_choices,
     new_layer,
@@ -61,14 +60,6 @@ def test_faults_without_a_place_go_to_the_last_card() -> None:
     cards = card_rows(spec, fault_of(spec, 4))
     assert "4 classes" in cards[-1].fault
     assert card_rows(ModelSpec(()), fault_of(ModelSpec(()), 4)) == ()
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [(0, "0"), (999, "999"), (1000, "1 k"), (693_000, "693 k"), (999_900, "1,000 k"), (2_600_000, "2.6 M")],
-)
-def test_counts_in_three_digits(count: int, words: str) -> None:
-    assert count_words(count) == words
 
 
 def test_head_shows_accuracy_where_it_is_known_else_the_size() -> None:

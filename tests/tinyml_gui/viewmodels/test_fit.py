@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.boards import BOARDS, Board
+from engine.cost import Cost
+from engine.errors import ExportError
+from engine.export import FORMATS, ExportOptions
+from engine.figures import counted, estimated
+from tests.tinyml_gui.tiny import spot_model
+from tinyml_gui.viewmodels import fit as fits
+from tinyml_gui.viewmodels.fit import Fit, FitOrder, budget, measure, memory_meter, meters, verdict
+from tinyml_gui.viewmodels.targets import board_choices, format_choices, known_board, known_format
+
+BOARD = BOARDS["nano-33-ble"]
+
+
+def order(board: Board = BOARD) -> FitOrder:
+    return FitOrder(spot_model(), next(iter(FORMATS)), board, ExportOptions())
+
+
+def fit(flash: int = 1000, ram: int = 100, board: Board = BOARD) -> Fit:
+    cost = Cost(board, counted(flash), estimated(ram), estimated(790_000), estimated(12.34))
+    return Fit(order(board), cost)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("board", BOARDS.values(), ids=str)
+def test_every_board_and_format_can_be_measured(name: str, board: Board) -> None:
+    found = measure(replace(order(board), format=name))
+    assert found.cost is not None
+    assert all(meter.used and meter.tip for meter in meters(found))
+    assert verdict(found).sentence
+
+
+def test_meters_say_how_much_of_what_and_how_it_was_obtained() -> None:
+    flash, ram, time = meters(fit(960 * 512, 128 * 1024))
+    assert (flash.used, flash.limit, flash.how, flash.share) == ("480 KB", "of 960 KB", "counted", 0.5)
+    assert (ram.used, ram.limit, ram.how, ram.state) == ("128 KB", "of 256 KB", "estimated", "")
+    assert (time.used, time.how) == ("12.3 ms", "estimated")
+    assert "491,520 of 983,040 bytes" in flash.tip
+    assert "790 k instructions" in time.tip
+    assert flash.spoken == "Flash 480 KB of 960 KB counted"
+
+
+@pytest.mark.parametrize(
+    ("used", "state"), [(0, ""), (90, ""), (91, "warning"), (100, "warning"), (101, "error")]
+)
+def test_a_meter_warns_before_it_is_full(used: int, state: str) -> None:
+    assert memory_meter("RAM", counted(used), 100).state == state
+
+
+def test_without_figures_the_meters_keep_their_places() -> None:
+    assert [meter.title for meter in meters(None)] == [meter.title for meter in meters(fit())]
+    assert verdict(None).sentence == ""
+    assert len(budget(None)) == len(budget(fit()))
+
+
+def test_what_fits_is_said() -> None:
+    said = verdict(fit())
+    assert (said.sentence, said.role) == ("Fits Arduino Nano 33 BLE.", "good")
+
+
+def test_what_barely_fits_says_what_is_left() -> None:
+    said = verdict(fit(ram=250 * 1024))
+    assert said.role == "warning"
+    assert "only 6 KB of RAM" in said.sentence
+
+
+def test_what_does_not_fit_says_what_to_do() -> None:
+    said = verdict(replace(fit(2000 * 1024, 300 * 1024), format="C, int8", board="Pico"))
+    assert said.role == "error"
+    assert "1.02 MB of flash are missing, 44 KB of RAM are missing" in said.sentence
+    assert (
+        "Choose the format C, int8, which fits or choose a larger board such as Pico or make" in said.sentence
+    )
+
+
+def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def estimate(model: object, name: str, board: Board, options: object) -> Cost:
+        cost = fit(board=board).cost
+        assert cost is not None
+        return replace(cost, ram=counted(200_000))
+
+    monkeypatch.setattr(fits, "estimate", estimate)
+    found = measure(order(BOARDS["arduino-uno"]))
+    assert found.format == ""
+    assert BOARDS["nano-33-ble"].ram_bytes > 200_000
+    assert found.board in {b.title for b in BOARDS.values() if b.ram_bytes >= 200_000}
+
+
+def test_a_format_that_cannot_express_the_model_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def estimate(*arguments: object) -> Cost:
+        raise ExportError("This format has no such layer; choose another one.")
+
+    monkeypatch.setattr(fits, "estimate", estimate)
+    said = verdict(measure(order()))
+    assert said.role == "error"
+    assert said.sentence.startswith("This format")
+
+
+def test_choices_have_titles_and_explanations() -> None:
+    assert [choice.name for choice in board_choices()] == list(BOARDS)
+    assert [choice.name for choice in format_choices()] == list(FORMATS)
+    assert all(choice.title and choice.doc for choice in (*board_choices(), *format_choices()))
+    assert all("Source:" in choice.tip for choice in board_choices())
+
+
+def test_what_is_no_longer_known_gives_the_usual_one() -> None:
+    assert known_board("pico").name == "pico"
+    assert known_board("") is known_board("a board of another version")
+    assert known_format("gone") in FORMATS
+    assert known_format("c-float32") == "c-float32"

@@ -1,0 +1,88 @@
+"""What was written, and the code that calls it, ready to be copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit
+
+from engine.model import Model
+from tinyml_gui import theme
+from tinyml_gui.viewmodels.deploy import file_rows, snippet
+from tinyml_gui.widgets import Card, IconButton, button, caption, label, muted, section
+
+__all__ = ["ResultCard"]
+
+_SNIPPET_HEIGHT: Final = 39 * theme.GRID
+
+
+class ResultCard(Card):
+    """Hidden until something was written.
+
+    Signals
+    -------
+    copied()
+        The code is on the clipboard.
+    """
+
+    copied = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = Path()
+        self._where = muted()
+        self.files = QGridLayout()
+        self.snippet = QPlainTextEdit()
+        self.copy_button = IconButton("copy", "Copy the code")
+        self.open_button = button("Open folder")
+        self._lay_out()
+        self.copy_button.clicked.connect(self._copy)
+        self.open_button.clicked.connect(self._open_folder)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(section("Exported"))
+        row.addStretch()
+        row.addWidget(self.open_button)
+        self.body.addLayout(row)
+        self.files.setHorizontalSpacing(theme.GAP_WIDE)
+        self.files.setVerticalSpacing(theme.GRID)
+        self.files.setColumnStretch(2, 1)
+        self.body.addLayout(self.files)
+        row = QHBoxLayout()
+        row.addWidget(caption("Call it like this"))
+        row.addStretch()
+        row.addWidget(self.copy_button)
+        self.body.addLayout(row)
+        self.snippet.setReadOnly(True)
+        self.snippet.setAccessibleName("Code that calls the model")
+        self.snippet.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.snippet.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.snippet.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.snippet.setFixedHeight(_SNIPPET_HEIGHT)
+        self.body.addWidget(self.snippet)
+
+    def show_result(self, folder: Path, paths: tuple[Path, ...], name: str, model: Model) -> None:
+        """List `paths` and show how to call the model `name`."""
+        self._folder = folder
+        while (item := self.files.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        for row, file in enumerate(file_rows(paths)):
+            size = label(file.size, "figure")
+            size.setFont(theme.number_font())
+            self.files.addWidget(label(file.name), row, 0)
+            self.files.addWidget(size, row, 1, Qt.AlignmentFlag.AlignRight)
+        self.snippet.setPlainText(snippet(name, model))
+        self.show()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.snippet.toPlainText())
+        self.copied.emit()
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))

@@ -1,0 +1,150 @@
+"""How much of a memory something takes: a bar, its figures, and how those were obtained."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from tinyml_gui import theme
+from tinyml_gui.viewmodels.fit import Meter
+from tinyml_gui.widgets import Elided, caption, label, set_role
+
+__all__ = ["MeterRows", "MeterTile", "ShareBar"]
+
+_HEIGHT: Final = 8
+_LEAST: Final = 3.0  # px, so that a little can be told from nothing
+_SHORTEST: Final = 20 * theme.GRID
+
+
+class ShareBar(QWidget):
+    """A bar that is filled in part."""
+
+    def __init__(self, height: int = _HEIGHT, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._share = 0.0
+        self._state = ""
+        self._height = height
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    @property
+    def share(self) -> float:
+        """How much is filled, 0 … 1; more where it is too much."""
+        return self._share
+
+    def show_share(self, share: float, state: str = "") -> None:
+        """Fill `share` of the bar; `state` is ``""``, ``"warning"`` or ``"error"``."""
+        if (share, state) != (self._share, self._state):
+            self._share, self._state = share, state
+            self.update()
+
+    def sizeHint(self) -> QSize:
+        return QSize(_SHORTEST, self._height)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(_SHORTEST // 2, self._height)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        t = theme.tokens()
+        track = QRectF(self.rect())
+        radius = track.height() / 2
+        painter.setBrush(QColor(t.sunken))
+        painter.drawRoundedRect(track, radius, radius)
+        if self._share <= 0:
+            return
+        filled = QRectF(track)
+        filled.setWidth(max(_LEAST, track.width() * min(1.0, self._share)))
+        painter.setBrush(QColor({"warning": t.warning, "error": t.bad}.get(self._state, t.accent)))
+        painter.drawRoundedRect(filled, min(radius, filled.width() / 2), radius)
+
+
+class MeterRows(QWidget):
+    """Meters below each other: name, bar, figure, what it is of, how it was obtained."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(theme.GAP + theme.GRID)
+        self._grid.setVerticalSpacing(theme.GAP)
+        self._grid.setColumnStretch(1, 1)
+        self._rows: list[_Row] = []
+
+    def show_meters(self, meters: tuple[Meter, ...]) -> None:
+        """Show `meters`, one a row."""
+        while len(self._rows) < len(meters):
+            self._rows.append(_Row(self._grid, len(self._rows)))
+        for row, meter in zip(self._rows, meters, strict=True):
+            row.fill(meter)
+
+    def texts(self) -> tuple[str, ...]:
+        """Return what each row says."""
+        return tuple(row.bar.accessibleName() for row in self._rows)
+
+
+class _Row:
+    """The widgets of one meter, in a row of a grid."""
+
+    def __init__(self, grid: QGridLayout, row: int) -> None:
+        self._title, self._used, self._limit, self._how = label(), label(), label(role="muted"), caption()
+        self.bar = ShareBar()
+        for figure in (self._used, self._limit):
+            figure.setFont(theme.number_font())
+        self._widgets = (self._title, self.bar, self._used, self._limit, self._how)
+        right, left = Qt.AlignmentFlag.AlignRight, Qt.AlignmentFlag.AlignLeft
+        middle = Qt.AlignmentFlag.AlignVCenter
+        sides = (left, Qt.AlignmentFlag(0), right, left, left)
+        for column, (widget, side) in enumerate(zip(self._widgets, sides, strict=True)):
+            grid.addWidget(widget, row, column, side | middle)
+
+    def fill(self, meter: Meter) -> None:
+        self._title.setText(meter.title)
+        self._used.setText(meter.used)
+        set_role(self._used, meter.state or "body")
+        self._limit.setText(meter.limit)
+        self._how.setText(meter.how)
+        self.bar.show_share(meter.share, meter.state)
+        self.bar.setAccessibleName(meter.spoken)
+        for widget in self._widgets:
+            widget.setToolTip(meter.tip)
+
+
+class MeterTile(QWidget):
+    """One meter in little room: its words above a thin bar."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title, self._used, self._limit = caption(), caption(), Elided("caption")
+        self._limit.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._used.setFont(theme.number_font(theme.CAPTION))
+        self.bar = ShareBar(theme.GRID + 2)
+        words = QHBoxLayout()
+        words.setSpacing(theme.GRID)
+        words.addWidget(self._title)
+        words.addWidget(self._used)
+        words.addWidget(self._limit, stretch=1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(theme.GRID)
+        column.addLayout(words)
+        column.addWidget(self.bar)
+
+    @property
+    def text(self) -> str:
+        """What the tile says."""
+        return self.bar.accessibleName()
+
+    def fill(self, meter: Meter) -> None:
+        """Show `meter`."""
+        self._title.setText(meter.title)
+        self._used.setText(meter.used)
+        set_role(self._used, "field-error" if meter.state == "error" else "caption-strong")
+        self._limit.show_text(meter.limit)
+        self.bar.show_share(meter.share, meter.state)
+        self.bar.setAccessibleName(meter.spoken)
+        self.setToolTip(f"{meter.title}: {meter.tip}" if meter.tip else "")

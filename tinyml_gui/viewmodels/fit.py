@@ -1,0 +1,216 @@
+"""Whether a model fits a board: meters for flash, RAM and time, and a sentence that says what to do.
+
+`measure` computes and belongs on a worker; everything else only words it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from engine.boards import BOARDS, Board
+from engine.cost import Cost, estimate
+from engine.errors import TinyMLError
+from engine.export import FORMATS, ExportOptions
+from engine.figures import Figure
+from engine.model import Model
+from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
+
+__all__ = ["Fit", "FitOrder", "Meter", "Verdict", "budget", "measure", "meters", "verdict"]
+
+_INSTANT_MS: Final = 100.0  # what people take for instant (Nielsen, Usability Engineering, 1993)
+_TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
+_UNKNOWN: Final = "–"
+
+
+@dataclass(frozen=True)
+class FitOrder:
+    """What is to run where."""
+
+    model: Model
+    format: str
+    board: Board
+    options: ExportOptions
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a model takes on a board.
+
+    Attributes
+    ----------
+    order : FitOrder
+    cost : Cost or None
+        None where the format cannot express the model.
+    fault : str
+        Why; one sentence.
+    format, board : str
+        Where it does not fit: the title of a format that would fit this board, and of the smallest board that
+        this format would fit; empty where there is none.
+    """
+
+    order: FitOrder
+    cost: Cost | None = None
+    fault: str = ""
+    format: str = ""
+    board: str = ""
+
+
+def measure(order: FitOrder) -> Fit:
+    """Return what the order's model takes; costs milliseconds."""
+    try:
+        cost = estimate(order.model, order.format, order.board, order.options)
+    except TinyMLError as error:
+        return Fit(order, fault=str(error))
+    if cost.fits:
+        return Fit(order, cost)
+    return Fit(order, cost, format=_other_format(order), board=_other_board(order))
+
+
+def _other_format(order: FitOrder) -> str:
+    others = (name for name in FORMATS if name != order.format)
+    return next((FORMATS[name].title for name in others if _fits(order, name, order.board)), "")
+
+
+def _other_board(order: FitOrder) -> str:
+    smallest_first = sorted(BOARDS.values(), key=lambda board: (board.ram_bytes, board.flash_bytes))
+    return next((board.title for board in smallest_first if _fits(order, order.format, board)), "")
+
+
+def _fits(order: FitOrder, format_name: str, board: Board) -> bool:
+    try:
+        return estimate(order.model, format_name, board, order.options).fits
+    except TinyMLError:
+        return False
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One bar with its figures.
+
+    Attributes
+    ----------
+    title, used, limit, how : str
+        ``Flash``, ``113 KB``, ``of 960 KB``, ``estimated``.
+    share : float
+        0 … 1 of the bar, more where it is too much.
+    state : str
+        ``""``, ``"warning"`` or ``"error"``.
+    tip : str
+        Exact figures and how they were obtained.
+    """
+
+    title: str
+    used: str = _UNKNOWN
+    limit: str = ""
+    how: str = ""
+    share: float = 0.0
+    state: str = ""
+    tip: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The meter in one line, for screen readers."""
+        return " ".join(part for part in (self.title, self.used, self.limit, self.how) if part)
+
+
+def meters(fit: Fit | None) -> tuple[Meter, ...]:
+    """Return the meters of `fit`, always the same ones; without figures where there are none."""
+    if fit is None or fit.cost is None:
+        return Meter("Flash"), Meter("RAM"), Meter("Time")
+    cost = fit.cost
+    return (
+        memory_meter("Flash", cost.flash, cost.board.flash_bytes),
+        memory_meter("RAM", cost.ram, cost.board.ram_bytes),
+        _time_meter(cost),
+    )
+
+
+def budget(fit: Fit | None) -> tuple[Meter, ...]:
+    """Return the meters of the memories alone."""
+    return meters(fit)[:2]
+
+
+def memory_meter(title: str, used: Figure, limit: int) -> Meter:
+    """Return the meter of a memory with `limit` bytes."""
+    share = used.value / limit if limit else math.inf
+    how = used.how.word
+    return Meter(
+        title,
+        bytes_words(used.value),
+        f"of {bytes_words(limit)}",
+        how,
+        share,
+        "error" if share > 1 else "warning" if share > _TIGHT else "",
+        f"{used.value:,.0f} of {limit:,} bytes. {how_tip(how)}.",
+    )
+
+
+def _time_meter(cost: Cost) -> Meter:
+    milliseconds, how = cost.milliseconds.value, cost.milliseconds.how.word
+    return Meter(
+        "Time",
+        time_words(milliseconds),
+        "an image",
+        how,
+        min(1.0, milliseconds / _INSTANT_MS),
+        tip=(
+            f"{count_words(round(cost.instructions.value))} instructions ({cost.instructions.how.word}) at "
+            f"{cost.board.clock_hz / 1e6:g} MHz. {how_tip(how)}. The bar ends at {_INSTANT_MS:g} ms, which "
+            "people take for instant."
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence and the role of its label: ``good``, ``warning``, ``error`` or ``muted``."""
+
+    sentence: str
+    role: str
+
+
+def verdict(fit: Fit | None) -> Verdict:
+    """Say whether it fits, and what to do where it does not."""
+    if fit is None:
+        return Verdict("", "muted")
+    if fit.cost is None:
+        return Verdict(fit.fault, "error")
+    lacking = ", ".join(_lacking(fit.cost))
+    title = fit.order.board.title
+    if lacking:
+        return Verdict(f"Too large for {title}: {lacking}. {_advice(fit)}", "error")
+    tight = " and ".join(_tight(fit.cost))
+    if tight:
+        return Verdict(f"Fits {title}, but leaves only {tight} for the rest of the program.", "warning")
+    return Verdict(f"Fits {title}.", "good")
+
+
+def _memories(cost: Cost) -> Iterator[tuple[str, float, int]]:
+    yield "flash", cost.flash.value, cost.board.flash_bytes
+    yield "RAM", cost.ram.value, cost.board.ram_bytes
+
+
+def _lacking(cost: Cost) -> Iterator[str]:
+    for name, used, limit in _memories(cost):
+        if used > limit:
+            yield f"{bytes_words(used - limit)} of {name} are missing"
+
+
+def _tight(cost: Cost) -> Iterator[str]:
+    for name, used, limit in _memories(cost):
+        if used > _TIGHT * limit:
+            yield f"{bytes_words(limit - used)} of {name}"
+
+
+def _advice(fit: Fit) -> str:
+    ways = []
+    if fit.format:
+        ways.append(f"choose the format {fit.format}, which fits")
+    if fit.board:
+        ways.append(f"choose a larger board such as {fit.board}")
+    ways.append("make the network smaller on the Model page")
+    words = " or ".join(ways)
+    return f"{words[:1].upper()}{words[1:]}."
