@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from engine.errors import ExportError
 from engine.export.context import check_name
 from engine.knobs import check_knobs, knob
 
@@ -32,7 +34,35 @@ class ExportOptions:
         "Preprocessing",
         "a function that turns a drawing of any size into the image that the network reads",
     )
+    variant: str = knob(
+        "auto",
+        "Variant",
+        "int8: fast code, or small code where both exist; auto is fast",
+        choices=("auto", "small", "fast"),
+        advanced=True,
+    )
+    section: str = knob(
+        "", "Section", "int8: the linker's section for the weights; empty is the usual one", advanced=True
+    )
+    ram_limit: int = knob(
+        0,
+        "RAM limit",
+        "int8: refuse networks whose feature maps need more; 0 is no limit",
+        low=0,
+        high=1 << 30,
+        unit="bytes",
+        advanced=True,
+    )
 
     def __post_init__(self) -> None:
         check_knobs(self)
         check_name(self.name)
+        if not re.fullmatch(r"[\w.$,-]*", self.section, re.ASCII):
+            raise ExportError(
+                f"The section {self.section[:40]!r} is no name for linkers; use letters, digits and dots."
+            )
+
+    @property
+    def fast(self) -> bool:
+        """Whether fast code is wanted where small code exists too."""
+        return self.variant != "small"

@@ -3,6 +3,13 @@
 #ifndef TM_S8_H
 #define TM_S8_H
 #include "tm.h"
+/* Stand-ins, as in tm.h; files that use them come with tm.h's own arrays. */
+#define TM_OUTPUT_SCALE 0.5f
+#define TM_OUTPUT_ZERO_POINT (-128)
+void tm_stage_1(const uint8_t *x);
+void tm_stage_1_int8(const uint8_t *x);
+void tm_other_stages(void);
+void tm_run_int8(const int8_t *input, int8_t *output);
 /* begin */
 #if defined(__GNUC__)
 #define TM_ALIGNED __attribute__((aligned(4)))

@@ -42,7 +42,7 @@ def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict
         )
     }
     if vectors is not None:
-        files[f"{c.name}_test_vectors.h"] = common.test_vectors(c, vectors, vectors.outputs)
+        files[f"{c.name}_test_vectors.h"] = common.vectors_header(c, vectors, vectors.outputs)
         files[f"{c.name}_selftest.c"] = _selftest(c)
     return files
 
@@ -144,21 +144,10 @@ def _predict(header: Header) -> str:
 
 
 def _selftest(c: Context) -> str:
-    lines = (
-        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
-        f"how many an output differs by more than {TOLERANCE:g} of the expected one (or 1, if more).",
-        "",
-        f"    cc -O2 -ffp-contract=off {c.name}_selftest.c -o selftest && ./selftest",
-        "",
-        "The program says nothing and exits with that number; it prints a line when compiled with",
-        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
-        "function.",
-    )
-    return (
-        emit.block_comment(lines)
-        + f"#define {c.macro('IMPLEMENTATION')}\n"
-        + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
-        + emit.macro(c.macro("TEST_TOLERANCE"), emit.floating(TOLERANCE))
-        + "\n"
-        + c.renamed(kernel_files.body("selftest.c"))
+    return common.selftest_program(
+        c,
+        f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",
+        "selftest.c",
+        emit.macro(c.macro("TEST_TOLERANCE"), emit.floating(TOLERANCE)) + "\n",
+        "-ffp-contract=off ",
     )

@@ -40,8 +40,9 @@ __all__ = [
     "head",
     "kernels",
     "scores",
+    "selftest_program",
     "stage_comment",
-    "test_vectors",
+    "vectors_header",
 ]
 
 PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
@@ -244,7 +245,7 @@ def _named(prefix: str, shape: Shape) -> dict[str, int]:
     return {f"{prefix}_{name}": n for name, n in sizes.items()}
 
 
-def test_vectors(c: Context, vectors: Vectors, outputs: NDArray[Any]) -> str:
+def vectors_header(c: Context, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const") -> str:
     """Return the header that holds inputs and the `outputs` that the network must give for them."""
     count, classes = outputs.shape
     lines = (
@@ -254,7 +255,41 @@ def test_vectors(c: Context, vectors: Vectors, outputs: NDArray[Any]) -> str:
     body = (
         "#include <stdint.h>\n",
         emit.macro(c.macro("TEST_COUNT"), count),
-        emit.array(f"static const uint8_t {c.symbol('test_images')}", vectors.images),
-        emit.array(f"static const {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
+        emit.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
+        emit.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
     )
     return emit.block_comment([lines]) + emit.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
+
+
+def selftest_program(c: Context, measure: str, file: str, macros: str = "", flags: str = "") -> str:
+    """Return the program that runs the test vectors.
+
+    Parameters
+    ----------
+    c : Context
+    measure : str
+        When an output counts as wrong, in words.
+    file : str
+        The file under ``kernels`` that does it.
+    macros : str
+        #defines that it needs.
+    flags : str
+        Options of the compiler, besides -O2.
+    """
+    lines = (
+        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
+        f"how many an output {measure}.",
+        "",
+        f"    cc -O2 {flags}{c.name}_selftest.c -o selftest && ./selftest",
+        "",
+        "The program says nothing and exits with that number; it prints a line when compiled with",
+        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
+        "function.",
+    )
+    return (
+        emit.block_comment(lines)
+        + f"#define {c.macro('IMPLEMENTATION')}\n"
+        + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
+        + macros
+        + c.renamed(kernel_files.body(file))
+    )

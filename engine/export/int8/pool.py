@@ -1,0 +1,18 @@
+"""Pooling in int8."""
+
+from __future__ import annotations
+
+from engine.export.int8.code import StageCode
+from engine.integer import IntegerAvgPool, IntegerMaxPool
+
+__all__ = ["avg_pool", "max_pool"]
+
+
+def max_pool(call: IntegerMaxPool, fast: bool) -> StageCode:
+    """Return the C of max pooling."""
+    return StageCode("max_pool_s8", {"size": call.size})
+
+
+def avg_pool(call: IntegerAvgPool, fast: bool) -> StageCode:
+    """Return the C of average pooling."""
+    return StageCode("avg_pool_s8", {"window_height": call.window_height, "window_width": call.window_width})

@@ -1,0 +1,54 @@
+#include "tm_s8.h"
+/* A stand-in, as in tm.h. */
+#define tm_test_outputs tm_test_bytes
+static const int8_t tm_test_bytes[2];
+/* begin */
+#ifdef TM_SELFTEST_PRINT
+#include <stdio.h>
+#endif
+
+int tm_selftest(void);
+
+/* Whether any output, or the class, differs for test vector n. */
+static int tm_differs(int n)
+{
+    static uint8_t image[TM_INPUT_SIZE];
+    static int8_t output[TM_CLASS_COUNT];
+    const uint8_t *const source = tm_test_images + (long)n * TM_INPUT_SIZE;
+    const int8_t *const expected = tm_test_outputs + (long)n * TM_CLASS_COUNT;
+    int i, found, best = 0, wrong = 0;
+    for (i = 0; i < TM_INPUT_SIZE; i++) {
+        image[i] = TM_GET_U8(source + i);
+    }
+    found = tm_predict(image, 0);
+    for (i = 0; i < TM_INPUT_SIZE; i++) {
+        image[i] ^= 128; /* now an int8_t */
+    }
+    tm_run_int8((const int8_t *)image, output);
+    for (i = 0; i < TM_CLASS_COUNT; i++) {
+        wrong |= output[i] != TM_GET_S8(expected + i);
+        best = output[i] > output[best] ? i : best;
+    }
+    return wrong | (found != best);
+}
+
+int tm_selftest(void)
+{
+    int n, mismatches = 0;
+    for (n = 0; n < TM_TEST_COUNT; n++) {
+        mismatches += tm_differs(n);
+    }
+    return mismatches;
+}
+
+#ifndef TM_SELFTEST_NO_MAIN
+int main(void)
+{
+    const int mismatches = tm_selftest();
+#ifdef TM_SELFTEST_PRINT
+    printf("%d of %d test vectors differ\n", mismatches, TM_TEST_COUNT);
+#endif
+    return mismatches > 255 ? 255 : mismatches;
+}
+#endif
+/* end */
