@@ -16,6 +16,7 @@ __all__ = [
     "FileError",
     "MissingToolError",
     "ProjectError",
+    "QuantizationError",
     "SpecError",
     "TinyMLError",
     "TrainingError",
@@ -61,6 +62,10 @@ class SpecError(TinyMLError):
         self.reason = message
         self.layer = layer
         self.field = field
+
+
+class QuantizationError(TinyMLError):
+    """A model that cannot be quantized, or that has to be first."""
 
 
 class TrainingError(TinyMLError):

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "HIGH",
+    "LOW",
     "MAX_SHIFT",
     "Affine",
     "Requantization",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 LOW, HIGH = -128, 127
+SMALLEST_SCALE = 1e-30  # below, a range is nothing but 0
 MAX_SHIFT = 31
 
 Int8s = NDArray[np.int8]
@@ -56,6 +59,27 @@ class Affine:
 
     scale: float
     zero_point: int
+
+    @classmethod
+    def of(cls, low: float, high: float) -> Affine:
+        """Return how to hold numbers from `low` to `high`, exactly 0 among them.
+
+        A range that is nothing but 0 is held like that of an image.
+        """
+        low, high = min(low, 0.0), max(high, 0.0)
+        scale = (high - low) / (HIGH - LOW)
+        if scale < SMALLEST_SCALE:
+            return cls(1 / (HIGH - LOW), LOW)
+        return cls(scale, int(np.clip(math.floor(LOW - low / scale + 0.5), LOW, HIGH)))
+
+    def coarser(self, scale: float) -> Affine:
+        """Return this with neighbours at least `scale` apart."""
+        return self if self.scale >= scale else Affine(scale, self.zero_point)
+
+    def clamp(self, low: float, high: float) -> tuple[int, int]:
+        """Return the int8 that `low` and `high` (infinite where there is no limit) are held as."""
+        q = self.quantize(np.array((low, high)))
+        return int(q[0]), int(q[1])
 
     def quantize(self, x: NDArray[Any]) -> Int8s:
         """Return real numbers `x` as int8, saturated."""

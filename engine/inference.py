@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from engine.ops import FloatArray
 from engine.specs import ModelSpec, describe_shape
 from engine.workspace import Mode, Workspace, load_images, lower
 
-__all__ = ["Predictor", "output_activation", "scores"]
+__all__ = ["Predictor", "checked_images", "output_activation", "scores"]
 
 Images = NDArray[np.uint8]
 
@@ -78,7 +77,7 @@ class Predictor:
         ndarray of float32
             (n, classes).
         """
-        images = self._checked(images)
+        images = checked_images(self.spec, images)
         result = np.empty((len(images), len(self.classes)), np.float32)
         space, batch = self._workspace, self._workspace.batch
         with self._lock:
@@ -95,12 +94,14 @@ class Predictor:
         self._scores(outputs)
         return np.ascontiguousarray(outputs.T)
 
-    def _checked(self, images: Images) -> NDArray[Any]:
-        if images.ndim == 3:
-            images = images[..., None]
-        if images.shape[1:] != self.spec.input_shape:
-            raise SpecError(
-                f"the network reads images of {describe_shape(self.spec.input_shape)}, "
-                f"these are {describe_shape(images.shape[1:])}."
-            )
-        return images
+
+def checked_images(spec: ModelSpec, images: Images) -> Images:
+    """Return `images` as (n, height, width, channels), or raise `SpecError` when `spec` reads others."""
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.shape[1:] != spec.input_shape:
+        raise SpecError(
+            f"the network reads images of {describe_shape(spec.input_shape)}, "
+            f"these are {describe_shape(images.shape[1:])}."
+        )
+    return images

@@ -31,6 +31,7 @@ __all__ = [
     "IntegerSoftmax",
     "IntegerTable",
     "Window",
+    "softmax_table",
 ]
 
 Floats = NDArray[np.float64]  # hold the whole numbers of sums exactly, and have a fast matrix product
@@ -197,6 +198,16 @@ class IntegerTable(IntegerCall):
         return result
 
 
+def softmax_table(scale: float, channels: int) -> NDArray[np.uint32]:
+    """Return ``exp(-scale · i) · 2^n``, rounded, for i = 0 … 255.
+
+    n is 20, or less for more than 4,095 channels: a sum over all channels, plus half of it or 256 times any
+    entry, fits into 32 bits.
+    """
+    bits = min(20, 32 - channels.bit_length())
+    return np.floor(np.exp(-scale * np.arange(256.0)) * 2.0**bits + 0.5).astype(np.uint32)
+
+
 @dataclass(frozen=True, eq=False)
 class IntegerSoftmax(IntegerCall):
     """Softmax over the channels.
@@ -207,7 +218,7 @@ class IntegerSoftmax(IntegerCall):
     Attributes
     ----------
     table : ndarray of uint32, shape (256,)
-        ``exp(-scale · i) · 2^20``, rounded: sums of up to 4,095 and 256 times any entry fit into 32 bits.
+        See `softmax_table`.
     """
 
     table: NDArray[np.uint32]

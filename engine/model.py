@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.params import ParamLayout
+from engine.quantization import Quantization
 from engine.specs import ModelSpec
 
 __all__ = ["Model"]
@@ -33,6 +34,8 @@ class Model:
     record : mapping
         How it came about, as JSON: ``command``, ``data``, ``config``, ``history``, ``metrics``. Empty
         when untrained.
+    quantization : Quantization or None
+        How it becomes int8; belongs to these parameters, so `replace` drops it with them.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Model:
     classes: tuple[str, ...]
     name: str = "untitled"
     record: Mapping[str, Any] = field(default_factory=dict)
+    quantization: Quantization | None = None
 
     def __post_init__(self) -> None:
         layout = ParamLayout(self.spec)
@@ -54,6 +58,11 @@ class Model:
             raise SpecError(
                 f"the network ends in {self.spec.classes} outputs but there are {len(self.classes)} classes; "
                 "change the units of the last layer."
+            )
+        if self.quantization is not None and len(self.quantization.layers) != len(self.spec.layers):
+            raise SpecError(
+                f"the network has {len(self.spec.layers)} layers but its quantization "
+                f"{len(self.quantization.layers)}; quantize it again."
             )
         params = np.array(self.params, np.float32)
         params.setflags(write=False)
@@ -73,12 +82,19 @@ class Model:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over description, parameters and classes, as 16 hex digits."""
+        """SHA-256 over description, parameters, classes and quantization, as 16 hex digits."""
         digest = hashlib.sha256(self.spec.fingerprint.encode())
         digest.update(np.ascontiguousarray(self.params, "<f4").tobytes())
         digest.update("\0".join(self.classes).encode())
+        if self.quantization is not None:
+            digest.update(self.quantization.fingerprint.encode())
         return digest.hexdigest()[:16]
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some fields changed."""
+        """Return a copy with some fields changed.
+
+        Other parameters, or another network, have no quantization unless one is given with them.
+        """
+        if changes.keys() & {"spec", "params"}:
+            changes.setdefault("quantization", None)
         return dataclasses.replace(self, **changes)

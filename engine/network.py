@@ -12,12 +12,12 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from engine.calls import Array, Call, Order
+from engine.calls import Array, Call, Copy, Gather, Order
 from engine.model import Model
 from engine.params import ParamLayout
 from engine.specs import Shape, size
 
-__all__ = ["Network", "Stage", "build_network", "with_buffers"]
+__all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "with_buffers"]
 
 
 class _Placed(Protocol):
@@ -76,32 +76,41 @@ class Network(Generic[CallT_co]):
         return tuple((first[i], last[i]) for i in range(len(self.sizes)))
 
 
-_Step = tuple[tuple[int, ...], Call]
+Step = tuple[tuple[int, ...], Call]
+"""A call with the indices of the layers that it computes; none when it only moves numbers."""
 
 
 def build_network(model: Model) -> Network[Call]:
     """Return the stages that compute `model`."""
-    steps, order = _steps(model)
-    shape = model.spec.out_shape
-    if order is not None and not np.array_equal(order, np.arange(len(order))):
-        places = Array(np.argsort(order).astype(np.int32))
-        steps.append(((), Call("gather", shape, shape, {}, {"order": places})))
+    steps = merged_steps(model)
     if not steps:
-        steps.append(((), _copy(model.spec.input_shape, shape)))
+        steps.append(((), _copy(model.spec.input_shape, model.spec.out_shape)))
     return with_buffers(steps, size(model.spec.input_shape))
 
 
+def merged_steps(model: Model, training: bool = False) -> list[Step]:
+    """Return the merged calls that compute `model`, for inference or while `training` on a device."""
+    steps, order = _steps(model, training)
+    shape = model.spec.out_shape
+    if order is not None and not np.array_equal(order, np.arange(len(order))):
+        places = Array(np.argsort(order).astype(np.int32))
+        steps.append(((), Gather("gather", shape, shape, {}, {"order": places})))
+    return steps
+
+
 def _copy(source: Shape, target: Shape) -> Call:
-    return Call("map", source, target)
+    return Copy("map", source, target)
 
 
-def _steps(model: Model) -> tuple[list[_Step], Order | None]:
+def _steps(model: Model, training: bool) -> tuple[list[Step], Order | None]:
     """Return the merged calls, and the order of the output where it differs from the engine's."""
     layout = ParamLayout(model.spec)
     order: Order | None = None
-    steps: list[_Step] = []
+    steps: list[Step] = []
     for row in model.spec.rows():
-        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
+        params = layout.layer(row.index, model.params)
+        calls = row.layer.training_calls if training else row.layer.c_calls
+        for call in calls(row.in_shape, params):
             placed = call if order is None else call.reordered(order)
             order = call.order_after(order)
             if not call.view:
@@ -109,7 +118,7 @@ def _steps(model: Model) -> tuple[list[_Step], Order | None]:
     return steps, order
 
 
-def _append(steps: list[_Step], layer: int, call: Call) -> None:
+def _append(steps: list[Step], layer: int, call: Call) -> None:
     merged = call.merged(steps[-1][1]) if steps else None
     if merged is None:
         steps.append(((layer,), call))

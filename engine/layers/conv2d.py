@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.calls import Array, Call, WeightedSum
+from engine.calls import Array, Call, WeightedParts, WeightedSum
+from engine.integer import IntegerCall, IntegerConv2D, Window
 from engine.knobs import knob
 from engine.layers.conv_gradients import input_gradient, weight_gradient
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
@@ -14,7 +15,7 @@ from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import LayerSpec, Shape, need_image
 
-__all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob"]
+__all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob", "window_of"]
 
 
 def kernel_knob() -> int:
@@ -90,11 +91,24 @@ class Conv2D(SlidingKernel):
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         out = self.out_shape(x)
         sizes = {**self.geometry(x).c_sizes, "pool": 1}
-        call = WeightedSum.of("conv2d", (x, out), Array(p["weight"], rows=True), p.get("bias"), sizes)
+        call = Convolution.of("conv2d", (x, out), Array(p["weight"], rows=True), p.get("bias"), sizes)
         return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
         return f"{self.filters} filters {super().summary()}"
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(WeightedSum):
+    """A convolution with the maximum of squares of its output, if ``pool`` is more than 1."""
+
+    def weighted(self, parts: WeightedParts) -> IntegerCall:
+        return IntegerConv2D(*parts, window_of(self.sizes), self.sizes["pool"])
+
+
+def window_of(sizes: Mapping[str, int]) -> Window:
+    """Return how the kernel of a call with these `sizes` slides."""
+    return Window(**{name: sizes[name] for name in ("kernel", "stride", "top", "left")})
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.calls import Array, Call, WeightedSum
+from engine.calls import Array, Call, WeightedParts, WeightedSum
 from engine.errors import SpecError
+from engine.integer import IntegerCall, IntegerDense
 from engine.knobs import knob
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.products import pieces
@@ -55,11 +56,19 @@ class Dense(LayerSpec):
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         out = self.out_shape(x)
         weight = Array(p["weight"], features=1, rows=True)
-        call = WeightedSum.of("dense", (x, out), weight, p.get("bias"), {})
+        call = Product.of("dense", (x, out), weight, p.get("bias"), {})
         return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
         return f"{self.units} {self.activation}"
+
+
+@dataclass(frozen=True, eq=False)
+class Product(WeightedSum):
+    """A matrix times the input."""
+
+    def weighted(self, parts: WeightedParts) -> IntegerCall:
+        return IntegerDense(*parts)
 
 
 @dataclass(frozen=True)

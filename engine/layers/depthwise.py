@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from engine.calls import Array, Call, WeightedSum
+from engine.calls import Array, Call, WeightedParts, WeightedSum
+from engine.integer import IntegerCall, IntegerDepthwise
 from engine.knobs import knob
-from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob
+from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
 from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
@@ -58,8 +59,16 @@ class DepthwiseConv2D(SlidingKernel):
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         out = self.out_shape(x)
         sizes = self.geometry(x).c_sizes
-        call = WeightedSum.of("depthwise_conv2d", (x, out), Array(p["weight"]), p.get("bias"), sizes, -1)
+        call = ChannelFilters.of("depthwise_conv2d", (x, out), Array(p["weight"]), p.get("bias"), sizes, -1)
         return (call, *activation_calls(out, self.activation))
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelFilters(WeightedSum):
+    """One filter for each channel."""
+
+    def weighted(self, parts: WeightedParts) -> IntegerCall:
+        return IntegerDepthwise(*parts, window_of(self.sizes))
 
 
 @dataclass(frozen=True)

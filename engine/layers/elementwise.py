@@ -6,6 +6,7 @@ copy of the input is kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -13,10 +14,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Call
+from engine.calls import Call, Training
+from engine.fixed_point import HIGH, LOW, Affine, Int8s
+from engine.integer import IntegerCall, IntegerSoftmax, IntegerTable, softmax_table
 from engine.knobs import knob
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Init, normal
+from engine.quantization import LayerRanges, Range
 from engine.specs import LayerSpec, Shape
 
 __all__ = [
@@ -68,6 +72,12 @@ class ActivationFunction:
         Whether each output depends on one input only: in C a function of one number, otherwise a kernel.
     title : str
         For forms; the capitalized name where it is empty.
+    codomain : tuple of float
+        The numbers that come out.
+    clamps : bool
+        Whether f leaves numbers inside its codomain as they are and sets others to its ends.
+    held : Affine or None
+        How int8 holds the output, as TensorFlow Lite does; None when that follows from the numbers seen.
     """
 
     name: str
@@ -78,6 +88,19 @@ class ActivationFunction:
     gain: float = 1.0
     pointwise: bool = True
     title: str = ""
+    codomain: tuple[float, float] = (-math.inf, math.inf)
+    clamps: bool = False
+    held: Affine | None = None
+
+    def target(self, output: Range) -> Affine:
+        """Return how int8 holds outputs that range over `output`."""
+        return self.held if self.held is not None else output.within(*self.codomain).affine
+
+    def table(self, source: Affine, target: Affine) -> Int8s:
+        """Return this function of each int8: entry ``q + 128``, a `target`, is that of the `source` q."""
+        x = source.scale * (np.arange(LOW, HIGH + 1, dtype=np.float64) - source.zero_point)
+        self.forward(x)
+        return target.quantize(x)
 
     def init(self, fan_in: int) -> Init:
         """Return the initializer of a weight with `fan_in` inputs before this function."""
@@ -155,18 +178,36 @@ def _softmax_gradient(y: FloatArray, dy: FloatArray, mask: Mask | None = None) -
     dy *= y
 
 
-LINEAR = ActivationFunction("linear", _keep, _keep_gradient)
+LINEAR = ActivationFunction("linear", _keep, _keep_gradient, clamps=True)
+POSITIVE = (0.0, math.inf)
+UNIT = (0.0, 1.0)
+PROBABILITY = Affine(1 / 256, -128)
 
 ACTIVATIONS: Mapping[str, ActivationFunction] = {
     function.name: function
     for function in (
         LINEAR,
-        ActivationFunction("relu", _relu, _relu_gradient, gain=2.0, title="ReLU"),
+        ActivationFunction(
+            "relu", _relu, _relu_gradient, gain=2.0, title="ReLU", codomain=POSITIVE, clamps=True
+        ),
         ActivationFunction("leaky_relu", _leaky_relu, _leaky_relu_gradient, gain=2.0, title="Leaky ReLU"),
-        ActivationFunction("relu6", _relu6, _relu6_gradient, gain=2.0, title="ReLU6"),
-        ActivationFunction("sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True),
-        ActivationFunction("tanh", _tanh, _tanh_gradient),
-        ActivationFunction("softmax", _softmax, _softmax_gradient, False, True, pointwise=False),
+        ActivationFunction(
+            "relu6", _relu6, _relu6_gradient, gain=2.0, title="ReLU6", codomain=(0.0, 6.0), clamps=True
+        ),
+        ActivationFunction(
+            "sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True, codomain=UNIT, held=PROBABILITY
+        ),
+        ActivationFunction("tanh", _tanh, _tanh_gradient, codomain=(-1.0, 1.0), held=Affine(1 / 128, 0)),
+        ActivationFunction(
+            "softmax",
+            _softmax,
+            _softmax_gradient,
+            monotone=False,
+            probabilities=True,
+            pointwise=False,
+            codomain=UNIT,
+            held=PROBABILITY,
+        ),
     )
 }
 """Every activation function by name."""
@@ -273,10 +314,14 @@ class Activation(LayerSpec):
 
 
 @dataclass(frozen=True, eq=False)
-class Whole(Call):
-    """An activation that needs a kernel of its own."""
+class Softmax(Call):
+    """Softmax over the channels."""
 
     in_place: ClassVar[bool] = True
+
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        table = softmax_table(source.scale, self.in_shape[-1])
+        return IntegerSoftmax(self.in_shape, self.out_shape, source, PROBABILITY, table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,10 +334,23 @@ class Map(Call):
     def merged(self, before: Call) -> Call | None:
         return None if self.function is None else before.applied(self.function)
 
+    def training(self) -> Training:
+        return Training(self.kernel, "")
+
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        function = self.function or LINEAR
+        target = function.target(ranges.output)
+        return IntegerTable(self.in_shape, self.out_shape, source, target, function.table(source, target))
+
+
+WHOLE: Mapping[str, type[Call]] = {"softmax": Softmax}
+"""The calls of the activations that are no functions of one number."""
+
 
 def activation_calls(shape: Shape, name: str) -> tuple[Call, ...]:
     """Return the calls that apply the activation `name` to an array of `shape`."""
     function = ACTIVATIONS[name]
     if function is LINEAR:
         return ()
-    return (Map("map", shape, shape, function=function) if function.pointwise else Whole(name, shape, shape),)
+    whole = WHOLE.get(name)
+    return (Map("map", shape, shape, function=function) if whole is None else whole(name, shape, shape),)

@@ -14,9 +14,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Array, Call
+from engine.calls import Array, Call, Start, Training, weighted_parts
+from engine.fixed_point import Affine
+from engine.integer import IntegerCall, IntegerDepthwise, Window
+from engine.integer_sums import RealSum
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Param, constant
+from engine.quantization import LayerRanges
 from engine.specs import LayerSpec, Shape
 
 __all__ = ["EPSILON", "BatchNorm"]
@@ -69,6 +73,15 @@ class ScaleShift(Call):
 
     def merged(self, before: Call) -> Call | None:
         return before.scaled(self.arrays["scale"].values, self.arrays["shift"].values)
+
+    def training(self) -> Training:
+        learned = {"scale": Start(mean=1.0), "shift": Start()}
+        return Training(self.kernel, "train_scale_shift_backward", learned)
+
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        scale, shift = self.arrays["scale"].values, self.arrays["shift"].values
+        sums = RealSum.of(scale[None, None], shift, -1, source.scale)
+        return IntegerDepthwise(*weighted_parts(self, source, sums, ranges), Window(1, 1, 0, 0))
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.calls import Call
+from engine.calls import Call, Training
 from engine.errors import SpecError
+from engine.fixed_point import Affine
+from engine.integer import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.knobs import knob
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
-from engine.specs import LayerSpec, Shape, need_image
+from engine.quantization import LayerRanges
+from engine.specs import LayerSpec, Shape, need_image, size
 
 __all__ = ["AvgPool2D", "GlobalAvgPool2D", "MaxPool2D"]
 
@@ -66,7 +69,7 @@ class AvgPool2D(_Pool):
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         window = {"window_height": self.size, "window_width": self.size}
-        return (Call("avg_pool", x, self.out_shape(x), window),)
+        return (Mean("avg_pool", x, self.out_shape(x), window),)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class GlobalAvgPool2D(LayerSpec):
         return (TakeChannelMean(x, self.out_shape(x)),)
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
-        return (Call("avg_pool", x, self.out_shape(x), {"window_height": x[0], "window_width": x[1]}),)
+        return (Mean("avg_pool", x, self.out_shape(x), {"window_height": x[0], "window_width": x[1]}),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +95,21 @@ class Maximum(Call):
 
     def merged(self, before: Call) -> Call | None:
         return before.pooled(self.sizes["size"], self.out_shape)
+
+    def training(self) -> Training:
+        return Training("train_max_pool", "train_max_pool_backward", kept=size(self.out_shape))
+
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        return IntegerMaxPool(self.in_shape, self.out_shape, source, source, self.sizes["size"])
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Call):
+    """Average pooling."""
+
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        window = (self.sizes["window_height"], self.sizes["window_width"])
+        return IntegerAvgPool(self.in_shape, self.out_shape, source, source, *window)
 
 
 def _row_slices(x: FloatArray, size: int) -> list[FloatArray]:
