@@ -10,7 +10,7 @@ from engine.errors import ExportError
 from engine.export.facts import Facts
 from engine.export.options import ExportOptions
 from engine.export.vectors import Vectors, make_vectors
-from engine.export.writers import c_float32
+from engine.export.writers import c_float32, c_int8
 from engine.model import Model
 
 __all__ = ["FORMATS", "Format", "export_model", "export_with_vectors"]
@@ -50,6 +50,13 @@ FORMATS: Mapping[str, Format] = {
             "one C99 header without dependencies, for any board with enough memory",
             c_float32.write,
             c_float32.measure,
+        ),
+        Format(
+            "c-int8",
+            "C, int8",
+            "one C99 header in whole numbers: a quarter of the memory, and the same bits on every chip",
+            c_int8.write,
+            c_int8.measure,
         ),
     )
 }

@@ -1,6 +1,6 @@
 #include "tm_s8.h"
 /* begin */
-static void tm_scores(const uint8_t *output, float *probabilities)
+TM_STAGE tm_scores(const uint8_t *output, float *probabilities)
 {
     int i;
     for (i = 0; i < TM_CLASS_COUNT; i++) {

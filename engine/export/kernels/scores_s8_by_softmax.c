@@ -2,7 +2,7 @@
 
 #include "softmax.c"
 /* begin */
-static void tm_scores(const uint8_t *output, float *probabilities)
+TM_STAGE tm_scores(const uint8_t *output, float *probabilities)
 {
     int i;
     for (i = 0; i < TM_CLASS_COUNT; i++) {
