@@ -77,7 +77,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Start:
-    """Random numbers that learning begins with when it begins from scratch, by mean and standard deviation."""
+    """Random numbers that learning from scratch begins with, by mean and standard deviation."""
 
     mean: float = 0.0
     spread: float = 0.0
@@ -87,8 +87,8 @@ class Start:
 class Training:
     """How a call trains on a device.
 
-    What `backward` reads, and so what has to be remembered for it, follows from its parameters in C. The slope
-    of the call's function is not its task.
+    What `backward` reads, and so what has to be remembered for it, follows from its parameters in C. The
+    slope of the call's function is not its task.
 
     Attributes
     ----------

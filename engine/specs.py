@@ -91,6 +91,10 @@ class LayerSpec:
         """Return the calls of C kernels that compute this layer with parameters `p` on input shape `x`."""
         raise NotImplementedError
 
+    def training_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        """Return the calls that compute this layer while training on a device: usually those of `c_calls`."""
+        return self.c_calls(x, p)
+
     def summary(self) -> str:
         """Return the fields in a few words, for a card or a table."""
         return " ".join(str(v) for v in knobs_to_json(self).values())

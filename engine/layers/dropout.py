@@ -8,12 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.calls import Call
+from engine.calls import Call, Training
 from engine.knobs import knob
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
-from engine.specs import LayerSpec, Shape
+from engine.specs import LayerSpec, Shape, size
 
 __all__ = ["Dropout"]
+
+DRAWS = 1 << 24  # numbers that a device's generator draws from
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,20 @@ class Dropout(LayerSpec):
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         return ()
+
+    def training_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        threshold = round(self.rate * DRAWS)
+        return (DropCall("train_dropout", x, x, {"threshold": threshold}),) if threshold else ()
+
+
+@dataclass(frozen=True, eq=False)
+class DropCall(Call):
+    """Dropout while training on a device, where a number below ``threshold`` of `DRAWS` is dropped."""
+
+    in_place: ClassVar[bool] = True
+
+    def training(self) -> Training:
+        return Training(self.kernel, "train_dropout_backward", kept=size(self.out_shape))
 
 
 @dataclass(frozen=True)
