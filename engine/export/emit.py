@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from engine.errors import ExportError
 
-__all__ = ["array", "block_comment", "comment_text", "floating", "guard", "integers", "macro", "string"]
+__all__ = [
+    "array",
+    "block_comment",
+    "comment_text",
+    "extended_comment",
+    "floating",
+    "guard",
+    "integers",
+    "macro",
+    "string",
+]
 
 WIDTH = 110
 
@@ -84,12 +94,26 @@ def comment_text(text: str) -> str:
 
 def block_comment(lines: Iterable[str]) -> str:
     """Return a comment of several lines, the long ones wrapped."""
+    return _OPEN + _comment_lines(lines) + _CLOSE
+
+
+def extended_comment(text: str, lines: Iterable[str]) -> str:
+    """Return `text`, which begins with what `block_comment` gives, with more lines at the comment's end."""
+    assert text.startswith(_OPEN), text[:40]
+    head, close, rest = text.partition(_CLOSE)
+    return head + _comment_lines(lines) + close + rest
+
+
+_OPEN, _CLOSE = "/*\n", " */\n"
+
+
+def _comment_lines(lines: Iterable[str]) -> str:
     body: list[str] = []
     for line in lines:
         indent = " " * (len(line) - len(line.lstrip()))
         safe = indent + comment_text(line.strip())
         body += textwrap.wrap(safe, WIDTH - 4, subsequent_indent=indent, break_on_hyphens=False) or [""]
-    return "/*\n" + "".join(f" * {line}".rstrip() + "\n" for line in body) + " */\n"
+    return "".join(f" * {line}".rstrip() + "\n" for line in body)
 
 
 def macro(name: str, value: object, note: str = "") -> str:

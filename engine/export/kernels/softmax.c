@@ -6,6 +6,9 @@
 TM_KERNEL void tm_softmax(const float *x, float *y, int in_size, int channels)
 {
     int i, c;
+#if defined(__clang__)
+#pragma clang loop vectorize(disable) /* clang 14 -O3 gets several pixels at once wrong */
+#endif
     for (i = 0; i < in_size; i += channels) {
         float largest = x[i], total = 0.0f;
         for (c = 1; c < channels; c++) {

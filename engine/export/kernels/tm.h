@@ -27,5 +27,17 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image);
 #else
 #define TM_KERNEL static inline
 #endif
+
+/* Each stage of the network is a function of its own, so that what it executes can be counted. */
+#if defined(__GNUC__)
+#define TM_STAGE static __attribute__((noinline)) void
+#else
+#define TM_STAGE static void
+#endif
+
+/* Called behind each stage with its number, its output and the count of numbers in it; does nothing by itself. */
+#ifndef TM_TRACE
+#define TM_TRACE(stage, output, count)
+#endif
 /* end */
 #endif

@@ -14,11 +14,9 @@ void tm_run_int8(const int8_t *input, int8_t *output);
 #if defined(__GNUC__)
 #define TM_ALIGNED __attribute__((aligned(4)))
 #define TM_ALIAS __attribute__((may_alias))
-#define TM_STAGE static __attribute__((noinline)) void /* a function of its own, so that each can be measured */
 #else
 #define TM_ALIGNED
 #define TM_ALIAS
-#define TM_STAGE static void
 #endif
 
 /* Constant arrays, and how to read them: on AVR they stand in flash, which plain pointers do not reach. */

@@ -23,7 +23,7 @@ from engine.layers.elementwise import LINEAR
 from engine.model import Model
 from engine.network import build_network
 
-__all__ = ["laid_out", "measure", "write"]
+__all__ = ["laid_out", "measure", "selftest", "write"]
 
 ROWS_TOGETHER = 4  # rows of a matrix whose numbers take turns, as kernels/dot.c reads them
 FLOAT_BYTES = 4
@@ -43,7 +43,7 @@ def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict
     }
     if vectors is not None:
         files[f"{c.name}_test_vectors.h"] = common.vectors_header(c, vectors, vectors.outputs)
-        files[f"{c.name}_selftest.c"] = _selftest(c)
+        files[f"{c.name}_selftest.c"] = selftest(c)
     return files
 
 
@@ -105,7 +105,7 @@ def _stage(header: Header, number: int) -> str:
     c = header.context
     return (
         common.stage_comment(header, number)
-        + f"static void {c.symbol('stage', number)}(const float *x, float *y)\n{{\n"
+        + f"{c.macro('STAGE')} {c.symbol('stage', number)}(const float *x, float *y)\n{{\n"
         + common.call(header, number, "x", "y", {"scratch": _place(header, header.arena.scratch[number - 1])})
         + "}\n"
     )
@@ -143,7 +143,8 @@ def _predict(header: Header) -> str:
     )
 
 
-def _selftest(c: Context) -> str:
+def selftest(c: Context) -> str:
+    """Return the program that compares real outputs with those of the test vectors."""
     return common.selftest_program(
         c,
         f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",

@@ -41,6 +41,7 @@ __all__ = [
     "kernels",
     "scores",
     "selftest_program",
+    "shape_sizes",
     "stage_comment",
     "vectors_header",
 ]
@@ -207,7 +208,7 @@ def stage_comment(header: Header, number: int) -> str:
 
 
 def call(header: Header, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
-    """Return the statement that calls a stage's kernel: each of its parameters is found by its name.
+    """Return what a stage does: it calls a kernel, each of whose parameters is found by its name.
 
     Parameters
     ----------
@@ -220,7 +221,7 @@ def call(header: Header, number: int, x: str, y: str, more: Mapping[str, str] | 
         C expressions that kernels may ask for, by name.
     """
     c, code = header.context, header.codes[number - 1]
-    sizes = _shape_sizes(header.network.stages[number - 1].call) | dict(code.sizes)
+    sizes = shape_sizes(header.network.stages[number - 1].call) | dict(code.sizes)
     values = dict(more or {}) | {name: str(n) for name, n in sizes.items()}
     values |= {name: c.symbol("stage", number, name) for name in code.arrays}
     values |= {name: c.symbol(function) for name, function in code.functions.items()}
@@ -228,10 +229,12 @@ def call(header: Header, number: int, x: str, y: str, more: Mapping[str, str] | 
     unread = {*code.sizes, *code.arrays, *code.functions} - set(wanted)
     assert not unread, f"kernels/{code.kernel}.c does not read {unread}"
     arguments = emit.wrapped([x, y, *(values[name] for name in wanted)], " " * 8).strip()
-    return f"    {c.symbol(code.kernel)}({arguments});\n"
+    trace = f"{c.macro('TRACE')}({number}, {y}, {values['out_size']})"
+    return f"    {c.symbol(code.kernel)}({arguments});\n    {trace}\n"
 
 
-def _shape_sizes(call: Any) -> dict[str, int]:
+def shape_sizes(call: Any) -> dict[str, int]:
+    """Return what kernels may ask for of the shapes of `call`, by name."""
     return {
         "channels": call.in_shape[-1],
         **_named("in", call.in_shape),
