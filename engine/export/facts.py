@@ -6,9 +6,33 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.model import Model
-from engine.specs import describe_shape
+from engine.specs import Shape, describe_shape
 
-__all__ = ["Facts"]
+__all__ = ["Facts", "Work"]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One call of a kernel, as far as its cost depends on it.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Indices of the layers that it computes.
+    kernel : str
+    in_shape, out_shape : tuple of int
+    sizes : mapping of str to int
+        The kernel's constant arguments by name.
+    weight_bytes : int
+        Constant memory that it reads.
+    """
+
+    layers: tuple[int, ...]
+    kernel: str
+    in_shape: Shape
+    out_shape: Shape
+    sizes: Mapping[str, int]
+    weight_bytes: int
 
 
 @dataclass(frozen=True)
@@ -22,11 +46,14 @@ class Facts:
         Memory for all feature maps, input and output of ``predict`` included.
     weight_bytes : int
         Constant memory for the arrays that were written.
+    works : tuple of Work
+        The kernels called for one inference, in order.
     """
 
     model: Model
     arena_bytes: int
     weight_bytes: int
+    works: tuple[Work, ...] = ()
 
     @property
     def macs(self) -> int:

@@ -18,13 +18,13 @@ from engine import preprocess
 from engine.errors import ExportError
 from engine.export import emit, kernel_files
 from engine.export.context import Context
-from engine.export.facts import Facts
+from engine.export.facts import Facts, Work
 from engine.export.plan import Arena
 from engine.export.stage_code import StageCode
 from engine.export.vectors import Vectors
 from engine.inference import output_activation
 from engine.model import Model
-from engine.network import Network
+from engine.network import Network, Stage
 from engine.specs import Shape, describe_shape, size
 
 __all__ = [
@@ -77,7 +77,15 @@ class Header:
 
 def facts(header: Header) -> Facts:
     """Return the figures that are known without a compiler."""
-    return Facts(header.model, header.arena.size, sum(a.nbytes for a in header.arrays.values()))
+    works = tuple(_work(*pair) for pair in zip(header.network.stages, header.codes, strict=True))
+    return Facts(header.model, header.arena.size, sum(work.weight_bytes for work in works), works)
+
+
+def _work(stage: Stage[Any], code: StageCode) -> Work:
+    weight_bytes = sum(values.nbytes for values in code.arrays.values())
+    return Work(
+        stage.layers, code.kernel, stage.call.in_shape, stage.call.out_shape, code.sizes, weight_bytes
+    )
 
 
 def check_preprocessed(model: Model) -> None:
