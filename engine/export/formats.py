@@ -10,7 +10,7 @@ from engine.errors import ExportError
 from engine.export.facts import Facts
 from engine.export.options import ExportOptions
 from engine.export.vectors import Vectors, make_vectors
-from engine.export.writers import c_float32, c_int8
+from engine.export.writers import c_float32, c_int8, c_training
 from engine.model import Model
 
 __all__ = ["FORMATS", "Format", "export_model", "export_with_vectors"]
@@ -32,6 +32,8 @@ class Format:
         ``write(model, options, vectors)`` gives the files, name to text.
     measure : callable
         ``measure(model, options)`` gives the figures of those files.
+    learns : bool
+        Whether the code can learn on the device (`ExportOptions.training`).
     """
 
     name: str
@@ -39,6 +41,17 @@ class Format:
     doc: str
     write: Callable[[Model, ExportOptions, Vectors | None], Files]
     measure: Callable[[Model, ExportOptions], Facts]
+    learns: bool = False
+
+
+def _write_float32(model: Model, options: ExportOptions, vectors: Vectors | None) -> Files:
+    write = c_training.write if options.training else c_float32.write
+    return write(model, options, vectors)
+
+
+def _measure_float32(model: Model, options: ExportOptions) -> Facts:
+    measure = c_training.measure if options.training else c_float32.measure
+    return measure(model, options)
 
 
 FORMATS: Mapping[str, Format] = {
@@ -48,8 +61,9 @@ FORMATS: Mapping[str, Format] = {
             "c-float32",
             "C, float32",
             "one C99 header without dependencies, for any board with enough memory",
-            c_float32.write,
-            c_float32.measure,
+            _write_float32,
+            _measure_float32,
+            learns=True,
         ),
         Format(
             "c-int8",
@@ -92,4 +106,9 @@ def export_with_vectors(
     """Return what `export_model` does, with test vectors that are already made."""
     if name not in FORMATS:
         raise ExportError(f"There is no format {name!r}; choose one of: {', '.join(FORMATS)}.")
+    if options.training and not FORMATS[name].learns:
+        learning = ", ".join(f.name for f in FORMATS.values() if f.learns)
+        raise ExportError(
+            f"Code in the format {name} cannot learn; choose {learning} or export without training."
+        )
     return FORMATS[name].write(model, options, vectors)

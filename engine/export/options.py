@@ -34,6 +34,17 @@ class ExportOptions:
         "Preprocessing",
         "a function that turns a drawing of any size into the image that the network reads",
     )
+    training: bool = knob(
+        False, "Training", "code that learns on the device; takes more RAM, for gradients and weights"
+    )
+    train_layers: int = knob(
+        0,
+        "Layers that learn",
+        "training: how many of the last layers with weights learn, the others stay as they are; 0 is all",
+        low=0,
+        high=100,
+        advanced=True,
+    )
     variant: str = knob(
         "auto",
         "Variant",

@@ -1,0 +1,6 @@
+#include "tm.h"
+/* begin */
+TM_KERNEL float tm_train_slope_relu6(float y)
+{
+    return y > 0.0f && y < 6.0f ? 1.0f : 0.0f;
+}

@@ -1,0 +1,286 @@
+"""One step of training as calls of kernels, forward and backward, and when each buffer is in use.
+
+The calls are those of an inference, merged alike: batch norm is folded into the weights before it (its
+statistics stay as they are), functions and maxima are applied by the kernel that computes their input. So a
+feature map before pooling never exists, and backward only the places of the maxima are visited.
+
+A step has a moment for each call forward, one for the loss, and one for each call backward. A buffer that the
+gradient needs lives until then; what that is follows from the parameters of the kernel in C. The gradient of
+an in-place call takes the place of the one that it is made from. Weights change as soon as their gradient is
+known, which is therefore never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calls import Call, Start, Training
+from engine.errors import ExportError
+from engine.export import kernel_files
+from engine.export.plan import Buffer, Plan, plan
+from engine.inference import output_activation
+from engine.layers.elementwise import LINEAR, ActivationFunction
+from engine.losses import LOSSES, Loss
+from engine.model import Model
+from engine.network import Step, merged_steps
+from engine.specs import ModelSpec, size
+
+__all__ = ["NOWHERE", "WORD", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
+
+WORD = 4  # bytes of an element of the arena
+NOWHERE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedStep:
+    """One call with its place in a step of training; buffers are `NOWHERE` where there is none.
+
+    Attributes
+    ----------
+    layers : tuple of int
+    call : Call
+    training : Training
+    learned : mapping of str to int
+        Where each array that learns begins among the weights.
+    x, y : int
+        Buffers of input and output.
+    dx, dy : int
+        Buffers of their gradients.
+    kept, scratch : int
+        Buffers of what is left for the backward pass, and for it alone.
+    backward : bool
+        Whether the gradient comes this far.
+    """
+
+    layers: tuple[int, ...]
+    call: Call
+    training: Training
+    learned: Mapping[str, int]
+    x: int
+    y: int
+    dx: int
+    dy: int
+    kept: int
+    scratch: int
+    backward: bool
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether there is more to do backward than the function's slope."""
+        goes_on = self.dx != NOWHERE or bool(self.learned)
+        return self.backward and bool(self.training.backward) and goes_on
+
+
+@dataclass(frozen=True, eq=False)
+class Timetable:
+    """A step of training.
+
+    Attributes
+    ----------
+    steps : tuple of TrainedStep
+    buffers : tuple of Buffer
+        Buffer 0 is the input.
+    plan : Plan
+        Where they stand in the arena, in elements of 4 bytes.
+    weights : ndarray of float32
+        What the arrays that learn begin with, one after the other.
+    starts : tuple of (int, Start)
+        Length of each such array, and its random numbers when learning begins from scratch.
+    loss : Loss
+    absorbed : ActivationFunction or None
+        The network's last function, if the loss does it.
+    """
+
+    steps: tuple[TrainedStep, ...]
+    buffers: tuple[Buffer, ...]
+    plan: Plan
+    weights: NDArray[np.float32]
+    starts: tuple[tuple[int, Start], ...]
+    loss: Loss
+    absorbed: ActivationFunction | None
+
+    @property
+    def loss_gradient(self) -> int:
+        """The buffer that the loss writes."""
+        return self.steps[-1].dy
+
+    @property
+    def arena_bytes(self) -> int:
+        """Memory for feature maps and gradients."""
+        return WORD * self.plan.size
+
+
+def suitable_loss(model: Model) -> Loss:
+    """Return the loss that `model` was trained with, or else the one that suits its output."""
+    config = model.record.get("config")
+    name = config.get("loss") if isinstance(config, Mapping) else None
+    if isinstance(name, str) and name in LOSSES:
+        return LOSSES[name]
+    last = output_activation(model.spec)
+    plain = last is None or last is LINEAR
+    fitting = (loss for loss in LOSSES.values() if loss.absorbs and (plain or last is loss.absorbs))
+    return next(fitting, LOSSES["mse"])
+
+
+def timetable(model: Model, trained: int = 0) -> Timetable:
+    """Return how `model` trains on a device.
+
+    Parameters
+    ----------
+    model : Model
+    trained : int
+        How many of the last calls with weights learn; 0 for all.
+
+    Raises
+    ------
+    ExportError
+        When the network has nothing to learn with.
+    """
+    loss = suitable_loss(model)
+    steps, absorbed = _without_absorbed(merged_steps(model, training=True), model.spec, loss)
+    first = _first_trained(steps, trained)
+    moments = _Moments(len(steps), size(model.spec.input_shape))
+    forward = [moments.forward(call, index >= first) for index, (_, call) in enumerate(steps)]
+    backward = moments.backward([call for _, call in steps], forward, first)
+    placed, starts, weights = [], [], _Weights()
+    for index, (layers, call) in enumerate(steps):
+        training = call.training()
+        learned = weights.add(call, training) if index >= first else {}
+        starts += [(call.arrays[name].values.size, training.learned[name]) for name in learned]
+        flow, gradients = forward[index], backward[index]
+        placed.append(
+            TrainedStep(
+                layers,
+                call,
+                training,
+                learned,
+                flow.x,
+                flow.y,
+                gradients.dx,
+                gradients.dy,
+                flow.kept,
+                gradients.scratch,
+                index >= first,
+            )
+        )
+    buffers = moments.buffers()
+    return Timetable(tuple(placed), buffers, plan(buffers), weights.values(), tuple(starts), loss, absorbed)
+
+
+def _without_absorbed(
+    steps: list[Step], spec: ModelSpec, loss: Loss
+) -> tuple[list[Step], ActivationFunction | None]:
+    """Return the steps without a last function that `loss` does, and that function."""
+    last = output_activation(spec)
+    if last is None or last is not loss.absorbs:
+        return steps, None
+    place = len(steps) - 1 if steps[-1][0] else len(steps) - 2  # what only moves numbers comes behind it
+    return steps[:place] + steps[place + 1 :], last
+
+
+def _first_trained(steps: Sequence[Step], trained: int) -> int:
+    learning = [index for index, (_, call) in enumerate(steps) if call.training().learned]
+    if not learning:
+        raise ExportError("The network has no weights to train; export it without training.")
+    return learning[-min(trained, len(learning))] if trained else learning[0]
+
+
+class _Weights:
+    """The arrays that learn, one after the other."""
+
+    def __init__(self) -> None:
+        self._arrays: list[NDArray[np.float32]] = []
+        self._size = 0
+
+    def add(self, call: Call, training: Training) -> dict[str, int]:
+        """Append those of `call`; return where each begins."""
+        places = {}
+        for name in training.learned:
+            places[name] = self._size
+            self._arrays.append(call.arrays[name].values.astype(np.float32).ravel())
+            self._size += self._arrays[-1].size
+        return places
+
+    def values(self) -> NDArray[np.float32]:
+        return np.concatenate(self._arrays)
+
+
+@dataclass(frozen=True)
+class _Forward:
+    x: int
+    y: int
+    kept: int
+    reads_y: bool  # in its backward pass
+
+
+@dataclass(frozen=True)
+class _Backward:
+    dx: int = NOWHERE
+    dy: int = NOWHERE
+    scratch: int = NOWHERE
+
+
+class _Moments:
+    """Buffers as they come into use, in the order of a step: `forward` for each call, then `backward`."""
+
+    def __init__(self, count: int, input_size: int) -> None:
+        self._count = count
+        self._lives: list[list[int]] = []  # size, first, last
+        self._now = 0
+        self._place = self._new(input_size)
+        self._locked = False  # what made the buffer at hand needs it unchanged
+
+    def buffers(self) -> tuple[Buffer, ...]:
+        return tuple(Buffer(*life) for life in self._lives)
+
+    def forward(self, call: Call, trained: bool) -> _Forward:
+        """Place the output of `call`, and all that its backward pass will need."""
+        self._now += 1
+        training, source = call.training(), self._place
+        read = _backward_parameters(training) if trained else ()
+        back = 2 * self._count + 2 - self._now
+        reads_x, reads_y = "x" in read, trained and (call.function is not None or "y" in read)
+        if not (call.in_place and not reads_x and not self._locked):
+            self._place = self._new(size(call.out_shape))
+        self._use(source, back if reads_x else self._now)
+        self._use(self._place, back if reads_y else self._now)
+        kept = self._new(-(-training.kept // WORD), back) if training.kept and trained else NOWHERE
+        self._locked = reads_y
+        return _Forward(source, self._place, kept, reads_y)
+
+    def backward(self, calls: Sequence[Call], forward: Sequence[_Forward], first: int) -> list[_Backward]:
+        """Place the gradients, from the loss back to call `first`."""
+        self._now = self._count + 1
+        self._use(self._place, self._now)
+        dy = self._new(size(calls[-1].out_shape))
+        found = [_Backward() for _ in calls]
+        for index in range(len(calls) - 1, first - 1, -1):
+            self._now += 1
+            found[index] = self._gradients(calls[index], dy, index > first)
+            dy = found[index].dx
+        return found
+
+    def _gradients(self, call: Call, dy: int, wanted: bool) -> _Backward:
+        training = call.training()
+        self._use(dy, self._now)
+        needs_scratch = "scratch" in _backward_parameters(training)
+        dx = NOWHERE
+        if wanted:
+            dx = dy if call.in_place else self._new(size(call.in_shape))
+        return _Backward(dx, dy, self._new(training.scratch) if needs_scratch else NOWHERE)
+
+    def _new(self, elements: int, last: int | None = None) -> int:
+        self._lives.append([elements, self._now, self._now if last is None else last])
+        return len(self._lives) - 1
+
+    def _use(self, buffer: int, moment: int) -> None:
+        life = self._lives[buffer]
+        life[2] = max(life[2], moment)
+
+
+def _backward_parameters(training: Training) -> tuple[str, ...]:
+    return kernel_files.parameters(training.backward) if training.backward else ()
