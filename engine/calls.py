@@ -139,6 +139,11 @@ class Call:
     """Whether there is nothing to compute."""
     takes_function: ClassVar[bool] = False
 
+    @property
+    def taps(self) -> int:
+        """How many numbers are read for each that is computed."""
+        return max(1, size(self.in_shape) // size(self.out_shape))
+
     def merged(self, before: Call) -> Call | None:
         """Return the one call that does `before` and then this, or None where there is none."""
         return None
@@ -255,6 +260,10 @@ class WeightedSum(Call):
     def weighted(self, parts: WeightedParts) -> IntegerCall:
         """Return the int8 call made of `parts`."""
         raise NotImplementedError
+
+    @property
+    def taps(self) -> int:
+        return self.arrays["weight"].values.size // self.arrays["bias"].values.size
 
     @classmethod
     def of(

@@ -1,20 +1,43 @@
 """What a model will take on a board, known before it is trained: flash, RAM, instructions and time.
 
 Weights and the arena are counted: the exporter plans them the same way for an untrained network. Code, stack
-and executed instructions are predicted from what was measured on compiled and emulated networks
-(`engine.cost_rates`).
+and executed instructions are predicted. A kernel's instructions are nearly a weighted sum of a few counts
+that follow from its shapes (`counts`), and the weights were fitted to networks that were compiled and
+emulated (`engine.cost_rates`, made by ``python -m tests.benchmarks.cost``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.boards import Board
+from engine.cost_rates import RATES, KernelRates, TargetRates
 from engine.export import FORMATS, ExportOptions
+from engine.export.facts import Facts, Work
 from engine.figures import Figure, counted, estimated
 from engine.model import Model
+from engine.specs import size
 
-__all__ = ["Cost", "estimate"]
+__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions"]
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of a network takes.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Indices of the layers that it computes.
+    weights : Figure
+        Bytes.
+    instructions : Figure
+    """
+
+    layers: tuple[int, ...]
+    weights: Figure
+    instructions: Figure
 
 
 @dataclass(frozen=True)
@@ -26,17 +49,22 @@ class Cost:
     board : Board
     flash, ram : Figure
         In bytes; the caller's image and scores are not in it.
+    arena : Figure
+        The part of the RAM that is planned.
     instructions : Figure
         Executed for one image.
     milliseconds : Figure
         For one image at the board's clock.
+    stages : tuple of StageCost
     """
 
     board: Board
     flash: Figure
     ram: Figure
+    arena: Figure
     instructions: Figure
     milliseconds: Figure
+    stages: tuple[StageCost, ...]
 
     @property
     def fits_flash(self) -> bool:
@@ -55,14 +83,58 @@ class Cost:
 
 
 def estimate(model: Model, format_name: str, board: Board, options: ExportOptions | None = None) -> Cost:
-    """Return what `model`, trained or not, takes on `board` when exported as `format_name`."""
+    """Return what `model`, trained or not, takes on `board` when exported as `format_name`.
+
+    Raises
+    ------
+    ExportError
+        When the format cannot express the model.
+    """
     facts = FORMATS[format_name].measure(model, options or ExportOptions())
-    instructions = estimated(10.0 * facts.macs)
-    seconds = instructions.value * board.core.cycles / board.clock_hz
-    return Cost(
-        board,
-        counted(facts.weight_bytes) + estimated(2000),
-        counted(facts.arena_bytes) + estimated(100),
-        instructions,
-        estimated(1000 * seconds),
-    )
+    rates = RATES[board.core.rates]
+    stages = tuple(_stage(work, rates) for work in facts.works)
+    total = sum((stage.instructions for stage in stages), estimated(rates.call))
+    milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz)
+    arena = counted(facts.arena_bytes)
+    flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates))
+    return Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
+
+
+def _stage(work: Work, rates: TargetRates) -> StageCost:
+    return StageCost(work.layers, counted(work.weight_bytes), estimated(instructions(work, rates)))
+
+
+def instructions(work: Work, rates: TargetRates) -> float:
+    """Return the predicted instructions of one call of a kernel."""
+    kernel = rates.kernels.get(work.kernel, rates.others)
+    return _weighted(kernel, counts(work))
+
+
+def _weighted(kernel: KernelRates, numbers: Sequence[float]) -> float:
+    return sum(rate * number for rate, number in zip(kernel.instructions, numbers, strict=True))
+
+
+def code_bytes(facts: Facts, rates: TargetRates) -> float:
+    """Return the predicted bytes of code, each stage being compiled for its own shapes."""
+    return rates.code + sum(rates.kernels.get(work.kernel, rates.others).code for work in facts.works)
+
+
+def counts(work: Work) -> tuple[float, ...]:
+    """Return what the instructions of a kernel are a weighted sum of.
+
+    Returns
+    -------
+    tuple of float
+        1, numbers read, numbers written, pixels, runs of a kernel's rows, multiplications. Kernels work on
+        pairs of outputs and of inputs: odd counts are rounded up.
+    """
+    channels = work.out_shape[-1]
+    pixels = size(work.out_shape) // channels * work.sizes.get("pool", 1) ** 2
+    kernel = work.sizes.get("kernel", 1)
+    taps = kernel * _even(-(-work.taps // kernel)) if work.taps > 1 else 1
+    sums = pixels * _even(channels)
+    return (1.0, size(work.in_shape), size(work.out_shape), pixels, sums * kernel, sums * taps)
+
+
+def _even(count: int) -> int:
+    return count + count % 2

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from engine.fixed_point import Affine, Int8s, Int32s, Requantization
-from engine.specs import Shape
+from engine.specs import Shape, size
 
 __all__ = [
     "IntegerAvgPool",
@@ -55,6 +55,11 @@ class IntegerCall:
 
     in_place: ClassVar[bool] = False
     """Whether the output may overwrite the input, number by number."""
+
+    @property
+    def taps(self) -> int:
+        """How many numbers are read for each that is computed."""
+        return max(1, size(self.in_shape) // size(self.out_shape))
 
     def run(self, x: Int8s) -> Int8s:
         """Return the output for inputs `x`, (images, *in_shape)."""
@@ -106,6 +111,10 @@ class _Weighted(IntegerCall):
     weight: Int8s
     bias: Int32s
     requantization: Requantization
+
+    @property
+    def taps(self) -> int:
+        return self.weight.size // len(self.bias)
 
     def _finish(self, sums: Floats) -> Int8s:
         return self.requantization(sums.astype(np.int32) + self.bias)

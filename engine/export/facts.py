@@ -23,6 +23,8 @@ class Work:
     in_shape, out_shape : tuple of int
     sizes : mapping of str to int
         The kernel's constant arguments by name.
+    taps : int
+        How many numbers are read for each that is computed.
     weight_bytes : int
         Constant memory that it reads.
     """
@@ -32,6 +34,7 @@ class Work:
     in_shape: Shape
     out_shape: Shape
     sizes: Mapping[str, int]
+    taps: int
     weight_bytes: int
 
 

@@ -82,10 +82,8 @@ def facts(header: Header) -> Facts:
 
 
 def _work(stage: Stage[Any], code: StageCode) -> Work:
-    weight_bytes = sum(values.nbytes for values in code.arrays.values())
-    return Work(
-        stage.layers, code.kernel, stage.call.in_shape, stage.call.out_shape, code.sizes, weight_bytes
-    )
+    made, weight_bytes = stage.call, sum(values.nbytes for values in code.arrays.values())
+    return Work(stage.layers, code.kernel, made.in_shape, made.out_shape, code.sizes, made.taps, weight_bytes)
 
 
 def check_preprocessed(model: Model) -> None:
