@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.memory import Scratch
 from engine.specs import Shape
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Bound",
     "LayerOp",
     "Op",
+    "Room",
     "batch_shape",
     "channel_rows",
     "in_turn",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.floating[Any]]
+Room = Callable[[Shape], FloatArray]
+"""Gives memory of a shape, whose contents last one pass of one operation."""
 
 
 def batch_shape(shape: Shape, batch: int) -> Shape:
@@ -66,6 +70,8 @@ class Arrays:
         Whether forward behaves as in training (dropout, batch statistics).
     rng : numpy.random.Generator
         For dropout.
+    scratch : Scratch
+        For what lasts one pass, forward or backward.
     """
 
     x: FloatArray
@@ -76,6 +82,7 @@ class Arrays:
     g: Mapping[str, FloatArray]
     train: bool
     rng: np.random.Generator
+    scratch: Scratch
 
     @property
     def batch(self) -> int:
@@ -86,6 +93,10 @@ class Arrays:
     def dtype(self) -> np.dtype[Any]:
         """float32, or float64 in gradient checks."""
         return self.x.dtype
+
+    def room(self, shape: Shape) -> FloatArray:
+        """Return memory whose contents last one pass: the next operation writes there too (a `Room`)."""
+        return self.scratch.take(shape, self.dtype)
 
 
 @dataclass(frozen=True)

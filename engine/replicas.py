@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from engine.augment import Augmentation, Warp
 from engine.losses import Loss
+from engine.memory import long_loops
 from engine.specs import ModelSpec, size
 from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
@@ -102,6 +103,10 @@ class _Replica:
 
     def run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
         """Compute the gradient for the images at `indices`; `scale` is 1 / size of the whole batch."""
+        with long_loops():
+            return self._run(work, indices, scale)
+
+    def _run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
         result = self._micro(work, indices[: self._size], scale)
         if self.grad is not self._space.grad:
             np.copyto(self.grad, self._space.grad)

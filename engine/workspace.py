@@ -3,16 +3,22 @@
 Building a workspace lowers the spec to operations, gives each its arrays and keeps the closures. After that a
 forward or backward pass is a plain loop over them: no allocation, no decisions. Several workspaces may share
 one parameter vector (threads); each has its own gradient vector.
+
+In training every feature map has memory of its own, because the backward pass reads it. Of gradients, and of
+feature maps when only predicting, two are alive at a time, so they take turns in two pieces of memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from engine.layers.elementwise import Activate, ActivationFunction
+from engine.memory import Scratch, aligned
 from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, batch_shape, pool_early
 from engine.params import ParamLayout
 from engine.specs import ModelSpec, Shape
@@ -94,6 +100,9 @@ class Workspace:
         self._rng = rng if rng is not None else np.random.default_rng(0)
         self.params = params
         self.grad = np.zeros_like(params)
+        self._scratch = Scratch()
+        self._gradient = _in_turns(params.dtype)
+        self._value = _lasting(params.dtype) if mode.train else _in_turns(params.dtype)
         ops = lower(spec, mode.absorbed)
         self.x = _input(spec.input_shape, batch, params.dtype, _reads_images(ops))
         place = _Place(self.x, None, locked=True)
@@ -119,6 +128,7 @@ class Workspace:
     def _attach(self, layer: int, op: Op, place: _Place) -> tuple[_Place, Bound]:
         after = self._place_after(op, place)
         copies = op.in_place and after.value is not place.value
+        self._scratch.restart()
         arrays = Arrays(
             x=after.value if copies else place.value,
             y=after.value,
@@ -128,6 +138,7 @@ class Workspace:
             g=self.layout.layer(layer, self.grad),
             train=self._train,
             rng=self._rng,
+            scratch=self._scratch,
         )
         passes = op.bind(arrays)
         return after, _copying(passes, place, after) if copies else passes
@@ -141,8 +152,23 @@ class Workspace:
             return _Place(value, gradient, place.locked)
         if op.in_place and not place.locked:
             return _Place(place.value, place.gradient, op.reads_output)
-        value = np.zeros(shape, self.params.dtype)
-        return _Place(value, np.zeros_like(value) if self._train else None, op.reads_output)
+        return _Place(self._value(shape), self._gradient(shape) if self._train else None, op.reads_output)
+
+
+def _lasting(dtype: np.dtype[Any]) -> Callable[[Shape], FloatArray]:
+    return lambda shape: aligned(shape, dtype)
+
+
+def _in_turns(dtype: np.dtype[Any]) -> Callable[[Shape], FloatArray]:
+    """Return a function whose arrays may overlap all but the one that it returned before."""
+    places = cycle((Scratch(), Scratch()))
+
+    def take(shape: Shape) -> FloatArray:
+        place = next(places)
+        place.restart()
+        return place.take(shape, dtype)
+
+    return take
 
 
 def _reads_images(ops: list[LayerOp]) -> bool:
@@ -153,9 +179,9 @@ def _reads_images(ops: list[LayerOp]) -> bool:
 def _input(shape: Shape, batch: int, dtype: np.dtype[Any], images_whole: bool) -> FloatArray:
     """Return the input array (H, C, W, N), in memory batch last or with each image in one piece."""
     if not images_whole:
-        return np.zeros(batch_shape(shape, batch), dtype)
+        return aligned(batch_shape(shape, batch), dtype)
     height, width, channels = shape
-    whole: FloatArray = np.zeros((batch, height, channels, width), dtype)
+    whole: FloatArray = aligned((batch, height, channels, width), dtype)
     return whole.transpose(1, 2, 3, 0)
 
 

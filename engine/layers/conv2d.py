@@ -129,7 +129,7 @@ class Correlate(Op):
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"])]
+        passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"], a.room)]
         if a.dx is not None:
-            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx))
+            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx, a.room))
         return Bound(forward, in_turn(passes))

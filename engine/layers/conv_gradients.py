@@ -21,20 +21,21 @@ import numpy as np
 
 from engine.layers.products import pieces
 from engine.layers.rows import Geometry, Span, expanded, folding, row_product, row_windows
-from engine.ops import FloatArray
+from engine.ops import FloatArray, Room
 
 __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
-FLAT = 8  # with so few filters transposing the gradient costs more than it saves
-MOST_PARTIAL = 1_500_000  # numbers; more partial sums than that cost more to add up than pieces save
+FEW_TAPS = 16  # a product over fewer taps than this wastes the vector units
 
 
-def weight_gradient(geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray) -> Pass:
+def weight_gradient(
+    geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray, room: Room
+) -> Pass:
     """Return a closure that writes the weight's gradient, the sum over rows of windows @ dyᵀ.
 
-    In this order OpenBLAS is faster than in the other. Where pieces without packing are long enough, it
-    is faster still to transpose the gradient first.
+    In this order OpenBLAS is faster than in the other. It is cut between taps rather than along the sums:
+    there are fewer partial results to add up.
 
     Parameters
     ----------
@@ -45,31 +46,30 @@ def weight_gradient(geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad
         (H, K, W, N).
     grad : ndarray
         (K, kernel, kernel, C), written.
+    room : callable
     """
     height, filters, width, batch = dy.shape
     taps = geometry.kernel * geometry.kernel * buffer.shape[2]
-    parts = pieces(width * batch, filters * taps, least=32) if filters > FLAT else 1
-    if height * parts * taps * filters > MOST_PARTIAL:
-        parts = 1
-    windows = row_windows(buffer, geometry.rows, parts)
-    columns = dy.reshape(height, filters, -1).transpose(0, 2, 1)
-    upright = np.empty((height, parts, width * batch // parts, filters), dy.dtype) if parts > 1 else None
-    operand = columns[:, None] if upright is None else upright
-    partial = np.empty((height, parts, taps, filters), dy.dtype)
-    total = np.empty((taps, filters), dy.dtype)
+    parts = pieces(width * batch, filters * min(taps, FEW_TAPS), least=32)
+    length = width * batch // parts
+    bundles = pieces(taps, filters * length, least=4)
+    windows = row_windows(buffer, geometry.rows, parts).reshape(height, parts, bundles, -1, length)
+    columns = dy.reshape(height, filters, parts, length).transpose(0, 2, 3, 1)[:, :, None]
+    partial = room((height, parts, bundles, taps // bundles, filters))
+    total = np.empty(partial.shape[2:], dy.dtype)
     matrix = grad.reshape(filters, -1)
 
     def backward() -> None:
-        if upright is not None:
-            np.copyto(upright.reshape(columns.shape), columns)
-        np.matmul(windows, operand, out=partial)
+        np.matmul(windows, columns, out=partial)
         np.add.reduce(partial, axis=(0, 1), out=total)
-        matrix[...] = total.T
+        matrix[...] = total.reshape(taps, filters).T
 
     return backward
 
 
-def input_gradient(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray) -> Pass:
+def input_gradient(
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room
+) -> Pass:
     """Return a closure that writes the gradient of the input to `dx` (H, C, W, N).
 
     Parameters
@@ -79,13 +79,14 @@ def input_gradient(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: F
         (K, kernel, kernel, C).
     dy : ndarray
         (H, K, W, N).
+    room : callable
     """
     filters, channels = weight.shape[0], weight.shape[3]
     if geometry.rows.stride > 1:
-        return _by_taps(geometry, weight, dy, dx)
+        return _by_taps(geometry, weight, dy, dx, room)
     if geometry.reads_in_place or filters < channels:
         return _by_flipping(geometry, weight, dy, dx)
-    return _by_rows(geometry, weight, dy, dx)
+    return _by_rows(geometry, weight, dy, dx, room)
 
 
 def _by_flipping(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray) -> Pass:
@@ -104,9 +105,9 @@ def _by_flipping(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: Flo
     return backward
 
 
-def _by_rows(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray) -> Pass:
+def _by_rows(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room) -> Pass:
     height, channels, _, batch = dx.shape
-    shares = np.empty((height, geometry.kernel, channels, geometry.columns.out, batch), dx.dtype)
+    shares = room((height, geometry.kernel, channels, geometry.columns.out, batch))
     fold = folding(geometry.columns, shares, dx)
     flipped = weight[:, ::-1].transpose(2, 3, 1, 0)  # (column, C, row, K): row r of a window meets row k-1-r
     matrix = np.empty(flipped.shape, weight.dtype)
@@ -151,11 +152,11 @@ def _row_products(
     return products
 
 
-def _by_taps(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray) -> Pass:
+def _by_taps(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room) -> Pass:
     rows, columns = geometry.rows, geometry.columns
     height, filters, width, batch = dy.shape
     kernel, channels = geometry.kernel, weight.shape[3]
-    shares = np.empty((height, kernel, kernel, channels, width, batch), dx.dtype)
+    shares = room((height, kernel, kernel, channels, width, batch))
     matrix = weight.reshape(filters, -1).T  # (taps, K)
     source, out = dy.reshape(height, filters, -1), shares.reshape(height, len(matrix), -1)
     additions = []

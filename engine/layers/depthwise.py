@@ -19,6 +19,7 @@ from engine.knobs import knob
 from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
+from engine.memory import aligned
 from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import Shape
@@ -129,7 +130,7 @@ class Bands:
         self.together = rows_together(rows)
         self.kernel = kernel
         self.stride = rows.stride
-        buffer = np.empty((channels, rows.padded, kernel, width, batch), source.dtype)
+        buffer = aligned((channels, rows.padded, kernel, width, batch), source.dtype)
         self.expand = expansion(geometry, source, buffer.transpose(1, 2, 0, 3, 4))
         taps = ((self.together - 1) * rows.stride + kernel) * kernel
         item = buffer.itemsize

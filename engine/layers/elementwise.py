@@ -18,6 +18,7 @@ from engine.calls import Call, Training
 from engine.fixed_point import HIGH, LOW, Affine, Int8s
 from engine.integer import IntegerCall, IntegerSoftmax, IntegerTable, softmax_table
 from engine.knobs import knob
+from engine.memory import aligned
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Init, normal
 from engine.quantization import LayerRanges, Range
@@ -272,14 +273,14 @@ class Activate(Op):
 
     def bind(self, a: Arrays) -> Bound:
         y, dy, function = a.y, a.dy, self.function
-        zero = np.zeros(y.shape[1:] if y.ndim == 4 else y.shape, y.dtype)
+        zero = aligned(y.shape[1:] if y.ndim == 4 else y.shape, y.dtype)
 
         def forward() -> None:
             function.forward(y, zero)
 
         if dy is None:
             return Bound(forward, nothing)
-        gradient, mask = dy, np.empty(y.shape, np.bool_)
+        gradient, mask = dy, a.scratch.take(y.shape, np.bool_)
 
         def backward() -> None:
             function.backward(y, gradient, mask)

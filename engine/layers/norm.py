@@ -21,7 +21,7 @@ from engine.integer_sums import RealSum
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Param, constant
 from engine.quantization import LayerRanges
-from engine.specs import LayerSpec, Shape
+from engine.specs import LayerSpec, Shape, size
 
 __all__ = ["EPSILON", "BatchNorm"]
 
@@ -51,7 +51,7 @@ class BatchNorm(LayerSpec):
         return 0  # folded into the layer before it when exported
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
-        return (Normalize(x, x),)
+        return (Observe(x, x), Normalize(x, x, size(x[:-1])))
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         scale = p["scale"] / np.sqrt(p["variance"].astype(np.float64) + EPSILON)
@@ -85,27 +85,112 @@ class ScaleShift(Call):
 
 
 @dataclass(frozen=True)
-class Normalize(Op):
-    """Normalize each channel; statistics of the batch in training, running ones otherwise."""
+class _Scaling:
+    """What normalizing does to each channel that has been turned so that its scale is not negative; (C,)."""
 
-    def bind(self, a: Arrays) -> Bound:
-        return _bind_training(a) if a.train and a.dy is not None else _bind_running(a)
+    sign: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+    factor: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, scale: FloatArray, statistics: Mapping[str, FloatArray], share: float = 1.0) -> _Scaling:
+        """Work it out from mean and variance, of which `share` counts."""
+        sign = np.where(scale < 0, -1.0, 1.0)
+        deviation = np.sqrt(share * statistics["variance"] + EPSILON)
+        return cls(sign, sign * statistics["mean"], deviation, sign * scale / deviation)
 
 
-def _bind_running(a: Arrays) -> Bound:
-    x, y, p = channel_rows(a.x), channel_rows(a.y), a.p
-
-    def forward() -> None:
-        factor = p["scale"] / np.sqrt(p["variance"] + p["scale"].dtype.type(EPSILON))
-        _affine(x, factor, p["shift"] - p["mean"] * factor, y)
-
-    return Bound(forward, nothing)
+def _biased(count: int) -> float:
+    """Return the share of the unbiased variance, as PyTorch observes it, that a batch is normalized with."""
+    return max(count - 1, 1) / count
 
 
 def _affine(x: FloatArray, factor: FloatArray, offset: FloatArray, out: FloatArray) -> None:
     """Write ``factor · x + offset`` of each channel."""
-    np.multiply(x, factor[:, None], out=out)
-    np.add(out, offset[:, None], out=out)
+    np.multiply(x, factor.astype(x.dtype)[:, None], out=out)
+    np.add(out, offset.astype(x.dtype)[:, None], out=out)
+
+
+@dataclass(frozen=True)
+class Observe(Op):
+    """Take the mean and the variance of each channel, and turn channels round whose scale is negative.
+
+    So turned, what follows keeps the order of numbers: a max pool may go first, and leaves `Normalize` a
+    quarter of the work. What the statistics contribute to the gradient is added here, where all numbers are:
+    ``dx = factor · (dy - mean(dy) - unit · mean(dy · unit))`` with ``unit = (x - mean) / deviation``,
+    of which `Normalize` has computed ``factor · dy``.
+    """
+
+    in_place: ClassVar[bool] = True
+
+    def bind(self, a: Arrays) -> Bound:
+        x, p, g = channel_rows(a.x), a.p, a.g
+        if not a.train or a.dx is None:
+            return Bound(lambda: _turn(x, p["scale"]), nothing)
+        dx, count = channel_rows(a.dx), x.shape[0] * x.shape[2]
+        sums = _Sums(x)
+
+        def forward() -> None:
+            mean = sums.plain(x) / count
+            variance = np.maximum(sums.product(x, x) / count - mean * mean, 0)
+            g["mean"][...], g["variance"][...] = mean, variance / _biased(count)
+            _turn(x, p["scale"])
+
+        def backward() -> None:
+            s = _Scaling.of(p["scale"], g, _biased(count))
+            slope = -s.factor * s.sign * g["scale"] / (count * s.deviation)
+            _affine(x, slope, -s.factor * g["shift"] / count - slope * s.mean, x)
+            np.add(dx, x, out=dx)
+            _turn(dx, p["scale"])
+
+        return Bound(forward, backward)
+
+
+def _turn(x: FloatArray, scale: FloatArray) -> None:
+    for channel in np.flatnonzero(scale < 0):
+        np.negative(x[:, channel], out=x[:, channel])
+
+
+@dataclass(frozen=True)
+class Normalize(Op):
+    """Bring each channel to its scale and shift, by statistics of the batch or, predicting, by running ones.
+
+    `pixels` counts those that were observed for each image.
+    """
+
+    pixels: int = 1
+
+    @property
+    def keeps_order(self) -> bool:
+        return True
+
+    def reshaped(self, shape: Shape) -> Op:
+        return Normalize(shape, shape, self.pixels)
+
+    def bind(self, a: Arrays) -> Bound:
+        x, y, p, g = channel_rows(a.x), channel_rows(a.y), a.p, a.g
+        share = _biased(self.pixels * a.batch) if a.train else 1.0
+        statistics = g if a.train else p
+
+        def forward() -> None:
+            s = _Scaling.of(p["scale"], statistics, share)
+            _affine(x, s.factor, p["shift"] - s.mean * s.factor, y)
+
+        if a.dy is None:
+            return Bound(forward, nothing)
+        dy, dx = channel_rows(a.dy), None if a.dx is None else channel_rows(a.dx)
+        sums = _Sums(x)
+
+        def backward() -> None:
+            s = _Scaling.of(p["scale"], statistics, share)
+            level = sums.plain(dy)
+            g["shift"][...] = level
+            g["scale"][...] = s.sign * (sums.product(dy, x) - s.mean * level) / s.deviation
+            if dx is not None:
+                np.multiply(dy, s.factor.astype(dy.dtype)[:, None], out=dx)
+
+        return Bound(forward, backward)
 
 
 class _Sums:
@@ -128,38 +213,3 @@ class _Sums:
         np.vecdot(x, y, out=self._partial)
         total: NDArray[np.float64] = np.add.reduce(self._partial, axis=0, dtype=np.float64)
         return total
-
-
-def _bind_training(a: Arrays) -> Bound:
-    assert a.dy is not None
-    x, y, dy = channel_rows(a.x), channel_rows(a.y), channel_rows(a.dy)
-    dx = None if a.dx is None else channel_rows(a.dx)
-    p, g, dtype = a.p, a.g, a.dtype
-    count = x.shape[0] * x.shape[2]
-    sums = _Sums(x)
-    mean, deviation = np.empty((2, x.shape[1]))
-
-    def forward() -> None:
-        mean[...] = sums.plain(x) / count
-        variance = np.maximum(sums.product(x, x) / count - mean * mean, 0)
-        deviation[...] = np.sqrt(variance + EPSILON)
-        g["mean"][...] = mean
-        g["variance"][...] = variance * (count / max(count - 1, 1))  # unbiased, as PyTorch
-        factor = p["scale"] / deviation
-        _affine(x, factor.astype(dtype), (p["shift"] - mean * factor).astype(dtype), y)
-
-    def backward() -> None:
-        level = sums.plain(dy)
-        along = (sums.product(dy, x) - mean * level) / deviation  # Σ dy · (x - mean) / deviation
-        g["scale"][...] = along
-        g["shift"][...] = level
-        if dx is None:
-            return
-        # dx = scale / deviation · (dy - mean(dy) - unit · mean(dy · unit)), unit = (x - mean) / deviation
-        factor = p["scale"] / deviation
-        slope = -factor * along / (count * deviation)
-        _affine(x, slope.astype(dtype), (-factor * level / count - slope * mean).astype(dtype), dx)
-        np.multiply(dy, factor.astype(dtype)[:, None], out=dy)
-        np.add(dx, dy, out=dx)
-
-    return Bound(forward, backward)

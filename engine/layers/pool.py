@@ -122,6 +122,12 @@ def _column_slices(x: FloatArray, size: int) -> list[FloatArray]:
     return [x[:, :, j:width:size] for j in range(size)]
 
 
+def _outside(rows: FloatArray, columns: FloatArray, size: int) -> list[FloatArray]:
+    """Return the last rows of one array and the last columns of another that are in no square."""
+    below, right = rows[rows.shape[0] // size * size :], columns[:, :, columns.shape[2] // size * size :]
+    return [border for border in (below, right) if border.size]
+
+
 @dataclass(frozen=True)
 class TakeMax(Op):
     """Maximum of squares of `size`; the first of equal numbers receives the gradient."""
@@ -132,7 +138,7 @@ class TakeMax(Op):
 
     def bind(self, a: Arrays) -> Bound:
         height, channels, _, batch = a.y.shape
-        between = np.empty((height, channels, a.x.shape[2], batch), a.dtype)
+        between = a.room((height, channels, a.x.shape[2], batch))
         training = a.dy is not None
         rows = _Tournament(_row_slices(a.x, self.size), between, training)
         columns = _Tournament(_column_slices(between, self.size), a.y, training)
@@ -143,12 +149,13 @@ class TakeMax(Op):
 
         if a.dy is None or a.dx is None:
             return Bound(forward, nothing)
-        a.dx[...] = 0  # the border that is left over stays so
-        d_between = np.zeros_like(between)
-        columns_back = columns.award(a.dy, _column_slices(d_between, self.size))
-        rows_back = rows.award(d_between, _row_slices(a.dx, self.size))
+        columns_back = columns.award(a.dy, _column_slices(between, self.size))
+        rows_back = rows.award(between, _row_slices(a.dx, self.size))
+        outside = _outside(a.dx, between, self.size)
 
         def backward() -> None:
+            for border in outside:
+                border[...] = 0
             columns_back()
             rows_back()
 
@@ -216,7 +223,7 @@ class TakeMean(Op):
 
     def bind(self, a: Arrays) -> Bound:
         y, dy, dx = a.y, a.dy, a.dx
-        between = np.empty((y.shape[0], y.shape[1], a.x.shape[2], y.shape[3]), a.dtype)
+        between = a.room((y.shape[0], y.shape[1], a.x.shape[2], y.shape[3]))
         rows = _row_slices(a.x, self.size)
         columns = _column_slices(between, self.size)
         factor = a.dtype.type(1 / self.size**2)
@@ -228,11 +235,13 @@ class TakeMean(Op):
 
         if dy is None or dx is None:
             return Bound(forward, nothing)
-        dx[...] = 0
-        share = np.empty_like(y)
+        outside = _outside(dx, dx, self.size)
+        share = a.room(y.shape)
         targets = [part for row in _row_slices(dx, self.size) for part in _column_slices(row, self.size)]
 
         def backward() -> None:
+            for border in outside:
+                border[...] = 0
             np.multiply(dy, factor, out=share)
             for target in targets:
                 np.copyto(target, share)

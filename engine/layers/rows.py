@@ -16,6 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.errors import SpecError
 from engine.layers.products import pieces
+from engine.memory import aligned
 from engine.ops import FloatArray, nothing
 
 __all__ = ["PADDINGS", "Geometry", "Span", "expanded", "expansion", "folding", "row_product", "row_windows"]
@@ -155,7 +156,7 @@ def expanded(geometry: Geometry, source: FloatArray) -> tuple[FloatArray, Callab
     if geometry.reads_in_place:
         return source[:, None], nothing
     rows, columns = geometry.rows, geometry.columns
-    buffer = np.empty((rows.padded, geometry.kernel, channels, columns.out, batch), source.dtype)
+    buffer = aligned((rows.padded, geometry.kernel, channels, columns.out, batch), source.dtype)
     return buffer, expansion(geometry, source, buffer)
 
 

@@ -68,3 +68,23 @@ def test_activations_in_a_row(activation: str) -> None:
     gradient = bench.gradient()
     assert np.count_nonzero(gradient) > 10
     assert projected_error(bench.value, bench.params, gradient) < TOLERANCE
+
+
+def test_batch_norm_around_pools() -> None:
+    """Channels whose scale is negative, or zero, pass a maximum that was moved before the scaling."""
+    layers: tuple[LayerSpec, ...] = (
+        Conv2D(4, 3, activation="linear"),
+        BatchNorm(),
+        Activation("relu"),
+        MaxPool2D(2),
+        BatchNorm(),
+        MaxPool2D(3),
+        BatchNorm(),
+        Flatten(),
+    )
+    bench = Bench(ModelSpec(layers, (7, 9, 2)), seed=6)
+    for view in bench.layout.views:
+        if view.name == "scale":
+            view.of(bench.params)[...] = [-0.7, 1.2, 0, -0.1]
+    gradient = bench.gradient()
+    assert projected_error(bench.value, bench.params, gradient) < TOLERANCE

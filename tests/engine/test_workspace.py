@@ -128,6 +128,18 @@ def test_predicting_leaves_dropout_out_and_uses_running_statistics() -> None:
     assert space.dy is None
 
 
+def test_predicting_scales_by_negative_numbers_before_a_pool() -> None:
+    spec = ModelSpec((BatchNorm(), MaxPool2D(2), Flatten()), (4, 2, 2))
+    params = ParamLayout(spec).init(np.random.default_rng(0))
+    ParamLayout(spec).layer(0, params)["scale"][...] = -2, 2
+    space = Workspace(spec, params, 3)
+    space.x[...] = np.random.default_rng(1).standard_normal(space.x.shape)
+    expected = space.x * np.array([-2, 2])[:, None, None] / np.sqrt(1 + 1e-5)
+    space.forward()
+    squares = expected.reshape(2, 2, 2, 1, 2, 3).max((1, 4))  # (rows, channels, columns, batch)
+    np.testing.assert_allclose(space.y, squares.reshape(4, 3), rtol=1e-5)
+
+
 def test_dropout_keeps_the_mean() -> None:
     spec = ModelSpec((Dropout(0.3), Flatten()), (20, 20, 1))
     space = Workspace(spec, np.empty(0, np.float32), 50, Mode(train=True), np.random.default_rng(0))
