@@ -1,6 +1,16 @@
-"""Convolution in int8."""
+"""Convolution in int8: its weights in the order in which the kernel reads them.
+
+The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` says how large they are.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
@@ -9,17 +19,76 @@ from engine.integer import IntegerConv2D
 __all__ = ["conv2d"]
 
 
+@dataclass(frozen=True)
+class _Strips:
+    """How the image is held: `rows` by `depth` numbers a column, for `phases` rows of windows at a time."""
+
+    rows: int
+    depth: int
+    phases: int
+
+    @classmethod
+    def of(cls, call: IntegerConv2D) -> _Strips:
+        """Return strips in which every window begins at a multiple of two numbers."""
+        kernel, stride, channels = call.window.kernel, call.window.stride, call.in_shape[2]
+        if channels == 1 and stride == 1 and call.pool <= 2:
+            return cls(_even(kernel + 1), 1, 2)  # two rows at once
+        if channels == 1 and stride % 2 == 0:
+            return cls(_even(kernel), 1, 1)
+        return cls(kernel, _even(channels), 1)
+
+    def bytes(self, call: IntegerConv2D) -> int:
+        """Return the size of the buffer."""
+        height, width = (side * call.pool for side in call.out_shape[:2])
+        kernel, stride = call.window.kernel, call.window.stride
+        columns = (width - 1) * stride + kernel
+        moved = self.phases * stride
+        needed = kernel + (self.phases - 1) * stride
+        moves = (-(-height // self.phases) - 1) * moved if moved < needed else 0
+        return 2 * (columns * self.rows + moves) * self.depth
+
+
 def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
     """Return the C of a convolution with activation and max pooling."""
-    w = call.window
+    w, strips = call.window, _Strips.of(call)
     sizes = {
         "kernel": w.kernel,
         "stride": w.stride,
         "top": w.top,
         "left": w.left,
         "pool": call.pool,
+        "rows": strips.rows,
+        "depth": strips.depth,
+        "phases": strips.phases,
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }
-    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
-    return StageCode("conv2d_s8", sizes, arrays)
+    arrays = {"weight": _laid_out(call, strips), **_scaling(call)}
+    return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call))
+
+
+def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
+    """Return twice the weights, two numbers of a window for a filter, then two for the next one."""
+    filters, kernel, _, channels = call.weight.shape
+    sets = np.zeros((_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips)))
+    columns_first = 2 * call.weight.astype(np.int16).transpose(0, 2, 1, 3)
+    for phase in range(strips.phases):
+        sets[:filters, phase, :, phase : phase + kernel, :channels] = columns_first
+    pairs = sets.reshape(len(sets) * strips.phases // 2, 2, -1, 2)
+    return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3)).ravel().astype(np.int16)
+
+
+def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:
+    return call.window.kernel, strips.rows, strips.depth
+
+
+def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays by filter, an even number of them, with the biases doubled as the sums are."""
+    arrays = dict(requantization_arrays(call.requantization, call.bias))
+    arrays["bias"] = 2 * arrays["bias"]
+    odd = len(call.bias) % 2
+    return {name: a if name == "table" else np.pad(a, (0, odd)) for name, a in arrays.items()}
+
+
+def _even(n: int) -> int:
+    return n + n % 2

@@ -1,6 +1,12 @@
-"""Dense layers in int8."""
+"""Dense layers in int8: their weights in the order in which the kernel reads them."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
@@ -8,9 +14,65 @@ from engine.integer import IntegerDense
 
 __all__ = ["dense"]
 
+FOUR = 4
+CODE_FOR_TWO = 250  # bytes
+LARGEST_BYTE = 255
+ROOM = 1 << 23  # what the sum of a run stays below, see kernels/dense_dot_s8.c
+
 
 def dense(call: IntegerDense, fast: bool) -> StageCode:
     """Return the C of a dense layer with activation."""
-    sizes = {"in_zero": zero_byte(call.source), **requantization_sizes(call.requantization)}
-    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
-    return StageCode("dense_s8", sizes, arrays)
+    outputs, inputs = call.weight.shape
+    left = _left(outputs, inputs)
+    rows = outputs // FOUR * FOUR + left if left else _fours(outputs)
+    weight = np.zeros((rows, _fours(inputs)), np.int16)
+    weight[:outputs, :inputs] = call.weight
+    sizes = {"left": left, "run": _run(weight), **requantization_sizes(call.requantization)}
+    return StageCode("dense_s8", sizes, {"weight": _laid_out(weight), **_scaling(call, len(weight))})
+
+
+def _fours(n: int) -> int:
+    return -(-n // FOUR) * FOUR
+
+
+def _left(outputs: int, inputs: int) -> int:
+    """Return how many outputs follow the fours: none where zeros are shorter than the code for a last two."""
+    return 2 if 0 < outputs % FOUR <= 2 and 2 * inputs > CODE_FOR_TWO else 0
+
+
+def _run(weight: NDArray[np.int16]) -> int:
+    """Return over how many inputs the kernel may add up before it takes sums apart."""
+    run = weight.shape[1]
+    while max(_largest(weight, run), _largest(-weight, run)) >= ROOM:
+        run = -(-run // (2 * FOUR)) * FOUR
+    return run
+
+
+def _largest(weight: NDArray[np.int16], run: int) -> int:
+    """Return the largest sum over `run` inputs that occurs if each byte is the worst that it can be."""
+    runs = np.add.reduceat(np.maximum(weight, 0), np.arange(0, weight.shape[1], run), axis=1, dtype=np.int64)
+    return int(runs.max()) * LARGEST_BYTE
+
+
+def _laid_out(weight: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return numbers ``256 · b + a`` for outputs a, b: of each four inputs 0 and 2, then 1 and 3."""
+    pairs = weight[0::2] + 256 * weight[1::2]
+    together = len(weight) // FOUR * 2
+    parts = [(pairs[:together], 2), (pairs[together:], 1)]
+    return np.concatenate([_in_turn(part, of) for part, of in parts])
+
+
+def _in_turn(pairs: NDArray[np.int16], of: int) -> NDArray[np.int16]:
+    """Return the rows in groups `of` so many: four inputs of one row, of the next, in the kernel's order."""
+    inputs = pairs.shape[1]
+    fours = pairs.reshape(-1, of, inputs // FOUR, 2, 2)  # group, row, four, which half, even or odd
+    return np.ascontiguousarray(fours.transpose(0, 2, 4, 1, 3)).ravel()
+
+
+def _scaling(call: IntegerDense, outputs: int) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays by output, biases doubled and with the input's zero point in them."""
+    arrays = dict(requantization_arrays(call.requantization, call.bias))
+    folded = call.bias - zero_byte(call.source) * call.weight.sum(axis=1, dtype=np.int64)
+    arrays["bias"] = (2 * folded).astype(np.int32)
+    more = outputs - len(call.bias)
+    return {name: a if name == "table" else np.pad(a, (0, more)) for name, a in arrays.items()}

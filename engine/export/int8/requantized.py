@@ -36,11 +36,11 @@ def requantization_sizes(requantization: Requantization) -> Mapping[str, int]:
 
 
 def requantization_arrays(requantization: Requantization, bias: Int32s) -> Mapping[str, NDArray[Any]]:
-    """Return ``bias``, ``multiplier`` and ``shift`` by channel, and ``table`` where there is one."""
+    """Return ``bias``, ``multiplier`` and ``shift``, less one, by channel; ``table`` where there is one."""
     r = requantization
     arrays: dict[str, NDArray[Any]] = {
         "bias": np.asarray(bias, np.int32),
         "multiplier": np.broadcast_to(r.multiplier, bias.shape).astype(np.int32),
-        "shift": np.broadcast_to(r.shift, bias.shape).astype(np.uint8),
+        "shift": (np.broadcast_to(r.shift, bias.shape) - 1).astype(np.uint8),
     }
     return arrays if r.table is None else arrays | {"table": table_bytes(r.table)}

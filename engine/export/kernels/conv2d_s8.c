@@ -1,50 +1,159 @@
 #include "tm_s8.h"
 
+#include "conv2d_dot_s8.c"
 #include "requantize_s8.c"
 /* begin */
-/* The sum of one filter at one place of the image. */
-TM_KERNEL int32_t tm_window_s8(const uint8_t *x, int in_height, int in_width, int in_channels, int row, int column,
-        int kernel, int in_flip, int in_zero, const int8_t *weight)
+/* Convolution over a buffer of int16 in *strips*: column after column of the padded image, of each the `rows` rows
+   that one row of windows sees. There the windows of neighbouring places overlap and each of them stands in one
+   piece: no copying into columns, one loop for all products. One row of windows further down, all of the buffer
+   but one row of each strip is the same again, only shifted by a row: so its start moves on by a row and the new
+   row is written over what is no longer needed. Every row of the image is read once, in order.
+
+   A pixel has `depth` numbers there, less the zero point, so that padding is 0; what `rows` and `depth` have more
+   than the kernel and the image meets weights of 0. With two `phases` (one input channel, where pairs of numbers
+   are pairs of rows) a strip holds the windows of two rows; both filters of a pair are then the same one,
+   shifted by a row.
+
+   Pooling: maximum of bytes; rescaling keeps the order. Weights, biases and so the sums are doubled. */
+
+/* `columns` strips' part in a row of the image; from is 0 for rows outside of it. */
+TM_KERNEL void tm_conv2d_row(tm_int16 *to, const uint8_t *from, int columns, int pitch, int in_width, int in_channels,
+        int left, int in_flip, int in_zero)
 {
-    int32_t sum = 0;
-    int a, b, c;
-    for (a = 0; a < kernel; a++) {
-        for (b = 0; b < kernel; b++, weight += in_channels) {
-            const int h = row + a, w = column + b;
-            if (h >= 0 && h < in_height && w >= 0 && w < in_width) {
-                const uint8_t *pixel = x + (h * in_width + w) * in_channels;
-                for (c = 0; c < in_channels; c++) {
-                    sum += (int32_t)((pixel[c] ^ in_flip) - in_zero) * TM_GET_S8(weight + c);
-                }
+    int i, c;
+    for (i = 0; i < columns; i++, to += pitch) {
+        if (from && i >= left && i < left + in_width) {
+            c = 0;
+#if TM_DSP
+            for (; c + 4 <= in_channels; c += 4, from += 4) {
+                const uint32_t four = tm_four(from) ^ 0x01010101u * (uint32_t)in_flip;
+                const uint32_t less = 0x10001u * (uint32_t)(-in_zero & 0xffff);
+                const uint32_t even = tm_even_added(less, four), odd = tm_odd_added(less, four);
+                tm_word *const pairs = (tm_word *)(void *)(to + c);
+                pairs[0] = tm_low_halves(even, odd);
+                pairs[1] = tm_high_halves(even, odd);
+            }
+#endif
+            for (; c < in_channels; c++) {
+                to[c] = (int16_t)((*from++ ^ in_flip) - in_zero);
+            }
+        } else {
+            for (c = 0; c < in_channels; c++) {
+                to[c] = 0;
             }
         }
     }
-    return sum;
 }
 
-/* Convolution; of every square of side `pool` the largest sum is taken. */
-TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_width, int in_channels, int out_height,
-        int out_width, int out_channels, int kernel, int stride, int top, int left, int pool, int in_flip, int in_zero,
-        const int8_t *weight, const int32_t *bias, const int32_t *multiplier, const uint8_t *shift, int zero, int low,
-        int high, const uint8_t *table)
+TM_KERNEL uint32_t tm_larger(uint32_t a, uint32_t b)
 {
-    int i, j, o, p;
-    for (i = 0; i < out_height; i++) {
-        for (j = 0; j < out_width; j++) {
-            for (o = 0; o < out_channels; o++) {
-                int32_t best = INT32_MIN;
-                uint8_t q;
-                for (p = 0; p < pool * pool; p++) {
-                    const int row = (i * pool + p / pool) * stride - top, column = (j * pool + p % pool) * stride - left;
-                    const int32_t sum = tm_window_s8(x, in_height, in_width, in_channels, row, column, kernel, in_flip,
-                            in_zero, weight + o * kernel * kernel * in_channels);
-                    best = sum > best ? sum : best;
-                }
-                q = tm_requantize(best + TM_GET_S32(bias + o), TM_GET_S32(multiplier + o), TM_GET_U8(shift + o), zero,
-                        low, high);
-                *y++ = table ? TM_GET_U8(table + q) : q;
+    return (int32_t)a > (int32_t)b ? a : b;
+}
+
+TM_KERNEL void tm_merge(uint8_t *y, int32_t q)
+{
+    *y = (uint8_t)(q > *y ? q : *y);
+}
+
+/* What turns sums into bytes; all constant but the arrays. */
+typedef struct {
+    const int32_t *multiplier;
+    const uint8_t *shift;
+    int zero, low, high;
+} tm_scaling;
+
+TM_KERNEL int32_t tm_conv2d_byte(uint32_t sum, int f, const tm_scaling *s)
+{
+    return tm_requantize_twice((int32_t)sum, TM_GET_S32(s->multiplier + f), TM_GET_U8(s->shift + f), s->zero, s->low,
+            s->high);
+}
+
+/* Four sums without pooling: place 1 is `beside` bytes behind place 0, a second row `line` bytes. */
+TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int f, int beside, int line, int phases, int second,
+        const tm_scaling *s)
+{
+    const int other = phases > 1 ? f : f + 1;
+    uint8_t *const b = y + (phases > 1 ? line : 1);
+    y[0] = (uint8_t)tm_conv2d_byte(sum->a0, f, s);
+    y[beside] = (uint8_t)tm_conv2d_byte(sum->a1, f, s);
+    if (second) {
+        b[0] = (uint8_t)tm_conv2d_byte(sum->b0, other, s);
+        b[beside] = (uint8_t)tm_conv2d_byte(sum->b1, other, s);
+    }
+}
+
+TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int f, int phases, int second, const tm_scaling *s)
+{
+    const uint32_t a = tm_larger(sum->a0, sum->a1), b = tm_larger(sum->b0, sum->b1);
+    if (phases > 1) {
+        *y = (uint8_t)tm_conv2d_byte(tm_larger(a, b), f, s);
+    } else {
+        tm_merge(y, tm_conv2d_byte(a, f, s));
+        if (second) {
+            tm_merge(y + 1, tm_conv2d_byte(b, f + 1, s));
+        }
+    }
+}
+
+/* All filters at two places. `last`: whether the second row of two phases is wanted. */
+TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, const int32_t *bias,
+        int words, int filters, int line, int phases, int pool, int both, const tm_scaling *s)
+{
+    const int together = phases > 1 ? 1 : 2;
+    int f;
+    for (f = 0; f < filters; f += together, weight += 4 * words) {
+        const uint32_t a = (uint32_t)TM_GET_S32(bias + f);
+        const uint32_t b = phases > 1 ? a : (uint32_t)TM_GET_S32(bias + f + 1);
+        const tm_sums start = {a, a, b, b};
+        const tm_sums sum = tm_conv2d_dot(start, x, pitch, weight, words);
+        const int second = phases > 1 ? both : filters % 2 == 0 || f + 1 < filters;
+        if (pool > 1) {
+            tm_conv2d_pool(y + f, &sum, f, phases, second, s);
+        } else {
+            tm_conv2d_store(y + f, &sum, f, pitch ? filters : 0, line, phases, second, s);
+        }
+    }
+}
+
+TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_width, int in_channels, int out_height,
+        int out_width, int out_channels, int kernel, int stride, int top, int left, int pool, int rows, int depth,
+        int phases, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight, const int32_t *bias,
+        const int32_t *multiplier, const uint8_t *shift, int zero, int low, int high, const uint8_t *table)
+{
+    const tm_scaling s = {multiplier, shift, zero, low, high};
+    const int height = out_height * pool, width = out_width * pool; /* of the map before pooling */
+    const int needed = kernel + (phases - 1) * stride, fresh = phases * stride < needed ? phases * stride : needed;
+    const int words = kernel * rows * depth / 2, pitch = stride * rows * depth, line = out_width * out_channels;
+    const int group = pool > 1 ? pool : width; /* places whose windows are next to each other */
+    tm_int16 *base = (tm_int16 *)(void *)scratch;
+    int step, row, i, j;
+    for (step = 0; step < height; step += phases) {
+        for (row = step ? needed - fresh : 0; row < needed; row++) {
+            const int h = step * stride - top + row;
+            tm_conv2d_row(base + row * depth, h >= 0 && h < in_height ? x + h * in_width * in_channels : 0,
+                    (width - 1) * stride + kernel, rows * depth, in_width, in_channels, left, in_flip, in_zero);
+        }
+        if (pool > 1 && step % pool == 0) {
+            for (i = 0; i < line; i++) {
+                y[i] = 0;
             }
         }
+        for (i = 0; i < width; i += group) {
+            for (j = 0; j < group; j += 2) {
+                const int place = i + (j + 2 > group && group > 1 ? group - 2 : j);
+                tm_conv2d_places(y + (pool > 1 ? i / pool : place) * out_channels, base + place * pitch,
+                        group > 1 ? 2 * pitch : 0, weight, bias, words, out_channels, line, phases, pool,
+                        step + 1 < height, &s);
+            }
+        }
+        if ((step + phases) % pool == 0) {
+            const int done = pool == 1 && step + phases <= height ? phases * line : line;
+            for (i = 0; table && i < done; i++) {
+                y[i] = TM_GET_U8(table + y[i]);
+            }
+            y += done;
+        }
+        base += fresh < needed ? fresh * depth : 0;
     }
 }
 /* end */

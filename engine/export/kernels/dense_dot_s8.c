@@ -1,0 +1,115 @@
+#include "tm_s8.h"
+
+#include "multiply_s8.c"
+/* begin */
+/* Sums of four outputs a, b, c, d, or of two, over runs of inputs.
+
+   A number of `weight` is 256 b + a: two outputs' weights for one input. Multiplied as it stands it adds up to
+   256 B + A, and its low byte, taken as a number with sign, to A; so only half of the weights are ever taken apart.
+   B is the difference / 256, exact while B is below 2^23: the exporter chooses runs that are short enough, and
+   nearly always one run is the whole row. The input's bytes 0 and 2 come before 1 and 3, which is how pairs of
+   them are taken from a word. With the DSP instructions, four inputs and four outputs are 16 instructions:
+   2 loads (four pairs of weights at once), 2 + 4 to widen bytes, 8 double multiplications. Registers: 4 sums,
+   4 weights, 2 of inputs and 2 pointers. */
+typedef struct {
+    uint32_t a, b, c, d; /* b and d with 256 times their own and once their neighbour's sum */
+} tm_dense_sums;
+
+#if TM_ASM
+#define TM_PAIR_OF_INPUTS(x, ab, cd)                                                             \
+    "smlad %[b], %[" x "], " ab ", %[b]\n\tsxtb16 " ab ", " ab "\n\tsmlad %[a], %[" x "], " ab ", %[a]\n\t" \
+    "smlad %[d], %[" x "], " cd ", %[d]\n\tsxtb16 " cd ", " cd "\n\tsmlad %[c], %[" x "], " cd ", %[c]\n\t"
+#define TM_FOUR_INPUTS(flip)                                                                    \
+    "ldr %[even], [%[x]], #4\n\tldmia %[w]!, {r0, r1, r2, r3}\n\t" flip                          \
+    "uxtb16 %[odd], %[even], ror #8\n\tuxtb16 %[even], %[even]\n\t"                               \
+    TM_PAIR_OF_INPUTS("even", "r0", "r1") TM_PAIR_OF_INPUTS("odd", "r2", "r3")
+#define TM_FLIP "eor %[even], %[even], #0x80808080\n\t"
+#define TM_INPUTS(inputs)                                                                                   \
+    __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
+            [even] "=&r"(even), [odd] "=&r"(odd) : : "r0", "r1", "r2", "r3", "memory")
+
+TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, const int flip)
+{
+    uint32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, even, odd;
+    int round;
+    for (round = fours / 4; round > 0; round--) {
+        if (flip) {
+            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP));
+        } else {
+            TM_INPUTS(TM_FOUR_INPUTS("") TM_FOUR_INPUTS("") TM_FOUR_INPUTS("") TM_FOUR_INPUTS(""));
+        }
+    }
+    for (round = fours % 4; round > 0; round--) {
+        if (flip) {
+            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP));
+        } else {
+            TM_INPUTS(TM_FOUR_INPUTS(""));
+        }
+    }
+    sum->a = a;
+    sum->b = b;
+    sum->c = c;
+    sum->d = d;
+}
+#endif
+
+#if TM_DSP
+/* One four of inputs that are in a register. */
+TM_KERNEL void tm_dense_word(tm_dense_sums *sum, uint32_t x, const int16_t *weight, int outputs)
+{
+    const tm_word *const w = (const tm_word *)(const void *)weight;
+    const uint32_t even = tm_even(x), odd = tm_odd(x), ab = w[0], next = w[outputs / 2];
+    sum->b = tm_smlad(odd, next, tm_smlad(even, ab, sum->b));
+    sum->a = tm_smlad(odd, tm_even_signed(next), tm_smlad(even, tm_even_signed(ab), sum->a));
+    if (outputs > 2) {
+        const uint32_t cd = w[1], last = w[3];
+        sum->d = tm_smlad(odd, last, tm_smlad(even, cd, sum->d));
+        sum->c = tm_smlad(odd, tm_even_signed(last), tm_smlad(even, tm_even_signed(cd), sum->c));
+    }
+}
+#endif
+
+/* One input and its two or four weights. */
+TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weight, int outputs)
+{
+    const int32_t ab = TM_GET_S16(weight);
+    sum->b += (uint32_t)(x * ab);
+    sum->a += (uint32_t)(x * (int8_t)ab);
+    if (outputs > 2) {
+        const int32_t cd = TM_GET_S16(weight + 2);
+        sum->d += (uint32_t)(x * cd);
+        sum->c += (uint32_t)(x * (int8_t)cd);
+    }
+}
+
+/* Sums over `size` inputs, of which a last four may be incomplete. */
+TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, int size, int outputs, int in_flip)
+{
+    tm_dense_sums sum = {0, 0, 0, 0};
+    int i = 0;
+#if TM_DSP
+#if TM_ASM
+    if (outputs == 4) {
+        tm_dense_fours(&sum, x, weight, size / 4, in_flip);
+        i = size / 4 * 4;
+    }
+#endif
+    for (; i + 4 <= size; i += 4) {
+        tm_dense_word(&sum, tm_four(x + i) ^ 0x01010101u * (uint32_t)in_flip, weight + i * outputs / 2, outputs);
+    }
+#else
+    for (; i + 4 <= size; i += 4) {
+        const int16_t *const w = weight + i * outputs / 2;
+        tm_dense_input(&sum, x[i] ^ in_flip, w, outputs);
+        tm_dense_input(&sum, x[i + 2] ^ in_flip, w + 1, outputs);
+        tm_dense_input(&sum, x[i + 1] ^ in_flip, w + outputs, outputs);
+        tm_dense_input(&sum, x[i + 3] ^ in_flip, w + outputs + 1, outputs);
+    }
+#endif
+    for (; i < size; i++) { /* at most three */
+        const int place = (i & 1) * outputs + (i >> 1 & 1);
+        tm_dense_input(&sum, x[i] ^ in_flip, weight + (size & ~3) * outputs / 2 + place, outputs);
+    }
+    return sum;
+}
+/* end */
