@@ -12,7 +12,7 @@ before them: a quarter of the elementwise work for 2×2 pools, with the same res
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -82,7 +82,7 @@ class Arrays:
     g: Mapping[str, FloatArray]
     train: bool
     rng: np.random.Generator
-    scratch: Scratch
+    scratch: Scratch = field(default_factory=Scratch)
 
     @property
     def batch(self) -> int:
