@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layers.elementwise import Activate
+from engine.memory import Scratch
 from engine.ops import Arrays, FloatArray, Op, batch_shape
 from engine.params import ParamLayout
 from engine.specs import ModelSpec
@@ -66,7 +67,8 @@ class Probe:
         y = x.reshape(shape) if op.view else np.zeros(shape, np.float32)
         source = y if op.in_place else x  # copied there first
         state = self._layout.layer(layer, self._params)
-        bound = op.bind(Arrays(source, y, None, None, state, {}, False, np.random.default_rng(0)))
+        rng = np.random.default_rng(0)
+        bound = op.bind(Arrays(source, y, None, None, state, {}, False, rng, Scratch()))
 
         def forward() -> None:
             if op.in_place:
