@@ -19,6 +19,7 @@ from engine.model import Model
 from engine.presets import PRESETS
 from tinyml_gui.autosave import Autosave
 from tinyml_gui.deployment import Deployment
+from tinyml_gui.quantizing import Quantizing
 from tinyml_gui.session import Session
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import Document, Edit, State
@@ -87,6 +88,7 @@ class Controller(QObject):
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
         self.deployment = Deployment(self.state, settings, self.tasks, self)
+        self.quantizing = Quantizing(self.state, self.training, self._annotate, self)
         self._seen: tuple[Document, int, bool] = self._snapshot()
         self.state.observe(self._state_changed)
         self.model_changed.connect(self.deployment.update)
@@ -98,6 +100,7 @@ class Controller(QObject):
         self.training.keep_path = None if session is None else session.run
         self.training.failed_to_keep.connect(self.error)
         self.training.told.connect(self.message)
+        self.training.told.connect(self.quantizing.prepare)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 
@@ -266,6 +269,7 @@ class Controller(QObject):
         """End all background work and wait for it."""
         self.training.shut_down()
         self.deployment.shut_down()
+        self.quantizing.shut_down()
         self.tasks.shut_down()
         if self.autosave is not None:
             self.autosave.close()
@@ -280,6 +284,12 @@ class Controller(QObject):
         self.shutdown()
         if self.session is not None:
             self.session.close()
+
+    def _annotate(self, model: Model) -> None:
+        """Take the same model with more known of it."""
+        if self.is_shipped:
+            self._shipped = model
+        self.state.annotate(model)
 
     # From state to signals
 

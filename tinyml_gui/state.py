@@ -240,6 +240,13 @@ class State:
         if name != self.model.name:
             self.document = replace(self.document, model=self.model.replace(name=name))
 
+    def annotate(self, model: Model) -> None:
+        """Take the same model with more known of it: nothing to take back, nothing to save."""
+        saved = not self.is_modified
+        self.document = replace(self.document, model=model)
+        self._saved = self.document if saved else self._saved
+        self._notify()
+
     def mark_saved(self) -> None:
         """Take the document as it is for the saved one."""
         self._saved = self.document

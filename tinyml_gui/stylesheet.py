@@ -31,6 +31,7 @@ QLabel[role="key-percent"] { font-size: ${section}px; color: $muted; }
 QLabel[role="good"] { color: $good; }
 QLabel[role="warning"] { color: $warning; }
 QLabel[role="caption-warning"] { font-size: ${caption}px; color: $warning; }
+QLabel[role="caption-good"] { font-size: ${caption}px; color: $good; }
 QLabel[role="caption-strong"] { font-size: ${caption}px; }
 QLabel[role="field-error"] { font-size: ${caption}px; color: $bad; }
 QLabel[role="error"] { color: $bad; }

@@ -112,6 +112,11 @@ class TrainingControl(QObject):
         """Whether a run holds the model; it must not be edited then."""
         return self._job is not None
 
+    @property
+    def is_testing(self) -> bool:
+        """Whether what was learned is being measured."""
+        return self._testing is not None
+
     def obstacle(self, start: str) -> str:
         """Return why training cannot start from `start`; empty where it can."""
         if self._state.document.fault is not None and start not in PRESETS:

@@ -21,6 +21,7 @@ from tinyml_gui import icons, theme
 __all__ = [
     "Card",
     "Elided",
+    "HeadFigures",
     "IconButton",
     "button",
     "caption",
@@ -96,13 +97,34 @@ def button(text: str, role: str = "") -> QPushButton:
     return made
 
 
-def page_head(text: str, *figures: QWidget) -> QHBoxLayout:
-    """Return the first row of a page: its title at the left, its key figure at the right."""
+class HeadFigures:
+    """What stands beside a page's title: its key figure, a second one where int8 has its own, a caption."""
+
+    def __init__(self) -> None:
+        self.figure, self.in_int8 = key_figure(), key_figure()
+        self.caption = muted()
+        self._names = (muted("float"), muted("int8"))
+        self.widgets = (self.figure, self._names[0], self.in_int8, self._names[1], self.caption)
+        self.show_figures("", "")
+
+    def show_figures(self, figure: str, caption: str, in_int8: str = "", tip: str = "") -> None:
+        """Show `figure`, beside it `in_int8` where there is one, and what they are."""
+        self.figure.setText(figure)
+        self.in_int8.setText(in_int8)
+        self.caption.setText(caption)
+        for widget in (self.in_int8, *self._names):
+            widget.setVisible(bool(in_int8))
+        for widget in self.widgets:
+            widget.setToolTip(tip)
+
+
+def page_head(text: str, figures: HeadFigures) -> QHBoxLayout:
+    """Return the first row of a page: its title at the left, its key figures at the right."""
     row = QHBoxLayout()
     row.setSpacing(theme.GAP)
     row.addWidget(title(text))
     row.addStretch()
-    for widget in figures:
+    for widget in figures.widgets:
         row.addWidget(widget, alignment=Qt.AlignmentFlag.AlignBaseline)
     return row
 

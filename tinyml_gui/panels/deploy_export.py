@@ -64,6 +64,8 @@ class ExportCard(Card):
         for made in (self.both_button, self.export_button, self.verify_button):
             row.addWidget(made)
         row.addStretch()
+        if self.form.more_button is not None:  # it opens upwards from here, and costs no line of its own
+            row.addWidget(self.form.more_button)
         self.body.addLayout(row)
 
     def _folder_row(self) -> QVBoxLayout:

@@ -12,12 +12,15 @@ from tinyml_gui import theme
 from tinyml_gui.controller import Controller
 from tinyml_gui.deploy_jobs import Exported, ExportOrder
 from tinyml_gui.panels.banner import Banner
+from tinyml_gui.panels.deploy_accuracy import AccuracyCard
 from tinyml_gui.panels.deploy_certificate import CertificateCard
 from tinyml_gui.panels.deploy_export import ExportCard
 from tinyml_gui.panels.deploy_result import ResultCard
 from tinyml_gui.panels.deploy_target import TargetCard
-from tinyml_gui.viewmodels.deploy import head, overwrite_question
-from tinyml_gui.widgets import key_figure, muted, page_head, scrolling
+from tinyml_gui.viewmodels.accuracy import Activity
+from tinyml_gui.viewmodels.deploy import overwrite_question
+from tinyml_gui.viewmodels.model_editor import head
+from tinyml_gui.widgets import HeadFigures, page_head, scrolling
 from tinyml_gui.worker import Outcome
 
 __all__ = ["DeployPanel"]
@@ -32,10 +35,12 @@ class DeployPanel(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._deployment = controller.deployment
+        self._quantizing = controller.quantizing
         self._order: ExportOrder | None = None
         self._verify_next = False
-        self._figure, self._figure_caption = key_figure(), muted()
+        self.head = HeadFigures()
         self.target = TargetCard(self._deployment)
+        self.accuracy = AccuracyCard(controller.quantizing)
         self.options = ExportCard(controller)
         self.banner = Banner()
         self.result = ResultCard()
@@ -50,14 +55,15 @@ class DeployPanel(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
-        for widget in (self.target, self.options, self.banner, self.certificate, self.result):
+        cards = (self.target, self.accuracy, self.options, self.banner, self.certificate, self.result)
+        for widget in cards:
             column.addWidget(widget)
         column.addStretch()
         area = scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
-        outside.addLayout(page_head("Deploy", self._figure, self._figure_caption))
+        outside.addLayout(page_head("Deploy", self.head))
         outside.addWidget(area, stretch=1)
         return area
 
@@ -70,7 +76,7 @@ class DeployPanel(QWidget):
         self.result.copied.connect(self._say_copied)
         self._controller.model_changed.connect(self._fill)
         self._controller.training.changed.connect(self._update_buttons)
-        self._deployment.target_changed.connect(self._fill)
+        self._quantizing.changed.connect(self._update_buttons)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -81,17 +87,16 @@ class DeployPanel(QWidget):
 
     def _fill(self) -> None:
         if self.isVisible():
-            shown = head(self._controller.state.document, self._deployment.format)
-            self._figure.setText(shown.figure)
-            self._figure_caption.setText(shown.caption)
-            for widget in (self._figure, self._figure_caption):
-                widget.setToolTip(shown.rest)
+            shown = head(self._controller.state.document)
+            self.head.show_figures(shown.figure, shown.caption, shown.in_int8, shown.rest)
+            self._quantizing.prepare()
         self._update_buttons()
 
     def _update_buttons(self) -> None:
         fault = self._controller.state.document.fault
+        busy = self._deployment.is_busy or self._quantizing.activity is Activity.CALIBRATING
         reason = f"{fault} Fix it on the Model page first." if fault else ""
-        self.options.enable(fault is None and not self._deployment.is_busy, reason)
+        self.options.enable(fault is None and not busy, reason)
 
     def _say_copied(self) -> None:
         self._controller.message.emit("The code is on the clipboard")

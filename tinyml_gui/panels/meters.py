@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
@@ -16,6 +17,7 @@ __all__ = ["MeterRows", "MeterTile", "ShareBar"]
 
 _HEIGHT: Final = 8
 _LEAST: Final = 3.0  # px, so that a little can be told from nothing
+_GAP: Final = 2.0  # px between the parts of a bar
 _SHORTEST: Final = 20 * theme.GRID
 
 
@@ -26,6 +28,7 @@ class ShareBar(QWidget):
         super().__init__(parent)
         self._share = 0.0
         self._state = ""
+        self._parts: tuple[float, ...] = ()
         self._height = height
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
@@ -34,11 +37,13 @@ class ShareBar(QWidget):
         """How much is filled, 0 … 1; more where it is too much."""
         return self._share
 
-    def show_share(self, share: float, state: str = "") -> None:
-        """Fill `share` of the bar; `state` is ``""``, ``"warning"`` or ``"error"``."""
-        if (share, state) != (self._share, self._state):
-            self._share, self._state = share, state
+    def show_meter(self, meter: Meter) -> None:
+        """Fill the bar as `meter` says."""
+        shown = (meter.share, meter.state, meter.parts)
+        if shown != (self._share, self._state, self._parts):
+            self._share, self._state, self._parts = shown
             self.update()
+        self.setAccessibleName(meter.spoken)
 
     def sizeHint(self) -> QSize:
         return QSize(_SHORTEST, self._height)
@@ -61,6 +66,15 @@ class ShareBar(QWidget):
         filled.setWidth(max(_LEAST, track.width() * min(1.0, self._share)))
         painter.setBrush(QColor({"warning": t.warning, "error": t.bad}.get(self._state, t.accent)))
         painter.drawRoundedRect(filled, min(radius, filled.width() / 2), radius)
+        self._paint_gaps(painter, track)
+
+    def _paint_gaps(self, painter: QPainter, track: QRectF) -> None:
+        """Cut the bar where one part ends and the next begins, as far as there is room."""
+        painter.setBrush(QColor(theme.tokens().surface))
+        ends = accumulate(part * track.width() for part in self._parts[:-1])
+        for end, part in zip(ends, self._parts, strict=False):
+            if part * track.width() >= 2 * _GAP:
+                painter.drawRect(QRectF(end - _GAP / 2, 0, _GAP, track.height()))
 
 
 class MeterRows(QWidget):
@@ -108,8 +122,7 @@ class _Row:
         set_role(self._used, meter.state or "body")
         self._limit.setText(meter.limit)
         self._how.setText(meter.how)
-        self.bar.show_share(meter.share, meter.state)
-        self.bar.setAccessibleName(meter.spoken)
+        self.bar.show_meter(meter)
         for widget in self._widgets:
             widget.setToolTip(meter.tip)
 
@@ -145,6 +158,5 @@ class MeterTile(QWidget):
         self._used.setText(meter.used)
         set_role(self._used, "field-error" if meter.state == "error" else "caption-strong")
         self._limit.show_text(meter.limit)
-        self.bar.show_share(meter.share, meter.state)
-        self.bar.setAccessibleName(meter.spoken)
+        self.bar.show_meter(meter)
         self.setToolTip(f"{meter.title}: {meter.tip}" if meter.tip else "")

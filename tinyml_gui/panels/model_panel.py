@@ -30,9 +30,9 @@ from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, n
 from tinyml_gui.widgets import (
     Card,
     Elided,
+    HeadFigures,
     IconButton,
     caption,
-    key_figure,
     muted,
     page_head,
     scrolling,
@@ -54,8 +54,7 @@ class ModelPanel(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._forms: dict[type[LayerSpec], KnobForm] = {}
-        self.figure = key_figure()
-        self._figure_caption, self._rest = muted(), muted()
+        self.head, self._rest = HeadFigures(), muted()
         self.layers = LayerList()
         self.add_button = _menu_button("add", "Add layer", _layer_menu(self, self._add))
         self.preset_button = _menu_button("model", "Start from preset", _preset_menu(self, self._use_preset))
@@ -85,7 +84,7 @@ class ModelPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
-        column.addLayout(page_head("Model", self.figure, self._figure_caption))
+        column.addLayout(page_head("Model", self.head))
         column.addLayout(self._tools())
         column.addLayout(self._column_names())
         column.addWidget(self._scrolled(), stretch=1)
@@ -174,8 +173,7 @@ class ModelPanel(QWidget):
 
     def _fill_head(self) -> None:
         shown = head(self._controller.state.document)
-        self.figure.setText(shown.figure)
-        self._figure_caption.setText(shown.caption)
+        self.head.show_figures(shown.figure, shown.caption, shown.in_int8)
         self._rest.setText(shown.rest)
 
     def _fill_fields(self) -> None:

@@ -30,17 +30,16 @@ from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.more_settings import MoreSettings
 from tinyml_gui.panels.rate_finder import RateFinder
 from tinyml_gui.panels.run_choice import RunChoice
-from tinyml_gui.viewmodels.model_editor import test_accuracy, tested_on
+from tinyml_gui.viewmodels.accuracy import accuracies
 from tinyml_gui.viewmodels.starts import proposed_rate
 from tinyml_gui.viewmodels.training import Phase, figures, headline, suitable_loss
 from tinyml_gui.widgets import (
     Card,
+    HeadFigures,
     IconButton,
     button,
     caption,
-    key_figure,
     label,
-    muted,
     page_head,
     scrolling,
 )
@@ -62,7 +61,7 @@ class TrainPanel(QWidget):
         self._controller = controller
         self._training = controller.training
         self._to_remember = ""
-        self.figure, self._figure_caption = key_figure(), muted()
+        self.head = HeadFigures()
         self.choice = RunChoice(controller)
         self.data_combo, self.start_combo = self.choice.data_combo, self.choice.start_combo
         self.form = KnobForm([k for k in knobs_of(TrainConfig) if not k.advanced], _COLUMNS)
@@ -110,7 +109,7 @@ class TrainPanel(QWidget):
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
-        outside.addLayout(page_head("Train", self.figure, self._figure_caption))
+        outside.addLayout(page_head("Train", self.head))
         outside.addWidget(self._area, stretch=1)
 
     def _settings(self) -> Card:
@@ -294,9 +293,8 @@ class TrainPanel(QWidget):
         if not self.isVisible():
             return
         model = self._controller.model
-        shown = headline(status, test_accuracy(model), tested_on(model))
-        self.figure.setText(shown.figure)
-        self._figure_caption.setText(shown.caption)
+        shown = headline(status, accuracies(model))
+        self.head.show_figures(shown.figure, shown.caption, shown.in_int8)
         for name, value in figures(status):
             self._figures[name].setText(value)
         self.progress.setVisible(status.phase.active)

@@ -1,4 +1,4 @@
-"""What the deploy page says: sizes, the files written, the code that calls the model, the verdict."""
+"""What the Deploy page says of the files: their names and sizes, and the code that calls the model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions, check_name
+from engine.export import check_name
 from engine.model import Model
-from tinyml_gui.state import Document
-from tinyml_gui.viewmodels.model_editor import Head
-from tinyml_gui.viewmodels.quantities import bytes_words, count_words
+from tinyml_gui.viewmodels.quantities import bytes_words
 
-__all__ = ["FileRow", "file_rows", "head", "name_error", "overwrite_question", "snippet"]
+__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "snippet"]
 
 
 @dataclass(frozen=True)
@@ -22,22 +20,6 @@ class FileRow:
 
     name: str
     size: str
-
-
-def head(document: Document, format_name: str) -> Head:
-    """Return the page's key figure: the memory that the exported model takes on a board."""
-    if document.fault is not None:
-        return Head("", "Not ready: fix the marked layer on the Model page", str(document.fault))
-    try:
-        facts = FORMATS[format_name].measure(document.model, ExportOptions())
-    except ExportError as error:
-        return Head("", "", str(error))
-    rest = (
-        f"Counted: {facts.weight_bytes:,} bytes of weights in flash, {facts.arena_bytes:,} bytes of RAM for "
-        f"what flows between the layers, {count_words(facts.macs)} MACs an inference; code and stack extra."
-    )
-    caption = f"of flash for weights · {bytes_words(facts.arena_bytes)} of RAM"
-    return Head(bytes_words(facts.weight_bytes), caption, rest)
 
 
 def file_rows(paths: Iterable[Path]) -> tuple[FileRow, ...]:

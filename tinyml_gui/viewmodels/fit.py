@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from engine.boards import BOARDS, Board
-from engine.cost import Cost, estimate
+from engine.cost import Cost, StageCost, estimate
 from engine.errors import TinyMLError
 from engine.export import FORMATS, ExportOptions
 from engine.figures import Figure
@@ -20,7 +20,6 @@ from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, 
 
 __all__ = ["Fit", "FitOrder", "Meter", "Verdict", "budget", "measure", "meters", "verdict"]
 
-_INSTANT_MS: Final = 100.0  # what people take for instant (Nielsen, Usability Engineering, 1993)
 _TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
 _UNKNOWN: Final = "–"
 
@@ -100,6 +99,8 @@ class Meter:
         ``""``, ``"warning"`` or ``"error"``.
     tip : str
         Exact figures and how they were obtained.
+    parts : tuple of float
+        What the bar is made of, as shares; empty where it is one piece.
     """
 
     title: str
@@ -109,6 +110,7 @@ class Meter:
     share: float = 0.0
     state: str = ""
     tip: str = ""
+    parts: tuple[float, ...] = ()
 
     @property
     def spoken(self) -> str:
@@ -124,7 +126,7 @@ def meters(fit: Fit | None) -> tuple[Meter, ...]:
     return (
         memory_meter("Flash", cost.flash, cost.board.flash_bytes),
         memory_meter("RAM", cost.ram, cost.board.ram_bytes),
-        _time_meter(cost),
+        _time_meter(fit, cost),
     )
 
 
@@ -148,20 +150,31 @@ def memory_meter(title: str, used: Figure, limit: int) -> Meter:
     )
 
 
-def _time_meter(cost: Cost) -> Meter:
+def _time_meter(fit: Fit, cost: Cost) -> Meter:
     milliseconds, how = cost.milliseconds.value, cost.milliseconds.how.word
+    parts = tuple(_part(stage, cost) for stage in cost.stages)
+    spent = ", ".join(f"{_title(stage, fit)} {100 * _part(stage, cost):.0f} %" for stage in cost.stages)
     return Meter(
         "Time",
         time_words(milliseconds),
         "an image",
         how,
-        min(1.0, milliseconds / _INSTANT_MS),
+        sum(parts),
         tip=(
             f"{count_words(round(cost.instructions.value))} instructions ({cost.instructions.how.word}) at "
-            f"{cost.board.clock_hz / 1e6:g} MHz. {how_tip(how)}. The bar ends at {_INSTANT_MS:g} ms, which "
-            "people take for instant."
+            f"{cost.board.clock_hz / 1e6:g} MHz. {how_tip(how)}.\nWhere it goes: {spent}."
         ),
+        parts=parts,
     )
+
+
+def _part(stage: StageCost, cost: Cost) -> float:
+    return stage.instructions.value / max(1.0, cost.instructions.value)
+
+
+def _title(stage: StageCost, fit: Fit) -> str:
+    layers = fit.order.model.spec.layers
+    return " and ".join(layers[index].title for index in stage.layers) or "Moving numbers"
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from engine.data.catalogue import may_have_seen
 from engine.errors import SpecError
 from engine.knobs import knobs_of
 from engine.layers import LAYERS
-from engine.model import Model
 from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
 from tinyml_gui.state import Document
-from tinyml_gui.viewmodels.quantities import count_words
-from tinyml_gui.viewmodels.starts import data_title, trained_on
-from tinyml_gui.viewmodels.training import percent
+from tinyml_gui.viewmodels.accuracy import accuracies
+from tinyml_gui.viewmodels.quantities import count_words, percent
 
-__all__ = ["Card", "Head", "card_rows", "head", "layer_choices", "new_layer", "test_accuracy"]
-
-_MANY = 10**9  # a record comes from a file and may say anything
-_NAME_LENGTH = 40
-_SEEN = " – most of these images were in its training"
+__all__ = ["Card", "Head", "card_rows", "head", "layer_choices", "new_layer"]
 
 
 @dataclass(frozen=True)
@@ -52,11 +44,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Head:
-    """The page's key figure, what it is, and the rest in small."""
+    """The page's key figure, what it is, and the rest in small; the figure in int8 where it is known."""
 
     figure: str
     caption: str
     rest: str
+    in_int8: str = ""
 
 
 def card_rows(spec: ModelSpec, fault: SpecError | None) -> tuple[Card, ...]:
@@ -100,24 +93,6 @@ def _sentence(reason: str) -> str:
     return reason[:1].upper() + reason[1:]
 
 
-def test_accuracy(model: Model) -> float:
-    """Return the accuracy on test images that the model's record holds; nan where it holds none."""
-    metrics = model.record.get("metrics")
-    accuracy = metrics.get("accuracy") if isinstance(metrics, Mapping) else None
-    return float(accuracy) if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1 else math.nan
-
-
-def tested_on(model: Model) -> str:
-    """Return in a few words what the test accuracy was measured on."""
-    metrics = model.record.get("metrics")
-    found = metrics if isinstance(metrics, Mapping) else {}
-    images, data = found.get("images"), found.get("data")
-    if isinstance(images, int) and 0 < images < _MANY and isinstance(data, str) and data:
-        seen = _SEEN if may_have_seen(trained_on(model), data) else ""
-        return f"on {images:,} test images of {data_title(data)[:_NAME_LENGTH]}{seen}"
-    return "on test images"
-
-
 def head(document: Document) -> Head:
     """Return the head line: accuracy where it is known, else the number of parameters."""
     if document.fault is not None:
@@ -125,11 +100,13 @@ def head(document: Document) -> Head:
     model = document.model
     spec = model.spec
     macs = f"{count_words(spec.macs)} MACs"
-    accuracy = test_accuracy(model)
-    if math.isnan(accuracy):
+    found = accuracies(model)
+    if math.isnan(found.in_float):
         learned = "trained, not tested" if model.trained else "not trained yet"
         return Head(f"{spec.parameters:,}", "parameters", f"{macs} · {learned}")
-    return Head(percent(accuracy), tested_on(model), f"{spec.parameters:,} parameters · {macs}")
+    return Head(
+        percent(found.in_float), found.words, f"{spec.parameters:,} parameters · {macs}", found.int8_words
+    )
 
 
 def layer_choices() -> tuple[tuple[str, str, str], ...]:

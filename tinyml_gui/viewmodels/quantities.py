@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-__all__ = ["bytes_words", "count_words", "how_tip", "time_words"]
+__all__ = ["bytes_words", "count_words", "how_tip", "percent", "time_words"]
 
 _KIB: Final = 1024
 _HOW_TIPS: Final = {
@@ -39,6 +40,11 @@ def time_words(milliseconds: float) -> str:
             share = milliseconds / factor
             return f"{share:.3g} {unit}" if share < 999.5 else f"{round(share):,} {unit}"
     return f"{1000 * milliseconds:.3g} µs"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return `share` (0 … 1) as a percentage; a dash when unknown."""
+    return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
 
 
 def how_tip(how: str) -> str:

@@ -21,7 +21,9 @@ from engine.losses import LOSSES
 from engine.model import Model
 from engine.specs import describe_shape
 from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
+from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.curves import Binned
+from tinyml_gui.viewmodels.quantities import percent
 from tinyml_gui.viewmodels.starts import data_title
 
 __all__ = [
@@ -37,7 +39,6 @@ __all__ = [
     "figures",
     "headline",
     "misfit",
-    "percent",
     "suitable_loss",
 ]
 
@@ -252,11 +253,6 @@ class Interrupted:
         return (data.name, len(data)) == (self.run.data, self.run.images)
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return `share` (0 … 1) as a percentage; a dash when unknown."""
-    return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
-
-
 def ending_words(status: Status, accuracy: float = math.nan, images: int = 0) -> str:
     """Return how a run ended and, where it was tested, with what result."""
     if math.isnan(accuracy):
@@ -324,20 +320,24 @@ def suitable_loss(model: Model) -> str:
 
 @dataclass(frozen=True)
 class Headline:
-    """The page's key figure and what it is."""
+    """The page's key figure, the same in int8 where it is known, and what they are."""
 
     figure: str
     caption: str
+    in_int8: str = ""
 
 
-def headline(status: Status, tested: float, tested_on: str) -> Headline:
+def headline(status: Status, tested: Accuracies) -> Headline:
     """Return what matters most now: the validation while training, the test when it is over."""
-    if status.phase.active or (status.phase is Phase.TESTING and math.isnan(tested)):
+    untested = math.isnan(tested.in_float)
+    if status.phase.active or (status.phase is Phase.TESTING and untested):
         if not math.isnan(status.validation_accuracy):
             return Headline(percent(status.validation_accuracy), "validation accuracy")
         known = not math.isnan(status.accuracy)
         return Headline(percent(status.accuracy), "training accuracy") if known else Headline("", "")
-    return Headline("", "") if math.isnan(tested) else Headline(percent(tested), f"accuracy {tested_on}")
+    if untested:
+        return Headline("", "")
+    return Headline(percent(tested.in_float), f"accuracy {tested.words}", tested.int8_words)
 
 
 def figures(status: Status) -> tuple[tuple[str, str], ...]:

@@ -26,6 +26,9 @@ def panel(qtbot: QtBot, controller: Controller, tmp_path: Path) -> DeployPanel:
     made.resize(720, 660)
     made.show()
     made.options.folder_edit.setText(str(tmp_path / "c"))
+    qtbot.waitUntil(
+        lambda: controller.model.quantization is not None and not controller.quantizing.is_running
+    )
     return made
 
 

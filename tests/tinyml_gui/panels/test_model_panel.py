@@ -49,7 +49,7 @@ def test_a_fault_appears_on_its_card_and_goes_when_fixed(panel: ModelPanel, qtbo
     assert not any(card.fault for card in panel.layers.cards[:-1])
     assert panel.form is not None
     assert panel.form.fields["units"].editor.property("state") == "error"
-    assert panel.figure.text() == ""
+    assert panel.head.figure.text() == ""
     set_number(panel, qtbot, "units", 4)
     assert last.fault == ""
     assert panel.form.fields["units"].editor.property("state") == ""
@@ -59,7 +59,7 @@ def test_editing_a_field_changes_the_figures(panel: ModelPanel, controller: Cont
     controller.select(1)
     set_number(panel, qtbot, "units", 8)
     assert controller.model.spec.layers[1].units == 8  # type: ignore[attr-defined]
-    assert panel.figure.text() == f"{controller.model.spec.parameters:,}"
+    assert panel.head.figure.text() == f"{controller.model.spec.parameters:,}"
 
 
 @pytest.mark.parametrize("kind", LAYERS)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.boards import BOARDS, Board
-from engine.cost import Cost
+from engine.cost import Cost, StageCost
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
 from engine.figures import counted, estimated
@@ -22,7 +22,13 @@ def order(board: Board = BOARD) -> FitOrder:
 
 
 def fit(flash: int = 1000, ram: int = 100, board: Board = BOARD) -> Fit:
-    cost = Cost(board, counted(flash), estimated(ram), estimated(790_000), estimated(12.34))
+    stages = (
+        StageCost((0, 1), counted(500), estimated(600_000)),
+        StageCost((), counted(0), estimated(40_000)),
+        StageCost((2,), counted(500), estimated(150_000)),
+    )
+    memory = counted(flash), estimated(ram), counted(ram)
+    cost = Cost(board, *memory, estimated(790_000), estimated(12.34), stages)
     return Fit(order(board), cost)
 
 
@@ -42,6 +48,8 @@ def test_meters_say_how_much_of_what_and_how_it_was_obtained() -> None:
     assert (time.used, time.how) == ("12.3 ms", "estimated")
     assert "491,520 of 983,040 bytes" in flash.tip
     assert "790 k instructions" in time.tip
+    assert time.parts == pytest.approx([600 / 790, 40 / 790, 150 / 790])
+    assert "Flatten and Dense 76 %, Moving numbers 5 %, Dense 19 %" in time.tip
     assert flash.spoken == "Flash 480 KB of 960 KB counted"
 
 

@@ -10,7 +10,7 @@ from engine.presets import PRESETS
 from engine.specs import ModelSpec, describe_shape
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.state import Document, add_layer, change_layer, fault_of, remove_layer
-from tinyml_gui.viewmodels import model_editor
+from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
 from tinyml_gui.viewmodels.model_editor import (
     card_rows,
     head,
@@ -104,7 +104,7 @@ def test_model_with_a_fault_is_never_made() -> None:
 )
 def test_a_record_that_says_anything_does_no_harm(metrics: object) -> None:
     model = spot_model().replace(record={"metrics": metrics, "config": metrics})
-    assert len(model_editor.tested_on(model)) < 100
+    assert len(words_of_test(model)) < 100
     assert head(Document.of(model)).figure
     assert suitable_loss(model) in LOSSES
 

@@ -10,6 +10,7 @@ from engine.model import Model
 from engine.presets import PRESETS
 from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
 from tests.tinyml_gui.tiny import spot_model, spots
+from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.training import (
     Phase,
     Run,
@@ -125,13 +126,13 @@ def test_figures_never_change_their_places() -> None:
 
 def test_headline_shows_validation_while_training_and_the_test_after() -> None:
     run = started()
-    assert headline(run.status, math.nan, "").figure == ""
+    assert headline(run.status, Accuracies()).figure == ""
     run.consume([batch(1)])
-    assert headline(run.status, 0.9, "").caption == "training accuracy"
+    assert headline(run.status, Accuracies(0.9)).caption == "training accuracy"
     run.consume([EpochDone(1, 2, 0.4, 0.8, 0.3, 0.912, 1.0)])
-    assert headline(run.status, 0.9, "").figure == "91.2 %"
+    assert headline(run.status, Accuracies(0.9)).figure == "91.2 %"
     run.consume([Finished(Reason.COMPLETED, spot_model())])
-    assert headline(run.status, 0.9, "on 10 images").caption == "accuracy on 10 images"
+    assert headline(run.status, Accuracies(0.9, words="on 10 images")).caption == "accuracy on 10 images"
 
 
 def test_unknown_figures_are_a_dash() -> None:
