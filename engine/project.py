@@ -31,10 +31,11 @@ from engine.archive import (
     short,
 )
 from engine.checkpoint import Checkpoint
-from engine.errors import FileError, ProjectError, SpecError, TinyMLError
+from engine.errors import FileError, ProjectError, QuantizationError, SpecError, TinyMLError
 from engine.files import read_limited, write_bytes
 from engine.model import Model
 from engine.params import ParamLayout, ParamView
+from engine.quantization import Quantization
 from engine.specs import ModelSpec
 
 __all__ = ["SUFFIX", "VERSION", "from_bytes", "load", "load_run", "save", "to_bytes"]
@@ -135,7 +136,7 @@ def _json(value: object) -> bytes:
 
 
 def _describe(model: Model) -> bytes:
-    description = {
+    description: dict[str, Any] = {
         "format": _FORMAT,
         "version": VERSION,
         "name": model.name,
@@ -144,6 +145,8 @@ def _describe(model: Model) -> bytes:
         "layout": _layout_json(ParamLayout(model.spec)),
         "record": _finite(model.record),
     }
+    if model.quantization is not None:  # what is older than quantization passes over it
+        description["quantization"] = model.quantization.to_json()
     return _json(description)
 
 
@@ -230,6 +233,14 @@ def _assemble(description: Mapping[str, Any], spec: ModelSpec, params: NDArray[n
     if not isinstance(record, dict):
         raise ArchiveFaultError("the record of the training must be a JSON object.")
     try:
-        return Model(spec, params, tuple(classes), str(name), record)
+        return Model(spec, params, tuple(classes), str(name), record, _quantization(description))
     except SpecError as error:
         raise ArchiveFaultError(str(error)) from error
+
+
+def _quantization(description: Mapping[str, Any]) -> Quantization | None:
+    value = description.get("quantization")
+    try:
+        return None if value is None else Quantization.from_json(value)
+    except QuantizationError as error:
+        raise ArchiveFaultError(f"the quantization in it cannot be used: {short(error)}") from error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,7 @@ IMAGE = Affine(1 / 255, -128)
 """How the input is held: ``q + 128`` is the byte of the image."""
 
 MAX_LAYERS = 1000
+MAX_METRICS = 100
 MAX_TEXT = 200
 LARGEST = 1e30
 
@@ -144,18 +144,23 @@ class Quantization:
         )
         if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
             raise QuantizationError("the layers of a quantization must be a list; calibrate again.")
-        if not _is_text(method) or not _is_text(data) or type(images) is not int or images < 0:
+        if not (_is_text(method) and _is_text(data) and type(images) is int and 0 <= images <= LARGEST):
             raise QuantizationError(
                 "a quantization must name its method, its data and the number of images; calibrate again."
             )
-        if not isinstance(metrics, Mapping) or not all(map(_is_number, metrics.values())):
-            raise QuantizationError("the metrics of a quantization must be numbers; calibrate again.")
         ranges = tuple(LayerRanges.from_json(layer) for layer in layers)
-        return cls(ranges, str(method), images, str(data), dict(metrics))
+        return cls(ranges, str(method), images, str(data), _metrics(metrics))
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _metrics(value: object) -> dict[str, float]:
+    if isinstance(value, Mapping) and len(value) <= MAX_METRICS:
+        if all(_is_text(name) and _is_number(number) for name, number in value.items()):
+            return dict(value)
+    raise QuantizationError("the metrics of a quantization must be a few numbers; calibrate again.")
 
 
 def _is_text(value: object) -> bool:
