@@ -5,15 +5,13 @@ The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.export.int8.requantized import requantization_sizes, scaling_arrays, zero_byte
 from engine.integer import IntegerConv2D
 
 __all__ = ["conv2d"]
@@ -63,7 +61,7 @@ def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }
-    arrays = {"weight": _laid_out(call, strips), **_scaling(call)}
+    arrays = {"weight": _laid_out(call, strips), **scaling_arrays(call.requantization, call.bias)}
     return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call))
 
 
@@ -80,14 +78,6 @@ def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
 
 def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:
     return call.window.kernel, strips.rows, strips.depth
-
-
-def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
-    """Return the arrays by filter, an even number of them, with the biases doubled as the sums are."""
-    arrays = dict(requantization_arrays(call.requantization, call.bias))
-    arrays["bias"] = 2 * arrays["bias"]
-    odd = len(call.bias) % 2
-    return {name: a if name == "table" else np.pad(a, (0, odd)) for name, a in arrays.items()}
 
 
 def _even(n: int) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.export.int8.requantized import requantization_sizes, scaling_arrays, zero_byte
 from engine.integer import IntegerDense
 
 __all__ = ["dense"]
@@ -28,7 +28,7 @@ def dense(call: IntegerDense, fast: bool) -> StageCode:
     weight = np.zeros((rows, _fours(inputs)), np.int16)
     weight[:outputs, :inputs] = call.weight
     sizes = {"left": left, "run": _run(weight), **requantization_sizes(call.requantization)}
-    return StageCode("dense_s8", sizes, {"weight": _laid_out(weight), **_scaling(call, len(weight))})
+    return StageCode("dense_s8", sizes, {"weight": _laid_out(weight), **_scaled(call)})
 
 
 def _fours(n: int) -> int:
@@ -69,10 +69,7 @@ def _in_turn(pairs: NDArray[np.int16], of: int) -> NDArray[np.int16]:
     return np.ascontiguousarray(fours.transpose(0, 2, 4, 1, 3)).ravel()
 
 
-def _scaling(call: IntegerDense, outputs: int) -> Mapping[str, NDArray[Any]]:
-    """Return the arrays by output, biases doubled and with the input's zero point in them."""
-    arrays = dict(requantization_arrays(call.requantization, call.bias))
+def _scaled(call: IntegerDense) -> Mapping[str, NDArray[Any]]:
+    """Return the arrays by output, with the input's zero point in the biases."""
     folded = call.bias - zero_byte(call.source) * call.weight.sum(axis=1, dtype=np.int64)
-    arrays["bias"] = (2 * folded).astype(np.int32)
-    more = outputs - len(call.bias)
-    return {name: a if name == "table" else np.pad(a, (0, more)) for name, a in arrays.items()}
+    return scaling_arrays(call.requantization, folded.astype(np.int32))

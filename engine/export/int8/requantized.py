@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.fixed_point import Affine, Int8s, Int32s, Requantization
 
-__all__ = ["bytes_of", "requantization_arrays", "requantization_sizes", "table_bytes", "zero_byte"]
+__all__ = ["bytes_of", "requantization_arrays", "requantization_sizes", "scaling_arrays", "table_bytes", "zero_byte"]
 
 
 def zero_byte(affine: Affine) -> int:
@@ -44,3 +44,10 @@ def requantization_arrays(requantization: Requantization, bias: Int32s) -> Mappi
         "shift": (np.broadcast_to(r.shift, bias.shape) - 1).astype(np.uint8),
     }
     return arrays if r.table is None else arrays | {"table": table_bytes(r.table)}
+
+
+def scaling_arrays(requantization: Requantization, bias: Int32s) -> Mapping[str, NDArray[Any]]:
+    """Return ``scaling``, by channel twice the bias and the multiplier, ``shift``, and ``table`` if there is one."""
+    arrays = dict(requantization_arrays(requantization, bias))
+    scaling = np.stack([2 * arrays.pop("bias"), arrays.pop("multiplier")], axis=1)
+    return {"scaling": scaling.ravel(), **arrays}

@@ -57,14 +57,14 @@ TM_KERNEL void tm_merge(uint8_t *y, int32_t q)
 
 /* What turns sums into bytes; all constant but the arrays. */
 typedef struct {
-    const int32_t *multiplier;
+    const int32_t *scaling; /* twice the bias, multiplier; by filter */
     const uint8_t *shift;
     int zero, low, high;
 } tm_scaling;
 
 TM_KERNEL int32_t tm_conv2d_byte(uint32_t sum, int f, const tm_scaling *s)
 {
-    return tm_requantize_twice((int32_t)sum, TM_GET_S32(s->multiplier + f), TM_GET_U8(s->shift + f), s->zero, s->low,
+    return tm_requantize_twice((int32_t)sum, TM_GET_S32(s->scaling + 2 * f + 1), TM_GET_U8(s->shift + f), s->zero, s->low,
             s->high);
 }
 
@@ -96,17 +96,16 @@ TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int f, int phases,
 }
 
 /* All filters at two places. `last`: whether the second row of two phases is wanted. */
-TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, const int32_t *bias,
-        int words, int filters, int line, int phases, int pool, int both, const tm_scaling *s)
+TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int filters, int line, int phases, int pool, int both, const tm_scaling *s)
 {
     const int together = phases > 1 ? 1 : 2;
     int f;
     for (f = 0; f < filters; f += together, weight += 4 * words) {
-        const uint32_t a = (uint32_t)TM_GET_S32(bias + f);
-        const uint32_t b = phases > 1 ? a : (uint32_t)TM_GET_S32(bias + f + 1);
+        const int other = phases == 1 && (filters % 2 == 0 || f + 1 < filters) ? f + 1 : f;
+        const uint32_t a = (uint32_t)TM_GET_S32(s->scaling + 2 * f), b = (uint32_t)TM_GET_S32(s->scaling + 2 * other);
         const tm_sums start = {a, a, b, b};
         const tm_sums sum = tm_conv2d_dot(start, x, pitch, weight, words);
-        const int second = phases > 1 ? both : filters % 2 == 0 || f + 1 < filters;
+        const int second = phases > 1 ? both : other != f;
         if (pool > 1) {
             tm_conv2d_pool(y + f, &sum, f, phases, second, s);
         } else {
@@ -117,10 +116,10 @@ TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const 
 
 TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_width, int in_channels, int out_height,
         int out_width, int out_channels, int kernel, int stride, int top, int left, int pool, int rows, int depth,
-        int phases, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight, const int32_t *bias,
-        const int32_t *multiplier, const uint8_t *shift, int zero, int low, int high, const uint8_t *table)
+        int phases, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight,
+        const int32_t *scaling, const uint8_t *shift, int zero, int low, int high, const uint8_t *table)
 {
-    const tm_scaling s = {multiplier, shift, zero, low, high};
+    const tm_scaling s = {scaling, shift, zero, low, high};
     const int height = out_height * pool, width = out_width * pool; /* of the map before pooling */
     const int needed = kernel + (phases - 1) * stride, fresh = phases * stride < needed ? phases * stride : needed;
     const int words = kernel * rows * depth / 2, pitch = stride * rows * depth, line = out_width * out_channels;
@@ -142,7 +141,7 @@ TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_
             for (j = 0; j < group; j += 2) {
                 const int place = i + (j + 2 > group && group > 1 ? group - 2 : j);
                 tm_conv2d_places(y + (pool > 1 ? i / pool : place) * out_channels, base + place * pitch,
-                        group > 1 ? 2 * pitch : 0, weight, bias, words, out_channels, line, phases, pool,
+                        group > 1 ? 2 * pitch : 0, weight, words, out_channels, line, phases, pool,
                         step + 1 < height, &s);
             }
         }

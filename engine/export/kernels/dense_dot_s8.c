@@ -31,15 +31,15 @@ typedef struct {
 TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, const int flip)
 {
     uint32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, even, odd;
-    int round;
-    for (round = fours / 4; round > 0; round--) {
+    const uint8_t *const end = x + fours / 2 * 8;
+    while (x != end) {
         if (flip) {
-            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP));
+            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP));
         } else {
-            TM_INPUTS(TM_FOUR_INPUTS("") TM_FOUR_INPUTS("") TM_FOUR_INPUTS("") TM_FOUR_INPUTS(""));
+            TM_INPUTS(TM_FOUR_INPUTS("") TM_FOUR_INPUTS(""));
         }
     }
-    for (round = fours % 4; round > 0; round--) {
+    if (fours % 2) {
         if (flip) {
             TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP));
         } else {

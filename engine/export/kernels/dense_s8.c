@@ -3,44 +3,43 @@
 #include "dense_dot_s8.c"
 #include "requantize_s8.c"
 /* begin */
-/* `outputs` sums (2 or 4) with their biases, doubled as requantization wants them. */
-TM_KERNEL void tm_dense_sum(uint32_t *twice, const uint8_t *x, int in_size, int outputs, int run, int in_flip,
-        const int16_t *weight, const int32_t *bias)
+/* Twice the sums of `outputs` (2 or 4) without their biases, as requantization wants them. */
+TM_KERNEL tm_dense_sums tm_dense_twice(const uint8_t *x, int in_size, int outputs, int run, int in_flip,
+        const int16_t *weight)
 {
+    tm_dense_sums twice = {0, 0, 0, 0};
     int i;
-    for (i = 0; i < outputs; i++) {
-        twice[i] = (uint32_t)TM_GET_S32(bias + i);
-    }
     for (i = 0; i < in_size; i += run, weight += run * outputs / 2) {
-        const int size = in_size - i < run ? in_size - i : run;
-        const tm_dense_sums sum = tm_dense_run(x + i, weight, size, outputs, in_flip);
-        twice[0] += 2 * sum.a;
-        twice[1] += (uint32_t)((int32_t)(sum.b - sum.a) >> 7);
-        if (outputs > 2) {
-            twice[2] += 2 * sum.c;
-            twice[3] += (uint32_t)((int32_t)(sum.d - sum.c) >> 7);
-        }
+        const tm_dense_sums sum = tm_dense_run(x + i, weight, in_size - i < run ? in_size - i : run, outputs, in_flip);
+        twice.a += 2 * sum.a;
+        twice.b += (uint32_t)((int32_t)(sum.b - sum.a) >> 7);
+        twice.c += 2 * sum.c;
+        twice.d += (uint32_t)((int32_t)(sum.d - sum.c) >> 7);
     }
+    return twice;
 }
 
-/* Each output is a sum over all inputs: four outputs at a time, then `left` (2 or 0) of which one may be a dummy. The
-   input's zero point is in the biases. */
+/* Each output is a sum over all inputs: four outputs at a time, then `left` (2 or 0) of which one may be a dummy. By
+   output, `scaling` is twice the bias, with the input's zero point in it, and the multiplier. The four sums move up
+   one by one, which takes less code and memory than an array of them. */
 TM_KERNEL void tm_dense_s8(const uint8_t *x, uint8_t *y, int in_size, int out_size, int left, int run, int in_flip,
-        const int16_t *weight, const int32_t *bias, const int32_t *multiplier, const uint8_t *shift, int zero, int low,
-        int high, const uint8_t *table)
+        const int16_t *weight, const int32_t *scaling, const uint8_t *shift, int zero, int low, int high,
+        const uint8_t *table)
 {
-    uint32_t twice[4];
-    int first, i;
-    for (first = 0; first < out_size; first += 4, weight += (in_size + 3) / 4 * 8) {
-        if (left && first + 4 > out_size) {
-            tm_dense_sum(twice, x, in_size, left, run, in_flip, weight, bias + first);
-        } else {
-            tm_dense_sum(twice, x, in_size, 4, run, in_flip, weight, bias + first);
-        }
-        for (i = 0; i < 4 && first + i < out_size; i++) {
-            const int32_t q = tm_requantize_twice((int32_t)twice[i], TM_GET_S32(multiplier + first + i),
-                    TM_GET_U8(shift + first + i), zero, low, high);
-            y[first + i] = table ? TM_GET_U8(table + q) : (uint8_t)q;
+    uint8_t *const end = y + out_size;
+    int i;
+    while (y != end) {
+        const int outputs = left && end - y < 4 ? left : 4;
+        tm_dense_sums sum = outputs == 4 ? tm_dense_twice(x, in_size, 4, run, in_flip, weight)
+                                         : tm_dense_twice(x, in_size, left, run, in_flip, weight);
+        weight += (in_size + 3) / 4 * 8;
+        for (i = 4; i > 0 && y != end; i--, scaling += 2) {
+            const int32_t q = tm_requantize_twice((int32_t)(sum.a + (uint32_t)TM_GET_S32(scaling)), TM_GET_S32(scaling + 1),
+                    TM_GET_U8(shift++), zero, low, high);
+            *y++ = table ? TM_GET_U8(table + q) : (uint8_t)q;
+            sum.a = sum.b;
+            sum.b = sum.c;
+            sum.c = sum.d;
         }
     }
 }
