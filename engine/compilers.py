@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import shlex
@@ -17,7 +18,9 @@ import platformdirs
 from engine.errors import MissingToolError, VerifyError
 from engine.files import describe_os_error
 
-__all__ = ["Cancel", "Compiler", "find_compiler", "run_program"]
+__all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "run_program"]
+
+ZIG = "zig"
 
 Cancel = Callable[[], bool]
 """Asked several times a second; true ends the work."""
@@ -41,24 +44,68 @@ class Compiler:
         Program and first arguments.
     environment : mapping of str to str
         Variables set for it, besides those that are set already.
+    package : str
+        What it comes in, with its version, where it does not say so itself.
     """
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    package: str = ""
 
     def version(self, cancel: Cancel | None = None) -> str:
-        """Return the first line in which it says what it is."""
+        """Return what it says that it is, in one line."""
         result = run_program([*self.command, "--version"], cancel, self.environment)
         lines = result.stdout.strip().splitlines()
-        return lines[0] if lines else shlex.join(self.command)
+        own = lines[0].strip() if lines else shlex.join(self.command)
+        return f"{self.package} ({own.partition('(')[0].strip()})" if self.package else own
 
     def compile(self, arguments: Sequence[str], cancel: Cancel | None = None) -> None:
         """Run it; raise `VerifyError` with its first complaint when it fails."""
         result = run_program([*self.command, *arguments], cancel, self.environment)
         if result.returncode:
-            complaints = [line for line in result.stderr.splitlines() if "error" in line.lower()]
-            first = (complaints or result.stderr.splitlines() or ["it gave no reason"])[0].strip()
-            raise VerifyError(f"{self.command[0]} does not compile the exported code: {first[:300]}")
+            raise VerifyError(_complaint(self.command[0], result.stderr.splitlines()))
+
+
+def _complaint(command: str, lines: Sequence[str]) -> str:
+    """Return what a compiler says as one sentence."""
+    for line in lines:
+        if "overflowed by" in line or "will not fit" in line:
+            return f"The exported code does not fit: {line.strip()[-200:]}; use a smaller network."
+    errors = [line for line in lines if "error" in line.lower()]
+    first = (errors or list(lines) or ["it gave no reason"])[0].strip()
+    return f"{command} does not compile the exported code: {first[:300]}"
+
+
+def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:
+    """Return the first of the compilers `names` that is installed, with its name; ``zig`` is Zig's.
+
+    Raises
+    ------
+    MissingToolError
+        When there is none of them; says how to get one.
+    """
+    for name in names:
+        if name == ZIG:
+            if _zig_command() is not None:
+                return name, _zig()
+        elif shutil.which(name):
+            return name, Compiler((name,))
+    raise MissingToolError(_how_to_get(names))
+
+
+def _how_to_get(names: Sequence[str]) -> str:
+    """Return the sentence that says what is missing; the first name is the one to recommend."""
+    if names[0] == ZIG and not getattr(sys, "frozen", False):
+        advice = "run \"pip install 'tinyml-studio[verify]'\" where Python runs this program"
+    elif names[0] == ZIG:
+        advice = "install Zig (https://ziglang.org/download) such that the command zig is found"
+    else:
+        package = _PACKAGES.get(names[0], names[0])
+        advice = f"on Debian and Ubuntu: sudo apt install {package}"
+    return f"The compiler {names[0]} is not installed; {advice}."
+
+
+_PACKAGES = {"avr-gcc": "gcc-avr avr-libc simavr", "arm-none-eabi-gcc": "gcc-arm-none-eabi"}
 
 
 def find_compiler(name: str | None = None) -> Compiler:
@@ -70,6 +117,8 @@ def find_compiler(name: str | None = None) -> Compiler:
         When there is none; says how to get one.
     """
     wanted = name or os.environ.get("CC")
+    if wanted == ZIG:
+        return _zig()
     if wanted:
         return _named(wanted)
     for usual in _USUAL:
@@ -95,14 +144,29 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _zig() -> Compiler:
-    if getattr(sys, "frozen", False) or importlib.util.find_spec("ziglang") is None:
+    command = _zig_command()
+    if command is None:
         how = _HOW_TO_GET.get(sys.platform, _ON_LINUX)
         raise MissingToolError(
             f'No C compiler was found; {how}, or run "pip install ziglang" where Python runs this program.'
         )
     cache = Path(platformdirs.user_cache_dir("tinyml-studio", appauthor=False)) / "zig"
-    command = (sys.executable, "-m", "ziglang", "cc", "-fno-sanitize=all")
-    return Compiler(command, {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)})
+    folders = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
+    return Compiler((*command, "cc", "-fno-sanitize=all"), folders, _zig_version())
+
+
+def _zig_command() -> tuple[str, ...] | None:
+    """Return how to start Zig: from its Python package, else from the path."""
+    if not getattr(sys, "frozen", False) and importlib.util.find_spec("ziglang") is not None:
+        return (sys.executable, "-m", "ziglang")
+    return (ZIG,) if shutil.which(ZIG) else None
+
+
+def _zig_version() -> str:
+    try:
+        return f"zig {importlib.metadata.version('ziglang')}"
+    except importlib.metadata.PackageNotFoundError:
+        return ZIG
 
 
 def run_program(

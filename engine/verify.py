@@ -1,44 +1,258 @@
 """Proof that exported code does what the engine does: compile it, run it, compare.
 
-The code is compiled strictly (every warning is a fault) in a temporary folder and runs all test vectors in
-one process. What it answers is compared with the engine's answer number by number.
+The code is compiled strictly (every warning is a fault) in a temporary folder and runs all test vectors on
+each target. What it answers is compared with the engine's answer number by number; where anything differs,
+it runs once more with every stage's output in view, to say which layer differs first.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.compilers import Cancel, Compiler, find_compiler, run_program
-from engine.errors import ExportError, VerifyError
+from engine import __version__
+from engine.certificate import Certificate, Result, Skipped
+from engine.comparison import Comparison, compare_answers
+from engine.compilers import Cancel, Compiler, find_compiler, find_cross_compiler
+from engine.errors import ExportError, MissingToolError
 from engine.export.context import Context
-from engine.export.formats import export_with_vectors
-from engine.export.kernel_files import body
+from engine.export.formats import FORMATS, export_with_vectors
 from engine.export.options import ExportOptions
-from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
+from engine.export.vectors import Vectors
 from engine.files import file_faults
+from engine.knobs import knobs_to_json
 from engine.model import Model
+from engine.reference import Answers, FloatReference, Reference, reference_for
+from engine.targets import Target, Toolchain, find_target
+from engine.trials import RUNNERS, Trial
+from engine.trials.trial import Progress
 
-__all__ = ["FLAGS", "Progress", "Verification", "compare", "verify_host"]
+__all__ = ["FLAGS", "OPTIMIZATIONS", "Progress", "Setup", "Verification", "compare", "verify", "verify_host"]
 
-FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-ffp-contract=off")
-"""What the code is compiled with."""
-
-Progress = Callable[[str, float], None]
-"""Receives what is being done and the share that is done, 0 … 1."""
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
+OPTIMIZATIONS = ("0", "1", "2", "3", "s")
+FLAGS = (*STRICT, "-O2")
+"""What the code is compiled with unless another optimization is asked for."""
 
 _CONTEXT = Context("verified")  # independent of the model's own name, which may hold anything
+_MOST = 1e30  # the largest error that is written down; stands for nan too
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How to verify.
+
+    Attributes
+    ----------
+    compiler : str or None
+        Command of a compiler, or ``zig``; None takes what suits each target.
+    optimization : str
+        One of `OPTIMIZATIONS`.
+    options : ExportOptions
+        Those that change the code matter; name and test vectors do not.
+    skip_missing : bool
+        Whether targets whose tools are missing are skipped instead of refused.
+    counted : int
+        Inputs to count instructions for, on each target, at most.
+    """
+
+    compiler: str | None = None
+    optimization: str = "2"
+    options: ExportOptions = field(default_factory=ExportOptions)
+    skip_missing: bool = False
+    counted: int = 10
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """About language, warnings and optimization."""
+        return (*STRICT, f"-O{self.optimization}")
+
+
+def verify(
+    model: Model,
+    format_name: str,
+    targets: Sequence[str],
+    vectors: Vectors,
+    setup: Setup | None = None,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> Certificate:
+    """Export `model`, run `vectors` through the code on each target and compare.
+
+    Parameters
+    ----------
+    model : Model
+        A quantized one for ``c-int8``.
+    format_name : str
+        A key of `engine.reference.REFERENCES`.
+    targets : sequence of str
+        Keys of `engine.targets.TARGETS`.
+    vectors : Vectors
+        See `engine.export.make_vectors`.
+    setup : Setup or None
+    progress : callable or None
+        Called from this thread with what is being done and the share that is done.
+    cancel : callable or None
+        Asked several times a second; true ends it.
+
+    Returns
+    -------
+    Certificate
+        Says for each target whether the code agrees and what it takes; see its ``passed``.
+
+    Raises
+    ------
+    MissingToolError
+        When a compiler or the emulator is missing (unless that is to be skipped).
+    VerifyError
+        When the code does not compile, breaks off or does not end, or on cancelling.
+    ExportError
+        When the model cannot be exported so.
+    """
+    if not len(vectors):
+        raise ExportError("There are no test vectors; choose at least one.")
+    session = _Session(model, format_name, vectors, setup or Setup(), cancel)
+    report = progress or (lambda what, share: None)
+    results: list[Result] = []
+    skipped: list[Skipped] = []
+    for number, target in enumerate(map(find_target, targets)):
+        here = _part(report, target, number, len(targets))
+        try:
+            results.append(session.result(target, here))
+        except MissingToolError as error:
+            if not session.setup.skip_missing:
+                raise
+            skipped.append(Skipped(target.name, str(error)))
+    report("Done", 1.0)
+    return session.certificate(results, skipped)
+
+
+def _part(report: Progress, target: Target, number: int, count: int) -> Progress:
+    prefix = f"{target.title}: " if count > 1 else ""
+    return lambda what, share: report(prefix + what, (number + share) / count)
+
+
+class _Session:
+    """One export, tried on one target after the other."""
+
+    def __init__(
+        self, model: Model, format_name: str, vectors: Vectors, setup: Setup, cancel: Cancel | None
+    ) -> None:
+        self.setup = setup
+        self._model = model
+        self._format = format_name
+        self._vectors = vectors
+        self._cancel = cancel
+        self._reference = reference_for(format_name, model, vectors)
+        options = dataclasses.replace(setup.options, name=_CONTEXT.name, test_vectors=0)
+        self._header = export_with_vectors(model, format_name, options, None)[f"{_CONTEXT.name}.h"]
+
+    def result(self, target: Target, report: Progress) -> Result:
+        """Return how it goes on a target."""
+        toolchain, compiler = _tools(target, self.setup.compiler)
+        RUNNERS[target.runner].check()
+        with file_faults(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
+            trial = Trial(
+                self._header,
+                _CONTEXT,
+                self._reference,
+                target,
+                compiler,
+                toolchain,
+                self.setup.flags,
+                Path(folder),
+                _instruction_limit(self._model, self._reference),
+                self.setup.counted,
+                report,
+                self._cancel,
+            )
+            return _result(trial)
+
+    def certificate(self, results: Sequence[Result], skipped: Sequence[Skipped]) -> Certificate:
+        """Return the certificate over all results."""
+        options = self.setup.options
+        unread = ("name", "test_vectors")
+        return Certificate(
+            model_name=self._model.name,
+            model_hash=self._model.fingerprint,
+            format=self._format,
+            vectors=len(self._vectors),
+            origin=self._vectors.origin,
+            rule=self._reference.rule,
+            accuracy=FORMATS[self._format].measure(self._model, options).accuracy(),
+            date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            program=f"TinyML Studio {__version__}",
+            results=tuple(results),
+            skipped=tuple(skipped),
+            options={k: v for k, v in knobs_to_json(options).items() if k not in unread},
+        )
+
+
+def _tools(target: Target, wanted: str | None) -> tuple[Toolchain, Compiler]:
+    """Return what compiles for a target: the compiler `wanted`, or the first that is installed."""
+    if not target.toolchains:
+        compiler = find_compiler(wanted)
+        return Toolchain(compiler.command[0], ()), compiler
+    names = [target.toolchain(wanted).name] if wanted else [t.name for t in target.toolchains]
+    name, compiler = find_cross_compiler(names)
+    return target.toolchain(name), compiler
+
+
+def _instruction_limit(model: Model, reference: Reference) -> int:
+    """Return how many instructions no inference needs, even where each float operation is a long function."""
+    numbers = sum(int(np.prod(stage.call.out_shape)) for stage in reference.stages)
+    return 1_000_000 + 1_000 * model.spec.macs + 20_000 * (numbers + int(np.prod(model.spec.input_shape)))
+
+
+def _result(trial: Trial) -> Result:
+    runner = RUNNERS[trial.target.runner]
+    outcome = runner.run(trial)
+    found = compare_answers(trial.reference, outcome.answers)
+    layer = "" if found.first is None else _layer(trial, found.first, runner.trace)
+    vectors = len(trial.reference.outputs)
+    return Result(
+        target=trial.target.name,
+        title=trial.target.title,
+        compiler=trial.compiler.version(trial.cancel),
+        flags=shlex.join((*trial.toolchain.flags, *trial.flags)),
+        emulator=outcome.emulator,
+        vectors=vectors,
+        mismatches=found.mismatches,
+        class_mismatches=found.class_mismatches,
+        worst_error=min(found.worst_error, _MOST),
+        fault=found.sentence(vectors, _place(trial.target), layer),
+        figures=outcome.figures,
+    )
+
+
+def _place(target: Target) -> str:
+    return target.title if target.toolchains else ""
+
+
+def _layer(trial: Trial, vector: int, trace: Callable[..., Sequence[tuple[int, bytes]]]) -> str:
+    """Return the title of the stage that differs first, empty when all of them agree."""
+    trial.report("Looking for the layer that differs", 0.95)
+    reference = trial.reference
+    expected, titles = reference.stage_values(vector), reference.titles()
+    for number, data in trace(trial, vector):
+        values = expected[number - 1]
+        found = reference.decoded(data)
+        if values is not None and (len(found) != len(values) or not reference.agrees(found, values)):
+            return titles[number - 1]
+    return ""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """The outcome.
+    """The outcome on this computer.
 
     Attributes
     ----------
@@ -83,15 +297,6 @@ class Verification:
         )
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What exported code gave for each vector."""
-
-    best: NDArray[np.int32]
-    scores: NDArray[np.float32]
-    outputs: NDArray[np.float32]
-
-
 def verify_host(
     model: Model,
     vectors: Vectors,
@@ -99,62 +304,11 @@ def verify_host(
     progress: Progress | None = None,
     cancel: Cancel | None = None,
 ) -> Verification:
-    """Compile `model`'s ``c-float32`` export on this computer, run `vectors` through it and compare.
-
-    Parameters
-    ----------
-    model : Model
-    vectors : Vectors
-        See `engine.export.make_vectors`.
-    compiler : str or None
-        Command of a C compiler; None looks for one.
-    progress : callable or None
-    cancel : callable or None
-
-    Raises
-    ------
-    MissingToolError
-        When no compiler is found.
-    VerifyError
-        When the code does not compile or run, or on cancelling.
-    """
-    if not len(vectors):
-        raise ExportError("There are no test vectors; choose at least one.")
-    report = progress or (lambda what, share: None)
-    found = find_compiler(compiler)
-    report("Compiling", 0.0)
-    with file_faults(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-        program = _build(model, Path(folder), found, cancel)
-        report("Running", 0.5)
-        answers = _run(program, vectors, len(model.classes), cancel)
-    report("Comparing", 0.9)
-    result = compare(model, vectors, answers.best, answers.scores, answers.outputs, found.version(cancel))
-    report("Done", 1.0)
-    return result
-
-
-def _build(model: Model, folder: Path, compiler: Compiler, cancel: Cancel | None) -> Path:
-    options = ExportOptions(_CONTEXT.name, test_vectors=0)
-    for name, text in export_with_vectors(model, "c-float32", options, None).items():
-        (folder / name).write_text(text, encoding="utf-8")
-    source, program = folder / "runner.c", folder / "runner.exe"
-    define = f'#define {_CONTEXT.macro("IMPLEMENTATION")}\n#include "{_CONTEXT.name}.h"\n'
-    source.write_text(define + _CONTEXT.renamed(body("host_runner.c")), encoding="utf-8")
-    compiler.compile([*FLAGS, "-o", str(program), str(source)], cancel)
-    return program
-
-
-def _run(program: Path, vectors: Vectors, classes: int, cancel: Cancel | None) -> _Answers:
-    images, answers = program.with_suffix(".in"), program.with_suffix(".out")
-    images.write_bytes(np.ascontiguousarray(vectors.images).tobytes())
-    ended = run_program([str(program), str(images), str(answers)], cancel)
-    if ended.returncode:
-        raise VerifyError(f"The compiled program ended with code {ended.returncode} instead of an answer.")
-    record = np.dtype([("best", "=i4"), ("scores", "=f4", (classes,)), ("outputs", "=f4", (classes,))])
-    data = np.frombuffer(answers.read_bytes(), record)
-    if len(data) != len(vectors):
-        raise VerifyError(f"The compiled program answered {len(data)} of {len(vectors)} inputs.")
-    return _Answers(data["best"], data["scores"], data["outputs"])
+    """Do what `verify` does for ``c-float32`` on this computer alone."""
+    setup = Setup(compiler)
+    (result,) = verify(model, "c-float32", ("host",), vectors, setup, progress, cancel).results
+    counts = Comparison(result.mismatches, result.class_mismatches, result.worst_error, None, "")
+    return _verification(vectors, counts, result.fault, result.compiler)
 
 
 def compare(
@@ -165,7 +319,7 @@ def compare(
     outputs: NDArray[np.float32],
     compiler: str = "",
 ) -> Verification:
-    """Return how the answers of exported code differ from those of `vectors`.
+    """Return how the answers of ``c-float32`` code differ from those of `vectors`.
 
     Parameters
     ----------
@@ -177,43 +331,19 @@ def compare(
     compiler : str
         What compiled it.
     """
-    differences = (relative_error(outputs, vectors.outputs), relative_error(scores, vectors.probabilities))
-    errors = np.maximum(*differences).max(axis=1)
-    wrong_class = _wrong_class(best, vectors.outputs)
-    differs = (errors > TOLERANCE) | wrong_class
+    found = compare_answers(FloatReference(model, vectors), Answers(best, scores, outputs))
+    return _verification(vectors, found, found.sentence(len(vectors)), compiler)
+
+
+def _verification(vectors: Vectors, found: Comparison, fault: str, compiler: str) -> Verification:
     return Verification(
         target="host",
         compiler=compiler,
         flags=shlex.join(FLAGS),
         vectors=len(vectors),
         origin=vectors.origin,
-        class_mismatches=int(wrong_class.sum()),
-        mismatches=int(differs.sum()),
-        worst_error=float(errors.max()),
-        fault=_fault(model, vectors, best, errors, differs) if differs.any() else "",
-    )
-
-
-def _wrong_class(best: NDArray[np.int32], expected: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return where another class than the best is named, unless both are equal within the tolerance."""
-    valid = (best >= 0) & (best < expected.shape[1])
-    named = expected[np.arange(len(best)), np.where(valid, best, 0)]
-    wrong: NDArray[np.bool_] = ~(valid & agree(named, expected.max(axis=1)))
-    return wrong
-
-
-def _fault(
-    model: Model,
-    vectors: Vectors,
-    best: NDArray[np.int32],
-    errors: NDArray[np.float64],
-    differs: NDArray[np.bool_],
-) -> str:
-    first = int(differs.argmax())
-    expected = model.classes[int(vectors.outputs[first].argmax())]
-    found = model.classes[best[first]] if 0 <= best[first] < len(model.classes) else f"number {best[first]}"
-    return (
-        f"The exported C differs on {differs.sum():,} of {len(vectors):,} inputs, first on input {first + 1} "
-        f"(class {found} where the engine says {expected}, relative difference {errors[first]:.1e}); please "
-        "report this with the model."
+        class_mismatches=found.class_mismatches,
+        mismatches=found.mismatches,
+        worst_error=found.worst_error,
+        fault=fault,
     )

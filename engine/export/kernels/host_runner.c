@@ -1,20 +1,36 @@
-/* Runs images from one file through a model and writes, for each, class, scores and outputs to another file. */
+/* Runs inputs from one file through a model and writes, for each, class, scores and outputs to another file. An
+   input is the image, then the same for the bare network. Where TM_TRACED is defined, what each stage gives goes to
+   a third file. */
 #include "tm.h"
+#define TM_TRIED_VALUE float
+#define TM_TRIED tm_run_float
 /* begin */
 #include <stdio.h>
 
 static uint8_t image[TM_INPUT_SIZE];
-static float input[TM_INPUT_SIZE], scores[TM_CLASS_COUNT], outputs[TM_CLASS_COUNT];
+static TM_TRIED_VALUE input[TM_INPUT_SIZE], outputs[TM_CLASS_COUNT];
+static float scores[TM_CLASS_COUNT];
+
+#ifdef TM_TRACED
+static FILE *traced;
+
+static void tm_trace(int stage, const void *output, unsigned long size)
+{
+    const int32_t head[2] = {(int32_t)stage, (int32_t)size};
+    if (fwrite(head, sizeof head, 1, traced) != 1 || fwrite(output, 1, size, traced) != size) {
+        perror("trace");
+    }
+}
+#endif
 
 static int run(FILE *source, FILE *target)
 {
-    while (fread(image, 1, TM_INPUT_SIZE, source) == TM_INPUT_SIZE) {
+    while (fread(image, 1, sizeof image, source) == sizeof image) {
         const int32_t best = tm_predict(image, scores);
-        int i;
-        for (i = 0; i < TM_INPUT_SIZE; i++) {
-            input[i] = (float)image[i] * TM_PIXEL_SCALE;
+        if (fread(input, sizeof input, 1, source) != 1) {
+            return 1;
         }
-        tm_run_float(input, outputs);
+        TM_TRIED(input, outputs);
         if (tm_predict(image, 0) != best || fwrite(&best, sizeof best, 1, target) != 1
                 || fwrite(scores, sizeof scores, 1, target) != 1 || fwrite(outputs, sizeof outputs, 1, target) != 1) {
             return 1;
@@ -27,15 +43,25 @@ int main(int argc, char **argv)
 {
     FILE *source, *target;
     int failed;
-    if (argc != 3) {
+    if (argc != 4) {
         return 2;
     }
     source = fopen(argv[1], "rb");
     target = fopen(argv[2], "wb");
+#ifdef TM_TRACED
+    traced = fopen(argv[3], "wb");
+    if (!traced) {
+        return 2;
+    }
+#endif
     if (!source || !target) {
         return 2;
     }
     failed = run(source, target);
+#ifdef TM_TRACED
+    failed |= fclose(traced);
+#endif
     fclose(source);
     return fclose(target) || failed ? 1 : 0;
 }
+/* end */

@@ -1,0 +1,197 @@
+"""Exported code as an image for a core: compiled, linked around one function, and taken apart again.
+
+There is no driver and no startup: the function that is wanted is the entry, everything that it does not
+need is left out, and the emulator loads sections where they run. So the sizes of an image are those of the
+function with all that it calls, the compiler's library included.
+"""
+
+from __future__ import annotations
+
+import importlib
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from engine.compilers import Cancel, Compiler
+from engine.errors import MissingToolError
+from engine.targets import Toolchain
+
+__all__ = ["Function", "Image", "Linker", "read_image", "require", "support_text"]
+
+_SECTIONS = (
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+)
+_WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # flags of ELF sections
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function's place in an image."""
+
+    name: str
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """What the linker made.
+
+    Attributes
+    ----------
+    segments : tuple of (int, bytes)
+        What to load where.
+    memory : tuple of (int, int)
+        Start and end of what it occupies, variables included.
+    functions : tuple of Function
+        In the order of their places.
+    code_bytes, constant_bytes : int
+        Flash; initial values of variables count as constants.
+    static_bytes : int
+        RAM for variables.
+    """
+
+    segments: tuple[tuple[int, bytes], ...]
+    memory: tuple[tuple[int, int], ...]
+    functions: tuple[Function, ...]
+    code_bytes: int
+    constant_bytes: int
+    static_bytes: int
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [f.start for f in self.functions]
+
+    def at(self, address: int) -> Function | None:
+        """Return the function that holds `address`."""
+        place = bisect_right(self._starts, address) - 1
+        if place < 0:
+            return None
+        found = self.functions[place]
+        return found if address < found.start + max(found.size, 1) else None
+
+    def pages(self, page: int) -> list[tuple[int, int]]:
+        """Return the start and end of the memory that it occupies, in whole pages."""
+        merged: list[tuple[int, int]] = []
+        for start, stop in sorted((a // page * page, -(-b // page) * page) for a, b in self.memory):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+            else:
+                merged.append((start, stop))
+        return merged
+
+    def address(self, name: str) -> int:
+        """Return where the function `name` begins."""
+        return next(f.start for f in self.functions if f.name == name)
+
+
+@dataclass(frozen=True)
+class Linker:
+    """Compiles a source once and links it as often as there are functions to try.
+
+    Attributes
+    ----------
+    compiler : Compiler
+    toolchain : Toolchain
+    flags : tuple of str
+        About language, warnings and optimization.
+    folder : Path
+        Where everything is.
+    """
+
+    compiler: Compiler
+    toolchain: Toolchain
+    flags: tuple[str, ...]
+    folder: Path
+
+    def compile(self, text: str, name: str, cancel: Cancel | None) -> Path:
+        """Return the object file of the C source `text`."""
+        source, made = self.folder / f"{name}.c", self.folder / f"{name}.o"
+        source.write_text(text, encoding="utf-8")
+        flags = (*self.toolchain.flags, *self.flags, *_SECTIONS, "-g0")
+        self.compiler.compile([*flags, "-c", str(source), "-o", str(made)], cancel)
+        return made
+
+    def link(self, made: Path, entry: str, cancel: Cancel | None) -> Image:
+        """Return the image that holds the function `entry` of an object file and what it needs."""
+        script, image = self.folder / "firmware.ld", self.folder / f"{entry}.elf"
+        script.write_text(support_text("firmware.ld"), encoding="utf-8")
+        memory = self._memory(cancel)
+        options = ("-T", str(script), "-Wl,--gc-sections", f"-Wl,-e,{entry}")
+        inputs = (str(made), *memory, *self.toolchain.libraries)
+        self.compiler.compile([*self.toolchain.flags, *options, *inputs, "-o", str(image)], cancel)
+        return read_image(image.read_bytes())
+
+    def _memory(self, cancel: Cancel | None) -> list[str]:
+        """Return memcpy and its kind for compilers whose own library lacks them."""
+        if not self.toolchain.needs_memory:
+            return []
+        made = self.folder / "memory.o"
+        if not made.exists():
+            self.compile(support_text("memory.c"), "memory", cancel)
+        return [str(made)]
+
+
+def support_text(file: str) -> str:
+    """Return a file under ``export/support``."""
+    return files("engine").joinpath("export", "support", file).read_text(encoding="utf-8")
+
+
+def require(module: str) -> Any:
+    """Import a module of the extra ``verify``, or raise `MissingToolError` that says how to get it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingToolError(
+            f"Emulated targets need the package {module.partition('.')[0]}, which is not installed; run "
+            "\"pip install 'tinyml-studio[verify]'\" where Python runs this program."
+        ) from error
+
+
+def read_image(data: bytes) -> Image:
+    """Return the image in an ELF file."""
+    import io
+
+    elf = require("elftools.elf.elffile").ELFFile(io.BytesIO(data))
+    sizes = _sizes(elf)
+    loaded = [s for s in elf.iter_segments("PT_LOAD") if s["p_memsz"]]
+    return Image(
+        tuple((s["p_vaddr"], s.data()) for s in loaded if s["p_filesz"]),
+        tuple((s["p_vaddr"], s["p_vaddr"] + s["p_memsz"]) for s in loaded),
+        _functions(elf),
+        sizes["code"],
+        sizes["constants"] + sizes["initialized"],
+        sizes["initialized"] + sizes["zeroed"],
+    )
+
+
+def _sizes(elf: Any) -> Mapping[str, int]:
+    sizes = {"code": 0, "constants": 0, "initialized": 0, "zeroed": 0}
+    for section in elf.iter_sections():
+        flags = section["sh_flags"]
+        if flags & _ALLOC:
+            stored = section["sh_type"] != "SHT_NOBITS"
+            writable = "initialized" if stored else "zeroed"
+            kind = "code" if flags & _EXECUTE else writable if flags & _WRITE else "constants"
+            sizes[kind] += section["sh_size"]
+    return sizes
+
+
+def _functions(elf: Any) -> tuple[Function, ...]:
+    table = elf.get_section_by_name(".symtab")
+    found = {
+        symbol["st_value"] & ~1: Function(symbol.name, symbol["st_value"] & ~1, symbol["st_size"])
+        for symbol in _of_functions(table.iter_symbols())
+    }
+    return tuple(found[start] for start in sorted(found))
+
+
+def _of_functions(symbols: Any) -> Sequence[Any]:
+    return [s for s in symbols if s["st_info"]["type"] == "STT_FUNC" and s["st_shndx"] != "SHN_UNDEF"]
