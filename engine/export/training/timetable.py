@@ -52,6 +52,8 @@ class TrainedStep:
         Buffers of their gradients.
     kept, scratch : int
         Buffers of what is left for the backward pass, and for it alone.
+    active : bool
+        Whether it behaves as in training, which dropout does otherwise.
     backward : bool
         Whether the gradient comes this far.
     """
@@ -66,6 +68,7 @@ class TrainedStep:
     dy: int
     kept: int
     scratch: int
+    active: bool
     backward: bool
 
     @property
@@ -164,6 +167,7 @@ def timetable(model: Model, trained: int = 0) -> Timetable:
                 gradients.dy,
                 flow.kept,
                 gradients.scratch,
+                index >= first or not trained,
                 index >= first,
             )
         )

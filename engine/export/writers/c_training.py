@@ -181,7 +181,7 @@ def _forward(header: _TrainingHeader, number: int) -> str:
 
 def _asked(step: TrainedStep, text: str) -> str:
     """Return `text` if the call forward asks whether it trains."""
-    return text if "training" in kernel_files.parameters(step.training.forward) else ""
+    return text if step.active and "training" in kernel_files.parameters(step.training.forward) else ""
 
 
 def _backward(header: _TrainingHeader, number: int) -> str:
@@ -212,7 +212,7 @@ def _values(header: _TrainingHeader, number: int) -> Values:
         **{name: f"{c.symbol('weights')} + {start}" for name, start in step.learned.items()},
         **{name: c.symbol(function) for name, function in code.functions.items()},
         "rate": "rate",
-        "training": "training",
+        "training": "training" if step.active else "0",
         "generator": f"&{c.symbol('generator')}",
     }
 

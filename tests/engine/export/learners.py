@@ -162,7 +162,7 @@ def _learned(data: bytes, models: Sequence[Model], steps: int, trained: int) -> 
 
 
 def learn_in_engine(model: Model, lessons: Lessons, frozen: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the losses, and the parameters before and after each step, of plain SGD on one image at a time.
+    """Return the losses of plain SGD on one image at a time; the parameters before, after one step, and last.
 
     The first `frozen` layers stay as they are.
     """
@@ -179,8 +179,9 @@ def learn_in_engine(model: Model, lessons: Lessons, frozen: int = 0) -> tuple[np
         losses.append(loss.compute(space.y, np.array([label]), space.dy, 1.0))
         space.backward()
         params -= rate * space.grad * changes
-        states.append(params.copy())
-    return np.array(losses), states
+        if len(states) == 1:
+            states.append(params.copy())
+    return np.array(losses), [*states, params]
 
 
 def in_order_of_c(model: Model, params: np.ndarray, trained: int = 0) -> np.ndarray:
