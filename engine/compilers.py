@@ -63,7 +63,7 @@ class Compiler:
         """Run it; raise `VerifyError` with its first complaint when it fails."""
         result = run_program([*self.command, *arguments], cancel, self.environment)
         if result.returncode:
-            raise VerifyError(_complaint(self.command[0], result.stderr.splitlines()))
+            raise VerifyError(_complaint(self.package or self.command[0], result.stderr.splitlines()))
 
 
 def _complaint(command: str, lines: Sequence[str]) -> str:

@@ -160,8 +160,8 @@ class _Session:
         toolchain, compiler = _tools(target, self.setup.compiler)
         RUNNERS[target.runner].check()
         with file_faults(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
+            (Path(folder) / f"{_CONTEXT.name}.h").write_text(self._header, encoding="utf-8")
             trial = Trial(
-                self._header,
                 _CONTEXT,
                 self._reference,
                 target,

@@ -32,10 +32,8 @@ class Trial:
 
     Attributes
     ----------
-    header : str
-        The exported header.
     context : Context
-        Its names.
+        Names of the exported header, which is in the folder.
     reference : Reference
         Has the inputs.
     target : Target
@@ -44,7 +42,7 @@ class Trial:
     flags : tuple of str
         About language, warnings and optimization.
     folder : Path
-        An empty one.
+        Holds the header, and nothing else that matters.
     limit : int
         Instructions that no inference needs.
     counted : int
@@ -53,7 +51,6 @@ class Trial:
     cancel : callable or None
     """
 
-    header: str
     context: Context
     reference: Reference
     target: Target
@@ -70,7 +67,7 @@ class Trial:
         """Return the C file that defines the model; `traced` declares a function that every stage calls."""
         c = self.context
         trace = _TRACED.format(upper=f"{c.upper}_", lower=f"{c.name}_") if traced else ""
-        return f"{trace}#define {c.macro('IMPLEMENTATION')}\n{self.header}"
+        return f'{trace}#define {c.macro("IMPLEMENTATION")}\n#include "{c.name}.h"\n'
 
     def check_cancel(self) -> None:
         """Raise `VerifyError` when the verification was cancelled."""
