@@ -1,20 +1,21 @@
 """Where each buffer of a network stands in one arena of memory.
 
-Buffers that are never alive together may share their place. In a chain only neighbours meet, so putting
-them in turn at both ends is as small as can be; where more than two meet, the largest first, each as low as
-it fits. The smaller of both is taken, and whichever it is, it is *checked*: no plan leaves here in which
-two buffers that are alive together overlap.
+Buffers that are never alive together may share their place. A *link* allows more: a stage that reads its
+input from front to back can write its output over what it has read, so the output may begin where the input
+does, or a little before. Several ways to place buffers are tried and the smallest result is taken; whichever
+it is, it is *checked*: no plan leaves here in which buffers overlap that must not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.export.stage_code import StageCode
 from engine.network import Network
 
-__all__ = ["Arena", "Buffer", "Plan", "find_overlap", "plan", "plan_arena", "plan_network"]
+__all__ = ["Arena", "Buffer", "Link", "Plan", "find_overlap", "plan", "plan_arena", "plan_network"]
 
 WORD = 4  # bytes; everything in an arena begins at a multiple of it
 
@@ -38,6 +39,27 @@ class Buffer:
     def meets(self, other: Buffer) -> bool:
         """Whether both are in use at some moment."""
         return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True)
+class Link:
+    """Leave for a stage's output to overlap its input.
+
+    Attributes
+    ----------
+    source, target : int
+        Which buffers.
+    lead : int
+        How many elements before the input the output must begin, at least.
+    """
+
+    source: int
+    target: int
+    lead: int
+
+    def allows(self, offsets: Sequence[int]) -> bool:
+        """Whether buffers at `offsets` are far enough apart."""
+        return offsets[self.target] + self.lead <= offsets[self.source]
 
 
 @dataclass(frozen=True)
@@ -66,12 +88,15 @@ class Arena:
     size: int
 
 
-def plan(buffers: Sequence[Buffer]) -> Plan:
+def plan(buffers: Sequence[Buffer], links: Sequence[Link] = ()) -> Plan:
     """Return a plan for `buffers`, the smallest that is found."""
-    candidates = [_both_ends(buffers), _largest_first(buffers)]
-    valid = [c for c in candidates if find_overlap(buffers, c) is None]
+    candidates = [_both_ends(buffers)]
+    for used in (links, ()):
+        blocks = _blocks(buffers, used)
+        candidates += [_lowest_first(buffers, sorted(blocks, key=order)) for order in _ORDERS]
+    valid = [c for c in candidates if find_overlap(buffers, c, links) is None]
     best = min(valid, key=lambda c: c.size)
-    assert find_overlap(buffers, best) is None
+    assert find_overlap(buffers, best, links) is None
     return best
 
 
@@ -80,7 +105,9 @@ def plan_network(network: Network[Any]) -> Plan:
     return plan([Buffer(n, *life) for n, life in zip(network.sizes, network.lifetimes(), strict=True)])
 
 
-def plan_arena(network: Network[Any], element: int, scratch: Sequence[int], with_input: bool = True) -> Arena:
+def plan_arena(
+    network: Network[Any], element: int, codes: Sequence[StageCode], with_input: bool = True
+) -> Arena:
     """Return where everything stands.
 
     Parameters
@@ -88,39 +115,49 @@ def plan_arena(network: Network[Any], element: int, scratch: Sequence[int], with
     network : Network
     element : int
         Bytes of one number.
-    scratch : sequence of int
-        Bytes that each stage needs while it runs, 0 for none.
+    codes : sequence of StageCode
+        What each stage needs.
     with_input : bool
         Whether the input is in the arena too.
     """
+    hidden = 0 if with_input else 1
     lives = list(zip(network.sizes, network.lifetimes(), strict=True))
-    maps = [Buffer(_words(n * element), *life) for n, life in lives[0 if with_input else 1 :]]
-    extra = [Buffer(_words(n), time, time) for time, n in enumerate(scratch, start=1) if n]
-    planned = plan([*maps, *extra])
+    maps = [Buffer(_words(n * element), *life) for n, life in lives[hidden:]]
+    extra = [Buffer(_words(code.scratch), i, i) for i, code in enumerate(codes, start=1) if code.scratch]
+    links = [
+        Link(stage.source - hidden, stage.target - hidden, _words(code.lead))
+        for stage, code in zip(network.stages, codes, strict=True)
+        if code.lead is not None and stage.target != stage.source > 0
+    ]
+    planned = plan([*maps, *extra], links)
     offsets = iter([WORD * offset for offset in planned.offsets])
-    outside = () if with_input else (-1,)
-    buffers = (*outside, *(next(offsets) for _ in maps))
-    return Arena(buffers, tuple(next(offsets) if n else -1 for n in scratch), WORD * planned.size)
+    buffers = (*(-1,) * hidden, *(next(offsets) for _ in maps))
+    return Arena(buffers, tuple(next(offsets) if code.scratch else -1 for code in codes), WORD * planned.size)
 
 
 def _words(size: int) -> int:
     return -(-size // WORD)
 
 
-def find_overlap(buffers: Sequence[Buffer], planned: Plan) -> tuple[int, int] | None:
+def find_overlap(
+    buffers: Sequence[Buffer], planned: Plan, links: Sequence[Link] = ()
+) -> tuple[int, int] | None:
     """Return two buffers that `planned` lets overlap (or one twice that leaves the arena), else None."""
+    allowed = {frozenset((link.source, link.target)) for link in links if link.allows(planned.offsets)}
     for i, a in enumerate(buffers):
         start, stop = planned.offsets[i], planned.offsets[i] + a.size
         if start < 0 or stop > planned.size:
             return i, i
         for j in range(i):
             b, other = buffers[j], planned.offsets[j]
-            if a.meets(b) and start < other + b.size and other < stop:
+            apart = not a.meets(b) or start >= other + b.size or other >= stop
+            if not apart and frozenset((i, j)) not in allowed:
                 return j, i
     return None
 
 
 def _both_ends(buffers: Sequence[Buffer]) -> Plan:
+    """Put buffers in turn at both ends: in a chain only neighbours meet, and nothing is smaller."""
     total = max(sum(b.size for b in buffers if b.meets(a) and b.first <= a.first) for a in buffers)
     in_turn = sorted(range(len(buffers)), key=lambda i: buffers[i].first)
     offsets = [0] * len(buffers)
@@ -129,17 +166,73 @@ def _both_ends(buffers: Sequence[Buffer]) -> Plan:
     return Plan(tuple(offsets), total)
 
 
-def _largest_first(buffers: Sequence[Buffer]) -> Plan:
+@dataclass(frozen=True)
+class _Block:
+    """Buffers that links hold together.
+
+    Attributes
+    ----------
+    members : tuple of int
+    places : tuple of int
+        Where each begins, from the begin of the block.
+    size, first : int
+        Of all together.
+    """
+
+    members: tuple[int, ...]
+    places: tuple[int, ...]
+    size: int
+    first: int
+
+
+_ORDERS: tuple[Callable[[_Block], tuple[int, int]], ...] = (
+    lambda block: (-block.size, block.first),
+    lambda block: (block.first, -block.size),
+    lambda block: (-block.first, -block.size),
+)
+
+
+def _blocks(buffers: Sequence[Buffer], links: Sequence[Link]) -> list[_Block]:
+    """Return the chains that `links` make of `buffers`; a buffer without any is a chain alone."""
+    following = {link.source: link for link in links}
+    targets = {link.target for link in links}
+    return [_block(buffers, i, following) for i in range(len(buffers)) if i not in targets]
+
+
+def _block(buffers: Sequence[Buffer], start: int, following: dict[int, Link]) -> _Block:
+    members, places = [start], [0]
+    while link := following.get(members[-1]):
+        members.append(link.target)
+        places.append(places[-1] - link.lead)
+    lowest = min(places)
+    places = [place - lowest for place in places]
+    size = max(place + buffers[i].size for i, place in zip(members, places, strict=True))
+    return _Block(tuple(members), tuple(places), size, min(buffers[i].first for i in members))
+
+
+def _lowest_first(buffers: Sequence[Buffer], blocks: Sequence[_Block]) -> Plan:
+    """Put one block after the other as low as it fits among those before."""
     offsets: dict[int, int] = {}
-    for i in sorted(range(len(buffers)), key=lambda i: -buffers[i].size):
-        taken = sorted(
-            (offsets[j], offsets[j] + buffers[j].size) for j in offsets if buffers[i].meets(buffers[j])
-        )
+    for block in blocks:
         offset = 0
-        for start, stop in taken:
-            if offset + buffers[i].size <= start:
-                break
-            offset = max(offset, stop)
-        offsets[i] = offset
+        while (higher := _pushed(buffers, offsets, block, offset)) > offset:
+            offset = higher
+        offsets |= {i: offset + place for i, place in zip(block.members, block.places, strict=True)}
     size = max(offsets[i] + b.size for i, b in enumerate(buffers))
     return Plan(tuple(offsets[i] for i in range(len(buffers))), size)
+
+
+def _pushed(buffers: Sequence[Buffer], offsets: dict[int, int], block: _Block, offset: int) -> int:
+    """Return `offset`, or how far up something that is already placed pushes a block that is put there."""
+    return max((offset, *_obstacles(buffers, offsets, block, offset)))
+
+
+def _obstacles(
+    buffers: Sequence[Buffer], offsets: dict[int, int], block: _Block, offset: int
+) -> Iterator[int]:
+    for i, place in zip(block.members, block.places, strict=True):
+        start, own = offset + place, buffers[i]
+        for j, other in offsets.items():
+            stop = other + buffers[j].size
+            if own.meets(buffers[j]) and start < stop and other < start + own.size:
+                yield stop - place

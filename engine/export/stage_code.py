@@ -26,6 +26,9 @@ class StageCode:
         dtype is the C type.
     scratch : int
         Bytes of memory that the kernel needs while it runs.
+    lead : int or None
+        How many bytes before its input the output may begin, at least: the stage reads from front to back and
+        writes over what it has read. None where the two must not overlap.
     functions : mapping of str to str
         C functions, names of kernel files too, that are passed to the kernel.
     """
@@ -34,4 +37,5 @@ class StageCode:
     sizes: Mapping[str, int] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     scratch: int = 0
+    lead: int | None = None
     functions: Mapping[str, str] = field(default_factory=dict)

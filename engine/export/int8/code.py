@@ -17,9 +17,9 @@ behind x and y is found *by name*: a size, an array, or one of these, which ever
     May be missing in `arrays`: then it is 0.
 
 The output is aligned to 4 bytes, and nothing is written behind its end. Input, output and scratch do not
-overlap (or input and output are equal, for calls that work in place). Constant arrays are aligned to 4 bytes
-and read through ``TM_GET_S8(pointer)`` and its kind, see ``kernels/tm_s8.h``: on AVR they stand in flash,
-which plain pointers do not reach.
+overlap, but where the stage's code has a ``lead`` (see `engine.export.int8.rows`) or the call works in place.
+Constant arrays are aligned to 4 bytes and read through ``TM_GET_S8(pointer)`` and its kind, see
+``kernels/tm_s8.h``: on AVR they stand in flash, which plain pointers do not reach.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_sizes, scaling_arrays, zero_byte
+from engine.export.int8.rows import row_lead
 from engine.integer import IntegerConv2D
 
 __all__ = ["conv2d"]
@@ -62,13 +63,15 @@ def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
         **requantization_sizes(call.requantization),
     }
     arrays = {"weight": _laid_out(call, strips), **scaling_arrays(call.requantization, call.bias)}
-    return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call))
+    return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call), row_lead(call, w, call.pool))
 
 
 def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
     """Return twice the weights, two numbers of a window for a filter, then two for the next one."""
     filters, kernel, _, channels = call.weight.shape
-    sets = np.zeros((_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips)))
+    sets = np.zeros(
+        (_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips))
+    )
     columns_first = 2 * call.weight.astype(np.int16).transpose(0, 2, 1, 3)
     for phase in range(strips.phases):
         sets[:filters, phase, :, phase : phase + kernel, :channels] = columns_first

@@ -1,24 +1,83 @@
-"""Depthwise convolution in int8."""
+"""Depthwise convolution in int8.
+
+The kernel takes four channels at a time, tap by tap, so their weights stand together. The input's zero point
+is folded into the bias, which is exact because padding is written out: where there is any, rows go through a
+ring of lines. Either way no number is read behind those already written, so the output may take the input's
+place.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.fixed_point import Int32s
 from engine.integer import IntegerDepthwise
+from engine.specs import Shape
 
 __all__ = ["depthwise"]
+
+TOGETHER = 4  # channels
 
 
 def depthwise(call: IntegerDepthwise, fast: bool) -> StageCode:
     """Return the C of a depthwise convolution with activation."""
-    w = call.window
+    w, (height, width) = call.window, padded(call)
+    lines = w.top > 0 or w.left > 0 or height > image(call.in_shape)[0] or width > image(call.in_shape)[1]
+    scratch = w.kernel * width * call.in_shape[-1] if lines else 0
+    requantization = requantization_sizes(call.requantization)
+    arrays = requantization_arrays(call.requantization, folded_bias(call))
+    table = {name: values for name, values in arrays.items() if name == "table"}
+    scaling = _scaling(*(arrays[name].astype(np.int32) for name in ("bias", "multiplier", "shift")))
     sizes = {
         "kernel": w.kernel,
         "stride": w.stride,
         "top": w.top,
         "left": w.left,
+        "width": width,
+        "lines": int(lines),
         "in_zero": zero_byte(call.source),
-        **requantization_sizes(call.requantization),
+        **requantization,
     }
-    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
-    return StageCode("depthwise_conv2d_s8", sizes, arrays)
+    arrays = {"weight": laid_out(call.weight), "scaling": scaling, **table}
+    return StageCode("depthwise_conv2d_s8", sizes, arrays, scratch, lead=0)
+
+
+def image(shape: Shape) -> Shape:
+    """Return the shape of a vector as that of an image with one pixel."""
+    return shape if len(shape) == 3 else (1, 1, *shape)
+
+
+def padded(call: IntegerDepthwise) -> tuple[int, int]:
+    """Return height and width of the part of the padded image that is read."""
+    w, (rows, columns, _) = call.window, image(call.out_shape)
+    return (rows - 1) * w.stride + w.kernel, (columns - 1) * w.stride + w.kernel
+
+
+def _scaling(bias: Int32s, multiplier: Int32s, shift: Int32s) -> Int32s:
+    """Return, for each block of channels, its biases and then pairs of multiplier and shift."""
+    pairs = np.stack([multiplier, shift], axis=1)
+    together = len(bias) // TOGETHER * TOGETHER
+    block: Int32s = np.concatenate([bias[:together].reshape(-1, 4), pairs[:together].reshape(-1, 8)], axis=1)
+    single: Int32s = np.concatenate([bias[together:, None], pairs[together:]], axis=1)
+    result: Int32s = np.concatenate([block.ravel(), single.ravel()])
+    return result
+
+
+def folded_bias(call: IntegerDepthwise) -> Int32s:
+    """Return the bias for inputs as bytes, whose zero is not 0."""
+    sums = call.weight.astype(np.int32).sum(axis=(0, 1))
+    result: Int32s = (call.bias - zero_byte(call.source) * sums).astype(np.int32)
+    return result
+
+
+def laid_out(weight: NDArray[np.int8]) -> NDArray[Any]:
+    """Return weights (kernel, kernel, channels) in blocks of channels, the last ones one by one."""
+    taps = weight.reshape(-1, weight.shape[-1])
+    together = taps.shape[1] // TOGETHER * TOGETHER
+    blocks = taps[:, :together].reshape(len(taps), -1, TOGETHER).transpose(1, 0, 2)
+    return np.concatenate([blocks.ravel(), taps[:, together:].T.ravel()])

@@ -10,9 +10,10 @@ __all__ = ["avg_pool", "max_pool"]
 
 def max_pool(call: IntegerMaxPool, fast: bool) -> StageCode:
     """Return the C of max pooling."""
-    return StageCode("max_pool_s8", {"size": call.size})
+    return StageCode("max_pool_s8", {"size": call.size}, lead=0)
 
 
 def avg_pool(call: IntegerAvgPool, fast: bool) -> StageCode:
     """Return the C of average pooling."""
-    return StageCode("avg_pool_s8", {"window_height": call.window_height, "window_width": call.window_width})
+    sizes = {"window_height": call.window_height, "window_width": call.window_width}
+    return StageCode("avg_pool_s8", sizes, lead=0)

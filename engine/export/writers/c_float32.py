@@ -63,7 +63,7 @@ def _prepare(model: Model, options: ExportOptions) -> Header:
     codes = tuple(_stage_code(stage.call) for stage in network.stages)
     if options.preprocess:
         common.check_preprocessed(model)
-    arena = plan_arena(network, FLOAT_BYTES, [code.scratch for code in codes])
+    arena = plan_arena(network, FLOAT_BYTES, codes)
     return Header(model, Context(options.name), network, codes, arena, options.preprocess)
 
 

@@ -22,7 +22,7 @@ from engine.fixed_point import Affine
 from engine.model import Model
 from engine.quantize import IntegerPredictor, integer_network, untrained_quantization
 
-__all__ = ["measure", "write"]
+__all__ = ["BASE", "constants", "measure", "stage_function", "write"]
 
 BASE = ("tm.h", "tm_s8.h")
 AVR_ARRAY = 32_767  # bytes in one array, at most
@@ -78,7 +78,7 @@ def _prepare(model: Model, options: ExportOptions) -> Header:
     codes = tuple(stage_code(stage.call, options.fast) for stage in network.stages)
     if options.preprocess:
         common.check_preprocessed(model)
-    arena = plan_arena(network, 1, [code.scratch for code in codes], with_input=False)
+    arena = plan_arena(network, 1, codes, with_input=False)
     if options.ram_limit and arena.size > options.ram_limit:
         raise ExportError(
             f"The network needs an arena of {arena.size:,} bytes, more than the limit of "
@@ -103,21 +103,21 @@ def _affine_macros(c: Context, which: str, affine: Affine) -> str:
 
 def _definitions(header: Header, options: ExportOptions) -> Iterator[str]:
     c = header.context
-    yield _constants(header, options)
+    yield constants(header, options)
     yield common.kernels(header, [], BASE)
     yield common.class_names(header)
     yield from common.arrays(header, f"const {c.macro('CONST')} {c.macro('ALIGNED')}")
     yield f"static uint32_t {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / 4];\n"
     for number, _ in header.stages:
-        yield _stage(header, number, "", flip=0)
-    yield _stage(header, 1, "_int8", flip=128)
+        yield stage_function(header, number, "", flip=0)
+    yield stage_function(header, 1, "_int8", flip=128)
     yield _other_stages(header)
     yield _predict(header)
     if header.preprocess:
         yield c.renamed(kernel_files.body("preprocess.c"))
 
 
-def _constants(header: Header, options: ExportOptions) -> str:
+def constants(header: Header, options: ExportOptions) -> str:
     """Return what comes before all: where constant arrays stand, and whether AVR can hold them."""
     text = _avr_limits(header)
     if options.section:
@@ -140,7 +140,7 @@ def _avr_limits(header: Header) -> str:
     return f"#if defined(__AVR__)\n#error {message}\n#endif\n"
 
 
-def _stage(header: Header, number: int, suffix: str, flip: int) -> str:
+def stage_function(header: Header, number: int, suffix: str, flip: int) -> str:
     """Return the function of a stage; `flip` is 128 where its input is int8."""
     c, stage = header.context, header.network.stages[number - 1]
     given = stage.source == 0

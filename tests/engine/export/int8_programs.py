@@ -1,0 +1,143 @@
+"""Many int8 models in one C program, run once: what the contract tests share."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.calibrate import calibrate
+from engine.export import ExportOptions, export_model
+from engine.export.formats import FORMATS
+from engine.model import Model
+from engine.quantize import IntegerPredictor
+from engine.specs import ModelSpec, size
+from tests.engine.export.programs import build, random_model
+
+DRIVER = """
+#include <stdio.h>
+static uint8_t image[1 << 20];
+static int8_t outputs[1 << 16];
+static float scores[1 << 16];
+int main(int argc, char **argv)
+{
+    FILE *source = fopen(argv[1], "rb"), *target = fopen(argv[2], "wb");
+    int n, i, repeat;
+    if (argc != 3 || !source || !target) {
+        return 2;
+    }
+    for (n = 0; n < (int)(sizeof models / sizeof *models); n++) {
+        for (repeat = 0; repeat < COUNT; repeat++) {
+            int32_t best, silent;
+            uint8_t *const x = image + repeat % 4; /* callers' memory may stand anywhere */
+            if (fread(x, 1, (size_t)models[n].inputs, source) != (size_t)models[n].inputs) {
+                return 3;
+            }
+            best = models[n].predict(x, scores);
+            silent = models[n].predict(x, 0);
+            for (i = 0; i < models[n].inputs; i++) {
+                x[i] ^= 128;
+            }
+            models[n].run((const int8_t *)x, outputs);
+            if (silent != best) {
+                return 4;
+            }
+            fwrite(&best, 4, 1, target);
+            fwrite(scores, 4, (size_t)models[n].classes, target);
+            fwrite(outputs, 1, (size_t)models[n].classes, target);
+        }
+    }
+    fclose(source);
+    return fclose(target) ? 5 : 0;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A quantized model with images, and what the engine answers."""
+
+    model: Model
+    images: np.ndarray
+    outputs: np.ndarray
+    probabilities: np.ndarray
+
+    @classmethod
+    def of(cls, model: Model, images: np.ndarray) -> Case:
+        predictor = IntegerPredictor(model)
+        outputs = predictor.run(images).reshape(len(images), -1)
+        return cls(model, images, outputs, predictor.probabilities(images).reshape(outputs.shape))
+
+
+def quantized(spec: ModelSpec, seed: int = 0) -> Model:
+    """Return a model with random parameters, calibrated on random images."""
+    model = random_model(spec, seed)
+    images = np.random.default_rng(seed).integers(0, 256, (8, *spec.input_shape), dtype=np.uint8)
+    return model.replace(quantization=calibrate(model, images, "min-max"))
+
+
+def cases_of(specs: Iterable[ModelSpec], count: int) -> list[Case]:
+    """Return each of `specs` quantized, with `count` images: plain paper, all ink, and random ones."""
+    cases = []
+    for seed, spec in enumerate(specs):
+        images = np.random.default_rng(seed + 1000).integers(0, 256, (count, *spec.input_shape), np.uint8)
+        images[1:2], images[2:3] = 0, 255
+        cases.append(Case.of(quantized(spec, seed), images))
+    return cases
+
+
+def run_cases(cases: Sequence[Case], command: Sequence[str], folder: Path, **options: Any) -> None:
+    """Export `cases` into one program, compile it with `command`, run it and compare to the bit."""
+    (folder / "all.c").write_text(source_of([case.model for case in cases], len(cases[0].images), **options))
+    build(command, [folder / "all.c"], folder / "all")
+    (folder / "in").write_bytes(b"".join(case.images.tobytes() for case in cases))
+    done = subprocess.run(
+        [folder / "all", folder / "in", folder / "out"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, (done.returncode, done.stderr[:3000])
+    check((folder / "out").read_bytes(), cases)
+
+
+def source_of(models: Sequence[Model], count: int, **options: Any) -> str:
+    """Return one C program that holds all `models` and runs `count` images through each."""
+    parts, rows = [], []
+    for i, model in enumerate(models):
+        name = f"m{i}"
+        chosen = ExportOptions(name, test_vectors=0, **options)
+        (header,) = export_model(model, "c-int8", chosen).values()
+        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
+        inputs = size(model.spec.input_shape)
+        rows.append(f"    {{{inputs}, {model.spec.classes}, {name}_predict, {name}_run_int8}},\n")
+    table = (
+        "static const struct {\n    int inputs, classes;\n    int (*predict)(const uint8_t *, float *);\n"
+        "    void (*run)(const int8_t *, int8_t *);\n} models[] = {\n" + "".join(rows) + "};\n"
+    )
+    return "".join(parts) + table + f"#define COUNT {count}\n" + DRIVER
+
+
+def check(data: bytes, cases: Sequence[Case]) -> None:
+    """Compare what the program wrote with what the engine answers."""
+    faults, start = [], 0
+    for case in cases:
+        classes = case.model.spec.classes
+        row = np.dtype([("best", "=i4"), ("scores", "=f4", (classes,)), ("outputs", "i1", (classes,))])
+        rows = np.frombuffer(data, row, len(case.images), start)
+        start += rows.nbytes
+        same = (
+            np.array_equal(rows["outputs"], case.outputs)
+            and np.array_equal(rows["best"], case.outputs.argmax(axis=1))
+            and np.allclose(rows["scores"], case.probabilities, rtol=1e-5, atol=1e-6)
+        )
+        if not same:
+            faults.append(f"{case.model.spec}\n  gave {rows['outputs'].tolist()}\n  not {case.outputs.tolist()}")
+    assert start == len(data)
+    assert not faults, f"{len(faults)} of {len(cases)} networks differ:\n" + "\n".join(faults[:5])
+
+
+def weights_of(model: Model) -> int:
+    """Return the bytes of constants that the export of `model` has."""
+    return FORMATS["c-int8"].measure(model, ExportOptions()).weight_bytes
