@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.losses import Loss
+from engine.params import ParamLayout
+from engine.rounding import Rounding, parameter_copy
 from engine.specs import ModelSpec
 from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
@@ -45,12 +47,17 @@ class Evaluator:
     spec : ModelSpec
     loss : Loss
     threads : int
+    rounding : Rounding or None
+        How int8 is to be felt, if at all.
     """
 
-    def __init__(self, spec: ModelSpec, loss: Loss, threads: int = 1) -> None:
-        size = sum(row.parameters for row in spec.rows())
-        self._shared = np.empty(size, np.float32)
-        mode = Mode(absorbed=loss.absorbs)
+    def __init__(
+        self, spec: ModelSpec, loss: Loss, threads: int = 1, rounding: Rounding | None = None
+    ) -> None:
+        layout = ParamLayout(spec)
+        self._shared = np.empty(layout.size, np.float32)
+        self._take = parameter_copy(layout, rounding)
+        mode = Mode(absorbed=loss.absorbs, rounding=rounding)
         self._spaces = [Workspace(spec, self._shared, BATCH, mode) for _ in range(threads)]
         self._loss = loss
 
@@ -58,7 +65,7 @@ class Evaluator:
         self, params: NDArray[np.float32], work: Work, indices: NDArray[np.intp] | None = None
     ) -> Evaluation:
         """Return the evaluation of `params` on the images at `indices` (all when None)."""
-        self._shared[...] = params
+        self._take(params, self._shared)
         chosen = np.arange(len(work.labels)) if indices is None else indices
         predictions = np.empty(len(chosen), np.int64)
         shares = np.array_split(np.arange(0, len(chosen), BATCH), len(self._spaces))

@@ -46,12 +46,15 @@ class Param:
         Whether weight decay applies.
     trainable : bool
         False for state that training observes rather than learns (running statistics).
+    channel_axis : int or None
+        Of a weight that int8 holds with a scale for each output channel: the axis that runs over these.
     """
 
     shape: Shape
     init: Init
     decayed: bool = False
     trainable: bool = True
+    channel_axis: int | None = None
 
 
 @dataclass(frozen=True)

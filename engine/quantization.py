@@ -157,10 +157,11 @@ def _is_number(value: object) -> bool:
 
 
 def _metrics(value: object) -> dict[str, float]:
-    if isinstance(value, Mapping) and len(value) <= MAX_METRICS:
-        if all(_is_text(name) and _is_number(number) for name, number in value.items()):
-            return dict(value)
-    raise QuantizationError("the metrics of a quantization must be a few numbers; calibrate again.")
+    metrics: dict[Any, Any] = dict(value) if isinstance(value, Mapping) else {"": None}
+    fits = len(metrics) <= MAX_METRICS and all(map(_is_text, metrics))
+    if not (fits and all(map(_is_number, metrics.values()))):
+        raise QuantizationError("the metrics of a quantization must be a few numbers; calibrate again.")
+    return metrics
 
 
 def _is_text(value: object) -> bool:

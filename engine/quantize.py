@@ -20,9 +20,10 @@ from engine.integer import IntegerCall
 from engine.model import Model
 from engine.network import Network, Stage, build_network, with_buffers
 from engine.quantization import IMAGE, LayerRanges, Quantization, Range
+from engine.rounding import Rounding
 from engine.specs import ModelSpec, size
 
-__all__ = ["IntegerPredictor", "integer_network", "untrained_quantization"]
+__all__ = ["IntegerPredictor", "integer_network", "rounding_of", "untrained_quantization"]
 
 BATCH = 64
 
@@ -67,6 +68,24 @@ def _ranges(
     arguments = (layers[i].argument for i in stage.layers)
     output = last.argument if inside and last.argument is not None else last.output
     return LayerRanges(output, next((range_ for range_ in arguments if range_ is not None), None))
+
+
+def rounding_of(model: Model) -> Rounding:
+    """Return how the int8 network of `model` rounds, so that floats can be rounded in the same places."""
+    assert model.quantization is not None
+    layers = model.quantization.layers
+    outputs: dict[int, Affine] = {}
+    arguments: dict[int, Affine] = {}
+    stages = build_network(model).stages
+    for index, (stage, integer) in enumerate(zip(stages, integer_network(model).stages, strict=True)):
+        if not stage.layers:
+            continue
+        inside = any(after.layers[:1] == stage.layers[-1:] for after in stages[index + 1 : index + 2])
+        (arguments if inside else outputs)[stage.layers[-1]] = integer.call.target
+        if stage.call.function is not None and not stage.call.function.clamps:
+            found = ((i, layers[i].argument) for i in stage.layers)
+            arguments |= {i: range_.affine for i, range_ in found if range_ is not None}
+    return Rounding(outputs, arguments)
 
 
 class IntegerPredictor:

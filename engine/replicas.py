@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from engine.augment import Augmentation, Warp
 from engine.losses import Loss
 from engine.memory import long_loops
+from engine.rounding import Rounding, parameter_copy
 from engine.specs import ModelSpec, size
 from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
@@ -91,10 +92,12 @@ class _Replica:
         target: Target,
         augmentation: Augmentation,
         rng: np.random.Generator,
+        rounding: Rounding | None,
     ) -> None:
         count = micro_batches(spec, batch)
         self._size = batch // count
-        self._space = Workspace(spec, params, self._size, Mode(train=True, absorbed=target.loss.absorbs), rng)
+        mode = Mode(train=True, absorbed=target.loss.absorbs, rounding=rounding)
+        self._space = Workspace(spec, params, self._size, mode, rng)
         self.layout = self._space.layout
         self.grad = self._space.grad if count == 1 else np.zeros_like(params)
         self._target = target
@@ -205,6 +208,8 @@ class Replicas:
     augmentation : Augmentation
     rngs : sequence of numpy.random.Generator
         One for each thread; no more threads are used than there are.
+    rounding : Rounding or None
+        How int8 is to be felt, if at all.
 
     Attributes
     ----------
@@ -221,23 +226,29 @@ class Replicas:
         target: Target,
         augmentation: Augmentation,
         rngs: Sequence[np.random.Generator],
+        rounding: Rounding | None = None,
     ) -> None:
+        self._params = params
+        self._used = params if rounding is None else params.copy()
         threads = useful_threads(spec, batch, len(rngs))
         edges = [batch * i // threads for i in range(threads + 1)]
         self._parts = [slice(a, b) for a, b in pairwise(edges)]
         self._batch = batch
         self._replicas = [
-            _Replica(spec, params, part.stop - part.start, target, augmentation, rng)
+            _Replica(spec, self._used, part.stop - part.start, target, augmentation, rng, rounding)
             for part, rng in zip(self._parts, rngs, strict=False)
         ]
         self.grad = self._replicas[0].grad
         self.layout = self._replicas[0].layout
+        self._take = parameter_copy(self.layout, rounding)
         self._state = self.layout.state
         self._partners = [_Partner(replica) for replica in self._replicas[1:]]
 
     def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
         """Compute `grad` for the batch of images at `indices`."""
         scale = 1 / self._batch
+        if self._used is not self._params:
+            self._take(self._params, self._used)
         for partner, part in zip(self._partners, self._parts[1:], strict=True):
             partner.start(work, indices[part], scale)
         try:

@@ -95,6 +95,19 @@ class LayerSpec:
         """Return the calls that compute this layer while training on a device: usually those of `c_calls`."""
         return self.c_calls(x, p)
 
+    def scaling(self, p: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray] | None:
+        """Return by what this layer with parameters `p` multiplies each channel and what it adds, if no more.
+
+        That is what it does when predicting; None for a layer that does anything else.
+        """
+        return None
+
+    def scaled(
+        self, p: Mapping[str, FloatArray], scale: FloatArray, shift: FloatArray
+    ) -> tuple[LayerSpec, Mapping[str, FloatArray]] | None:
+        """Return the layer and parameters that give this one's output times `scale` plus `shift`, if any."""
+        return None
+
     def summary(self) -> str:
         """Return the fields in a few words, for a card or a table."""
         return " ".join(str(v) for v in knobs_to_json(self).values())

@@ -35,6 +35,7 @@ from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
 from engine.preprocess import SIDE
 from engine.replicas import Replicas, Target
+from engine.rounding import Rounding
 from engine.schedules import SCHEDULES, Schedule
 from engine.specs import describe_shape
 from engine.work import DrawnWork, Work
@@ -70,6 +71,8 @@ class Trainer:
         In place of the number that the configuration asks for.
     schedule : callable or None
         In place of the configured schedule: factor of the learning rate for progress 0 … 1.
+    rounding : Rounding or None
+        How the network is to feel int8 while it learns, if at all.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class Trainer:
         config: TrainConfig,
         threads: int | None = None,
         schedule: Schedule | None = None,
+        rounding: Rounding | None = None,
     ) -> None:
         self._model = model
         self._schedule = schedule or SCHEDULES[config.schedule]
@@ -105,8 +109,9 @@ class Trainer:
             Target(loss, config.smoothing, config.mixup),
             config.augmentation,
             rngs,
+            rounding,
         )
-        self._evaluator = Evaluator(model.spec, loss, self._threads)
+        self._evaluator = Evaluator(model.spec, loss, self._threads, rounding)
         layout = self._replicas.layout
         self._state = layout.state
         trainable = layout.trainable

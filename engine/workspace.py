@@ -10,7 +10,7 @@ feature maps when only predicting, two are alive at a time, so they take turns i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
@@ -21,6 +21,7 @@ from engine.layers.elementwise import Activate, ActivationFunction
 from engine.memory import Scratch, aligned
 from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, batch_shape, pool_early
 from engine.params import ParamLayout
+from engine.rounding import Round, Rounding
 from engine.specs import ModelSpec, Shape
 
 __all__ = ["Mode", "Workspace", "load_images", "lower"]
@@ -36,19 +37,39 @@ class Mode:
         Whether it has gradients, and dropout and batch statistics are on.
     absorbed : ActivationFunction or None
         A final activation that the loss computes together with itself and that is left out here.
+    rounding : Rounding or None
+        How numbers are rounded on the way as int8 rounds them, where that is to be felt.
     """
 
     train: bool = False
     absorbed: ActivationFunction | None = None
+    rounding: Rounding | None = None
 
 
-def lower(spec: ModelSpec, absorbed: ActivationFunction | None = None) -> list[LayerOp]:
+def lower(
+    spec: ModelSpec, absorbed: ActivationFunction | None = None, rounding: Rounding | None = None
+) -> list[LayerOp]:
     """Return the network's operations in the order of execution, each with its layer's index."""
     ops = [(row.index, op) for row in spec.rows() for op in row.layer.lower(row.in_shape)]
     last = ops[-1][1]
+    if rounding is not None:
+        ops = list(_rounded(ops, rounding))
     if isinstance(last, Activate) and last.function is absorbed:
-        ops.pop()
+        while ops.pop()[1] is not last:
+            pass
     return pool_early(ops)
+
+
+def _rounded(ops: list[LayerOp], rounding: Rounding) -> Iterator[LayerOp]:
+    """Yield `ops` with the rounding of what they read and give."""
+    for (layer, op), following in zip(ops, [*(layer for layer, _ in ops[1:]), None], strict=True):
+        argument = rounding.arguments.get(layer) if isinstance(op, Activate) else None
+        if argument is not None:
+            yield layer, Round(op.in_shape, op.in_shape, argument)
+        yield layer, op
+        output = rounding.outputs.get(layer) if following != layer else None
+        if output is not None:
+            yield layer, Round(op.out_shape, op.out_shape, output)
 
 
 @dataclass
@@ -103,7 +124,7 @@ class Workspace:
         self._scratch = Scratch()
         self._gradient = _in_turns(params.dtype)
         self._value = _lasting(params.dtype) if mode.train else _in_turns(params.dtype)
-        ops = lower(spec, mode.absorbed)
+        ops = lower(spec, mode.absorbed, mode.rounding)
         self.x = _input(spec.input_shape, batch, params.dtype, _reads_images(ops))
         place = _Place(self.x, None, locked=True)
         bound: list[Bound] = []

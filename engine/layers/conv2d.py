@@ -11,9 +11,10 @@ from engine.knobs import knob
 from engine.layers.conv_gradients import input_gradient, weight_gradient
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import PADDINGS, Geometry, expanded, row_product
+from engine.layers.weighted import Weighted
 from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.params import Param, constant
-from engine.specs import LayerSpec, Shape, need_image
+from engine.specs import Shape, need_image
 
 __all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob", "window_of"]
 
@@ -38,13 +39,12 @@ def padding_knob() -> str:
     return default
 
 
-class SlidingKernel(LayerSpec):
+class SlidingKernel(Weighted):
     """What layers share whose kernel slides over an image; each declares the fields in its own order."""
 
     kernel: int
     stride: int
     padding: str
-    activation: str
 
     def geometry(self, x: Shape) -> Geometry:
         """Return how the kernel slides over an input of shape `x`."""
@@ -77,7 +77,7 @@ class Conv2D(SlidingKernel):
     def params(self, x: Shape) -> Mapping[str, Param]:
         shape = (self.filters, self.kernel, self.kernel, x[-1])
         init = ACTIVATIONS[self.activation].init(self.kernel * self.kernel * x[-1])
-        weight = {"weight": Param(shape, init, decayed=True)}
+        weight = {"weight": Param(shape, init, decayed=True, channel_axis=self.channel_axis)}
         return weight | ({"bias": Param((self.filters,), constant(0))} if self.bias else {})
 
     def macs(self, x: Shape) -> int:

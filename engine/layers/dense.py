@@ -14,15 +14,16 @@ from engine.integer import IntegerCall, IntegerDense
 from engine.knobs import knob
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.products import pieces
+from engine.layers.weighted import Weighted
 from engine.ops import Arrays, Bound, FloatArray, Op, nothing
 from engine.params import Param, constant
-from engine.specs import LayerSpec, Shape, describe_shape
+from engine.specs import Shape, describe_shape
 
 __all__ = ["Dense"]
 
 
 @dataclass(frozen=True)
-class Dense(LayerSpec):
+class Dense(Weighted):
     """``y = activation(weight @ x + bias)``; weight is (units, features)."""
 
     kind = "dense"
@@ -43,7 +44,7 @@ class Dense(LayerSpec):
     def params(self, x: Shape) -> Mapping[str, Param]:
         features = x[0]
         init = ACTIVATIONS[self.activation].init(features)
-        weight = {"weight": Param((self.units, features), init, decayed=True)}
+        weight = {"weight": Param((self.units, features), init, decayed=True, channel_axis=self.channel_axis)}
         return weight | ({"bias": Param((self.units,), constant(0))} if self.bias else {})
 
     def macs(self, x: Shape) -> int:

@@ -33,6 +33,7 @@ class DepthwiseConv2D(SlidingKernel):
 
     kind = "depthwise_conv2d"
     title = "Depthwise convolution"
+    channel_axis = 2
 
     kernel: int = kernel_knob()
     stride: int = stride_knob()
@@ -46,7 +47,11 @@ class DepthwiseConv2D(SlidingKernel):
 
     def params(self, x: Shape) -> Mapping[str, Param]:
         init = ACTIVATIONS[self.activation].init(self.kernel * self.kernel)
-        weight = {"weight": Param((self.kernel, self.kernel, x[-1]), init, decayed=True)}
+        weight = {
+            "weight": Param(
+                (self.kernel, self.kernel, x[-1]), init, decayed=True, channel_axis=self.channel_axis
+            )
+        }
         return weight | ({"bias": Param((x[-1],), constant(0))} if self.bias else {})
 
     def macs(self, x: Shape) -> int:

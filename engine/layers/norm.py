@@ -53,9 +53,12 @@ class BatchNorm(LayerSpec):
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Observe(x, x), Normalize(x, x, size(x[:-1])))
 
-    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+    def scaling(self, p: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
         scale = p["scale"] / np.sqrt(p["variance"].astype(np.float64) + EPSILON)
-        shift = p["shift"] - p["mean"] * scale
+        return scale, p["shift"] - p["mean"] * scale
+
+    def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
+        scale, shift = self.scaling(p)
         features = 0 if len(x) == 1 else None
         arrays = {"scale": Array(scale, features), "shift": Array(shift, features)}
         return (ScaleShift("scale_shift", x, x, {}, arrays),)
