@@ -15,7 +15,18 @@ from typing import Any
 from engine.export.stage_code import StageCode
 from engine.network import Network
 
-__all__ = ["Arena", "Buffer", "Link", "Plan", "find_overlap", "plan", "plan_arena", "plan_network"]
+__all__ = [
+    "WORD",
+    "Arena",
+    "Buffer",
+    "Link",
+    "Plan",
+    "arena_needs",
+    "find_overlap",
+    "plan",
+    "plan_arena",
+    "plan_network",
+]
 
 WORD = 4  # bytes; everything in an arena begins at a multiple of it
 
@@ -108,7 +119,19 @@ def plan_network(network: Network[Any]) -> Plan:
 def plan_arena(
     network: Network[Any], element: int, codes: Sequence[StageCode], with_input: bool = True
 ) -> Arena:
-    """Return where everything stands.
+    """Return where everything stands; the arguments are those of `arena_needs`."""
+    needs, links = arena_needs(network, element, codes, with_input)
+    planned = plan(needs, links)
+    offsets = iter([WORD * offset for offset in planned.offsets])
+    maps = network.sizes if with_input else network.sizes[1:]
+    buffers = (*([] if with_input else [-1]), *(next(offsets) for _ in maps))
+    return Arena(buffers, tuple(next(offsets) if code.scratch else -1 for code in codes), WORD * planned.size)
+
+
+def arena_needs(
+    network: Network[Any], element: int, codes: Sequence[StageCode], with_input: bool = True
+) -> tuple[list[Buffer], list[Link]]:
+    """Return the buffers of a network, in words, then those of its stages' scratch memory, and their links.
 
     Parameters
     ----------
@@ -129,10 +152,7 @@ def plan_arena(
         for stage, code in zip(network.stages, codes, strict=True)
         if code.lead is not None and stage.target != stage.source > 0
     ]
-    planned = plan([*maps, *extra], links)
-    offsets = iter([WORD * offset for offset in planned.offsets])
-    buffers = (*(-1,) * hidden, *(next(offsets) for _ in maps))
-    return Arena(buffers, tuple(next(offsets) if code.scratch else -1 for code in codes), WORD * planned.size)
+    return [*maps, *extra], links
 
 
 def _words(size: int) -> int:
