@@ -10,20 +10,31 @@
    place): 11 instructions for 16 products. Registers: 4 sums, 4 weights, 2 pairs and 2 pointers are 12 of the
    14 that there are, which leaves one for a frame pointer and one for a loop. */
 typedef struct {
-    uint32_t a0, a1, b0, b1; /* filters a and b, places 0 and 1 */
+    int32_t a0, a1, b0, b1; /* filters a and b, places 0 and 1 */
 } tm_sums;
 
 #define TM_PITCH_MAX 1016 /* what an offset in ldrd reaches, less a pair */
 
 #if TM_DSP
 /* One pair of each. */
-TM_KERNEL void tm_pair(tm_sums *sum, const tm_word *x, int pitch, const tm_word *w)
+TM_KERNEL void tm_pair(tm_sums *sum, uint32_t p, uint32_t q, uint32_t a, uint32_t b)
 {
-    const uint32_t p = x[0], q = x[pitch / 4], a = w[0], b = w[1];
     sum->a0 = tm_smlad(p, a, sum->a0);
     sum->b0 = tm_smlad(p, b, sum->b0);
     sum->a1 = tm_smlad(q, a, sum->a1);
     sum->b1 = tm_smlad(q, b, sum->b1);
+}
+
+/* Two pairs of each; the pointers move on. */
+TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **second, const tm_word **w)
+{
+    uint32_t p, next_p, q, next_q, a, b;
+    tm_load_two(&p, &next_p, x);
+    tm_load_two(&q, &next_q, second);
+    tm_load_two(&a, &b, w);
+    tm_pair(sum, p, q, a, b);
+    tm_load_two(&a, &b, w);
+    tm_pair(sum, next_p, next_q, a, b);
 }
 #endif
 
@@ -42,7 +53,8 @@ TM_KERNEL void tm_pair(tm_sums *sum, const tm_word *x, int pitch, const tm_word 
 /* An even number of pairs, 12 twos in a round; what is left over is straight code. */
 TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const tm_word *w, const int twos)
 {
-    uint32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1, p, q;
+    int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1;
+    uint32_t p, q;
     int round;
     for (round = twos / 12; round > 0; round--) {
         TM_PAIRS(TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS
@@ -80,28 +92,35 @@ TM_KERNEL tm_sums tm_conv2d_dot(tm_sums sum, const tm_int16 *x, int pitch, const
         words %= 2;
     }
 #endif
-    for (; words >= 4; words -= 4, from += 4, w += 8) {
-        tm_pair(&sum, from, pitch, w);
-        tm_pair(&sum, from + 1, pitch, w + 2);
-        tm_pair(&sum, from + 2, pitch, w + 4);
-        tm_pair(&sum, from + 3, pitch, w + 6);
-    }
-    for (; words > 0; words--, from++, w += 2) {
-        tm_pair(&sum, from, pitch, w);
+    {
+        const tm_word *second = from + pitch / 4;
+        for (; words >= 8; words -= 8) {
+            tm_two_pairs(&sum, &from, &second, &w);
+            tm_two_pairs(&sum, &from, &second, &w);
+            tm_two_pairs(&sum, &from, &second, &w);
+            tm_two_pairs(&sum, &from, &second, &w);
+        }
+        for (; words >= 2; words -= 2) {
+            tm_two_pairs(&sum, &from, &second, &w);
+        }
+        if (words & 1) {
+            tm_pair(&sum, *from, *second, w[0], w[1]);
+        }
     }
 #else
     const tm_int16 *const end = x + 2 * words, *second = x + pitch / 2;
+    TM_FORGET(second);
     for (; x != end; x += 2, second += 2, weight += 4) {
         int32_t p = x[0], q = second[0], a = TM_GET_S16(weight), b = TM_GET_S16(weight + 2);
-        sum.a0 += (uint32_t)(p * a);
-        sum.b0 += (uint32_t)(p * b);
-        sum.a1 += (uint32_t)(q * a);
-        sum.b1 += (uint32_t)(q * b);
+        sum.a0 += p * a;
+        sum.b0 += p * b;
+        sum.a1 += q * a;
+        sum.b1 += q * b;
         p = x[1], q = second[1], a = TM_GET_S16(weight + 1), b = TM_GET_S16(weight + 3);
-        sum.a0 += (uint32_t)(p * a);
-        sum.b0 += (uint32_t)(p * b);
-        sum.a1 += (uint32_t)(q * a);
-        sum.b1 += (uint32_t)(q * b);
+        sum.a0 += p * a;
+        sum.b0 += p * b;
+        sum.a1 += q * a;
+        sum.b1 += q * b;
     }
 #endif
     return sum;

@@ -45,9 +45,9 @@ TM_KERNEL void tm_conv2d_row(tm_int16 *to, const uint8_t *from, int columns, int
     }
 }
 
-TM_KERNEL uint32_t tm_larger(uint32_t a, uint32_t b)
+TM_KERNEL int32_t tm_larger(int32_t a, int32_t b)
 {
-    return (int32_t)a > (int32_t)b ? a : b;
+    return a > b ? a : b;
 }
 
 TM_KERNEL void tm_merge(uint8_t *y, int32_t q)
@@ -62,9 +62,9 @@ typedef struct {
     int zero, low, high;
 } tm_scaling;
 
-TM_KERNEL int32_t tm_conv2d_byte(uint32_t sum, int f, const tm_scaling *s)
+TM_KERNEL int32_t tm_conv2d_byte(int32_t sum, int f, const tm_scaling *s)
 {
-    return tm_requantize_twice((int32_t)sum, TM_GET_S32(s->scaling + 2 * f + 1), TM_GET_U8(s->shift + f), s->zero, s->low,
+    return tm_requantize_twice(sum, TM_GET_S32(s->scaling + 2 * f + 1), TM_GET_U8(s->shift + f), s->zero, s->low,
             s->high);
 }
 
@@ -84,7 +84,7 @@ TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int f, int beside
 
 TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int f, int phases, int second, const tm_scaling *s)
 {
-    const uint32_t a = tm_larger(sum->a0, sum->a1), b = tm_larger(sum->b0, sum->b1);
+    const int32_t a = tm_larger(sum->a0, sum->a1), b = tm_larger(sum->b0, sum->b1);
     if (phases > 1) {
         *y = (uint8_t)tm_conv2d_byte(tm_larger(a, b), f, s);
     } else {
@@ -102,7 +102,7 @@ TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const 
     int f;
     for (f = 0; f < filters; f += together, weight += 4 * words) {
         const int other = phases == 1 && (filters % 2 == 0 || f + 1 < filters) ? f + 1 : f;
-        const uint32_t a = (uint32_t)TM_GET_S32(s->scaling + 2 * f), b = (uint32_t)TM_GET_S32(s->scaling + 2 * other);
+        const int32_t a = TM_GET_S32(s->scaling + 2 * f), b = TM_GET_S32(s->scaling + 2 * other);
         const tm_sums start = {a, a, b, b};
         const tm_sums sum = tm_conv2d_dot(start, x, pitch, weight, words);
         const int second = phases > 1 ? both : other != f;

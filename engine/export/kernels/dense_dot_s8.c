@@ -12,7 +12,7 @@
    2 loads (four pairs of weights at once), 2 + 4 to widen bytes, 8 double multiplications. Registers: 4 sums,
    4 weights, 2 of inputs and 2 pointers. */
 typedef struct {
-    uint32_t a, b, c, d; /* b and d with 256 times their own and once their neighbour's sum */
+    int32_t a, b, c, d; /* b and d with 256 times their own and once their neighbour's sum */
 } tm_dense_sums;
 
 #if TM_ASM
@@ -30,7 +30,8 @@ typedef struct {
 
 TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, const int flip)
 {
-    uint32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, even, odd;
+    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
+    uint32_t even, odd;
     const uint8_t *const end = x + fours / 2 * 8;
     while (x != end) {
         if (flip) {
@@ -54,31 +55,46 @@ TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_
 #endif
 
 #if TM_DSP
-/* One four of inputs that are in a register. */
-TM_KERNEL void tm_dense_word(tm_dense_sums *sum, uint32_t x, const int16_t *weight, int outputs)
+/* Two inputs x and their weights for two outputs, whose sums are a and b. */
+TM_KERNEL void tm_dense_pair(int32_t *a, int32_t *b, uint32_t x, uint32_t weights)
 {
-    const tm_word *const w = (const tm_word *)(const void *)weight;
-    const uint32_t even = tm_even(x), odd = tm_odd(x), ab = w[0], next = w[outputs / 2];
-    sum->b = tm_smlad(odd, next, tm_smlad(even, ab, sum->b));
-    sum->a = tm_smlad(odd, tm_even_signed(next), tm_smlad(even, tm_even_signed(ab), sum->a));
+    *b = tm_smlad(x, weights, *b);
+    *a = tm_smlad(x, tm_even_signed(weights), *a);
+}
+
+/* Four inputs x for four outputs, or two. */
+TM_KERNEL void tm_dense_word(tm_dense_sums *sum, uint32_t x, const tm_word **weight, int outputs)
+{
+    uint32_t first, second;
+    tm_load_two(&first, &second, weight);
+    tm_dense_pair(&sum->a, &sum->b, tm_even(x), first);
     if (outputs > 2) {
-        const uint32_t cd = w[1], last = w[3];
-        sum->d = tm_smlad(odd, last, tm_smlad(even, cd, sum->d));
-        sum->c = tm_smlad(odd, tm_even_signed(last), tm_smlad(even, tm_even_signed(cd), sum->c));
+        tm_dense_pair(&sum->c, &sum->d, tm_even(x), second);
+        tm_load_two(&first, &second, weight);
+        tm_dense_pair(&sum->a, &sum->b, tm_odd(x), first);
+        tm_dense_pair(&sum->c, &sum->d, tm_odd(x), second);
+    } else {
+        tm_dense_pair(&sum->a, &sum->b, tm_odd(x), second);
     }
 }
 #endif
+
+/* sum + x * weight, without regard to overflow. */
+TM_KERNEL int32_t tm_added(int32_t sum, int32_t x, int32_t weight)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)(x * weight));
+}
 
 /* One input and its two or four weights. */
 TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weight, int outputs)
 {
     const int32_t ab = TM_GET_S16(weight);
-    sum->b += (uint32_t)(x * ab);
-    sum->a += (uint32_t)(x * (int8_t)ab);
+    sum->b = tm_added(sum->b, x, ab);
+    sum->a += x * (int8_t)ab;
     if (outputs > 2) {
         const int32_t cd = TM_GET_S16(weight + 2);
-        sum->d += (uint32_t)(x * cd);
-        sum->c += (uint32_t)(x * (int8_t)cd);
+        sum->d = tm_added(sum->d, x, cd);
+        sum->c += x * (int8_t)cd;
     }
 }
 
@@ -94,8 +110,11 @@ TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, in
         i = size / 4 * 4;
     }
 #endif
-    for (; i + 4 <= size; i += 4) {
-        tm_dense_word(&sum, tm_four(x + i) ^ 0x01010101u * (uint32_t)in_flip, weight + i * outputs / 2, outputs);
+    {
+        const tm_word *from = (const tm_word *)(const void *)(weight + i * outputs / 2);
+        for (; i + 4 <= size; i += 4) {
+            tm_dense_word(&sum, tm_four(x + i) ^ 0x01010101u * (uint32_t)in_flip, &from, outputs);
+        }
     }
 #else
     for (; i + 4 <= size; i += 4) {

@@ -12,9 +12,9 @@ TM_KERNEL tm_dense_sums tm_dense_twice(const uint8_t *x, int in_size, int output
     for (i = 0; i < in_size; i += run, weight += run * outputs / 2) {
         const tm_dense_sums sum = tm_dense_run(x + i, weight, in_size - i < run ? in_size - i : run, outputs, in_flip);
         twice.a += 2 * sum.a;
-        twice.b += (uint32_t)((int32_t)(sum.b - sum.a) >> 7);
+        twice.b += (int32_t)((uint32_t)sum.b - (uint32_t)sum.a) >> 7;
         twice.c += 2 * sum.c;
-        twice.d += (uint32_t)((int32_t)(sum.d - sum.c) >> 7);
+        twice.d += (int32_t)((uint32_t)sum.d - (uint32_t)sum.c) >> 7;
     }
     return twice;
 }
@@ -34,7 +34,7 @@ TM_KERNEL void tm_dense_s8(const uint8_t *x, uint8_t *y, int in_size, int out_si
                                          : tm_dense_twice(x, in_size, left, run, in_flip, weight);
         weight += (in_size + 3) / 4 * 8;
         for (i = 4; i > 0 && y != end; i--, scaling += 2) {
-            const int32_t q = tm_requantize_twice((int32_t)(sum.a + (uint32_t)TM_GET_S32(scaling)), TM_GET_S32(scaling + 1),
+            const int32_t q = tm_requantize_twice(sum.a + TM_GET_S32(scaling), TM_GET_S32(scaling + 1),
                     TM_GET_U8(shift++), zero, low, high);
             *y++ = table ? TM_GET_U8(table + q) : (uint8_t)q;
             sum.a = sum.b;

@@ -14,6 +14,14 @@
 #define TM_ASM 0
 #endif
 
+/* Makes a compiler forget what it knows about a pointer: knowing that one row of numbers is part of another, GCC keeps
+   numbers that were read for later, in registers that sums need. */
+#if defined(__GNUC__)
+#define TM_FORGET(pointer) __asm__("" : "+r"(pointer))
+#else
+#define TM_FORGET(pointer) (void)(pointer)
+#endif
+
 #if TM_DSP
 /* Four bytes as they stand in memory, of any alignment. */
 TM_KERNEL uint32_t tm_four(const uint8_t *x)
@@ -23,10 +31,21 @@ TM_KERNEL uint32_t tm_four(const uint8_t *x)
     return four;
 }
 
-/* sum + both products of the halves of a and b. */
-TM_KERNEL uint32_t tm_smlad(uint32_t a, uint32_t b, uint32_t sum)
+/* Two words from *from on, which moves on by two. */
+TM_KERNEL void tm_load_two(uint32_t *first, uint32_t *second, const tm_word **from)
 {
-    uint32_t result;
+    const tm_word *at = *from;
+    uint32_t a, b;
+    __asm__("ldrd %0, %1, [%2], #8" : "=r"(a), "=r"(b), "+r"(at) : "m"(*(const tm_word(*)[2])at));
+    *first = a;
+    *second = b;
+    *from = at;
+}
+
+/* sum + both products of the halves of a and b. */
+TM_KERNEL int32_t tm_smlad(uint32_t a, uint32_t b, int32_t sum)
+{
+    int32_t result;
     __asm__("smlad %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(sum));
     return result;
 }
