@@ -8,11 +8,10 @@ emulated (`engine.cost_rates`, made by ``python -m tests.benchmarks.cost``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.boards import Board
-from engine.cost_rates import RATES, KernelRates, TargetRates
+from engine.cost_rates import RATES, TargetRates
 from engine.export import FORMATS, ExportOptions
 from engine.export.facts import Facts, Work
 from engine.figures import Figure, counted, estimated
@@ -107,11 +106,8 @@ def _stage(work: Work, rates: TargetRates) -> StageCost:
 def instructions(work: Work, rates: TargetRates) -> float:
     """Return the predicted instructions of one call of a kernel."""
     kernel = rates.kernels.get(work.kernel, rates.others)
-    return _weighted(kernel, counts(work))
-
-
-def _weighted(kernel: KernelRates, numbers: Sequence[float]) -> float:
-    return sum(rate * number for rate, number in zip(kernel.instructions, numbers, strict=True))
+    own = sum(rate * number for rate, number in zip(kernel.instructions, counts(work), strict=True))
+    return own + size(work.out_shape) * sum(rates.functions.get(name, 0.0) for name in work.functions)
 
 
 def code_bytes(facts: Facts, rates: TargetRates) -> float:

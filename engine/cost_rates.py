@@ -31,6 +31,8 @@ class TargetRates:
     Attributes
     ----------
     kernels : mapping of str to KernelRates
+    functions : mapping of str to float
+        Instructions for each output that a function is applied to.
     others : KernelRates
         For kernels that were not measured.
     call : float
@@ -40,6 +42,7 @@ class TargetRates:
     """
 
     kernels: Mapping[str, KernelRates]
+    functions: Mapping[str, float]
     others: KernelRates
     call: float
     code: float
@@ -47,7 +50,7 @@ class TargetRates:
 
 
 _OTHERS = KernelRates((100.0, 2.0, 10.0, 20.0, 2.0, 2.0), 400.0)
-_UNMEASURED = TargetRates({}, _OTHERS, 50.0, 1000.0, 100.0)
+_UNMEASURED = TargetRates({}, {}, _OTHERS, 50.0, 1000.0, 100.0)
 _TARGETS = ("avr", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imc")
 
 RATES: Mapping[str, TargetRates] = dict.fromkeys(_TARGETS, _UNMEASURED)

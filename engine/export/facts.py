@@ -23,6 +23,8 @@ class Work:
     in_shape, out_shape : tuple of int
     sizes : mapping of str to int
         The kernel's constant arguments by name.
+    functions : tuple of str
+        What it applies to each output besides: activations, a table.
     taps : int
         How many numbers are read for each that is computed.
     weight_bytes : int
@@ -34,6 +36,7 @@ class Work:
     in_shape: Shape
     out_shape: Shape
     sizes: Mapping[str, int]
+    functions: tuple[str, ...]
     taps: int
     weight_bytes: int
 

@@ -46,6 +46,7 @@ __all__ = [
     "vectors_header",
 ]
 
+_LOOKED_UP = ("table",)  # arrays that kernels apply to their output where they are given
 PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
 
 
@@ -83,7 +84,17 @@ def facts(header: Header) -> Facts:
 
 def _work(stage: Stage[Any], code: StageCode) -> Work:
     made, weight_bytes = stage.call, sum(values.nbytes for values in code.arrays.values())
-    return Work(stage.layers, code.kernel, made.in_shape, made.out_shape, code.sizes, made.taps, weight_bytes)
+    functions = (*code.functions.values(), *(name for name in _LOOKED_UP if name in code.arrays))
+    return Work(
+        stage.layers,
+        code.kernel,
+        made.in_shape,
+        made.out_shape,
+        code.sizes,
+        functions,
+        made.taps,
+        weight_bytes,
+    )
 
 
 def check_preprocessed(model: Model) -> None:
