@@ -20,11 +20,13 @@ from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, strid
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
 from engine.memory import aligned
-from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
+from engine.ops import Arrays, Bound, FloatArray, Op, Room, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import Shape
 
 __all__ = ["DepthwiseConv2D"]
+
+CACHED = 1 << 19  # bytes of expanded channels: half of what a core keeps close
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,11 @@ class CorrelateChannels(Op):
         multiply = bands.product(a.y)
 
         def forward() -> None:
-            bands.expand()
             multiply(kernels)
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [bands.weight_gradient(a.dy, a.g["weight"])]
+        passes = [bands.weight_gradient(a.dy, a.g["weight"], a.room)]
         if a.dx is not None:
             passes.append(_input_gradient(self.geometry, kernels, a.dy, a.dx))
         return Bound(forward, in_turn(passes))
@@ -103,12 +104,10 @@ class CorrelateChannels(Op):
 def _input_gradient(
     geometry: Geometry, kernels: FloatArray, dy: FloatArray, dx: FloatArray
 ) -> Callable[[], None]:
-    bands = Bands(geometry.adjoint(), dy)
-    multiply = bands.product(dx)
+    multiply = Bands(geometry.adjoint(), dy).product(dx)
     flipped = kernels[:, ::-1, ::-1]
 
     def backward() -> None:
-        bands.expand()
         multiply(flipped)
 
     return backward
@@ -119,8 +118,20 @@ def rows_together(rows: Span) -> int:
     return 2 if rows.out % 2 == 0 else 1
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Some channels in the expanded buffer, which holds them after `expand` until another group's."""
+
+    channels: slice
+    expand: Callable[[], None]
+    windows: FloatArray  # (blocks, C, taps, W·N)
+
+
 class Bands:
-    """The expanded source of a depthwise convolution, channel by channel, and products with it.
+    """The expanded source of a depthwise convolution, and products with it.
+
+    Only as many channels are expanded at a time as stay in a core's cache: to expand them once more in the
+    backward pass takes less time than to fetch them from memory.
 
     Parameters
     ----------
@@ -135,49 +146,68 @@ class Bands:
         self.together = rows_together(rows)
         self.kernel = kernel
         self.stride = rows.stride
-        buffer = aligned((channels, rows.padded, kernel, width, batch), source.dtype)
-        self.expand = expansion(geometry, source, buffer.transpose(1, 2, 0, 3, 4))
-        taps = ((self.together - 1) * rows.stride + kernel) * kernel
-        item = buffer.itemsize
-        self.windows = as_strided(  # (blocks, C, taps, W·N)
-            buffer,
-            (rows.out // self.together, channels, taps, width * batch),
-            (self.together * rows.stride * buffer.strides[1], buffer.strides[0], width * batch * item, item),
-            writeable=False,
-        )
+        self.taps = ((self.together - 1) * rows.stride + kernel) * kernel
+        each = rows.padded * kernel * width * batch * source.itemsize
+        count = min(channels, max(1, CACHED // each))
+        self._buffer = aligned((count, rows.padded, kernel, width, batch), source.dtype)
+        self._groups = [
+            self._group(geometry, source, slice(start, min(start + count, channels)))
+            for start in range(0, channels, count)
+        ]
 
     def product(self, y: FloatArray) -> Callable[[FloatArray], None]:
         """Return a closure that writes the convolution with kernels (C, k, k) to `y` (H, C, W, N)."""
         out = self._blocks(y)
-        banded = np.zeros((out.shape[1], self.together, self.windows.shape[2]), y.dtype)
+        banded = np.zeros((out.shape[1], self.together, self.taps), y.dtype)
         bands = [banded[:, r, self._band(r)] for r in range(self.together)]
-        windows = self.windows
+        products = [(g.expand, banded[g.channels], g.windows, out[:, g.channels]) for g in self._groups]
 
         def multiply(kernels: FloatArray) -> None:
             flat = kernels.reshape(len(kernels), -1)
             for band in bands:
                 band[...] = flat
-            np.matmul(banded, windows, out=out)
+            for expand, matrix, windows, target in products:
+                expand()
+                np.matmul(matrix, windows, out=target)
 
         return multiply
 
-    def weight_gradient(self, dy: FloatArray, grad: FloatArray) -> Callable[[], None]:
+    def weight_gradient(self, dy: FloatArray, grad: FloatArray, room: Room) -> Callable[[], None]:
         """Return a closure that writes the gradient of the kernels to `grad` (k, k, C)."""
         rows = self._blocks(dy)
-        columns = self.windows.transpose(0, 1, 3, 2)
-        partial = np.empty((*rows.shape[:3], self.windows.shape[2]), dy.dtype)
+        partial = room((*rows.shape[:3], self.taps))
         total = np.empty(partial.shape[1:], dy.dtype)
         bands = [total[:, r, self._band(r)] for r in range(self.together)]
         target = grad.reshape(-1, grad.shape[-1]).T  # (C, k²)
+        products = [
+            (g.expand, rows[:, g.channels], g.windows.transpose(0, 1, 3, 2), partial[:, g.channels])
+            for g in self._groups
+        ]
 
         def backward() -> None:
-            np.matmul(rows, columns, out=partial)
+            for expand, gradient, columns, share in products:
+                expand()
+                np.matmul(gradient, columns, out=share)
             np.add.reduce(partial, axis=0, out=total)
             target[...] = bands[0]
             for band in bands[1:]:
                 np.add(target, band, out=target)
 
         return backward
+
+    def _group(self, geometry: Geometry, source: FloatArray, channels: slice) -> _Group:
+        count = channels.stop - channels.start
+        buffer = self._buffer[:count]
+        channel, row, item = *buffer.strides[:2], buffer.itemsize
+        length = buffer.shape[3] * buffer.shape[4]
+        windows = as_strided(
+            buffer,
+            (geometry.rows.out // self.together, count, self.taps, length),
+            (self.together * self.stride * row, channel, length * item, item),
+            writeable=False,
+        )
+        expand = expansion(geometry, source[:, channels], buffer.transpose(1, 2, 0, 3, 4))
+        return _Group(channels, expand, windows)
 
     def _band(self, row: int) -> slice:
         start = row * self.stride * self.kernel
