@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ Cancel = Callable[[], bool]
 
 _USUAL = ("cc", "gcc", "clang")
 _POLL_SECONDS = 0.1
+MOST_SECONDS = 1200.0
 _HOW_TO_GET = {
     "darwin": 'run "xcode-select --install" in a terminal',
     "win32": "install MinGW-w64 (winget install BrechtSanders.WinLibs.POSIX.UCRT)",
@@ -172,7 +174,13 @@ def _zig_version() -> str:
 def run_program(
     command: Sequence[str], cancel: Cancel | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` and return how it ended; raise `VerifyError` when it cannot start or is cancelled."""
+    """Run `command` and return how it ended.
+
+    Raises
+    ------
+    VerifyError
+        When it cannot start, is cancelled, or is still running after `MOST_SECONDS`.
+    """
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         process = subprocess.Popen(
@@ -197,11 +205,17 @@ def run_program(
 
 
 def _wait(process: subprocess.Popen[str], cancel: Cancel | None) -> subprocess.CompletedProcess[str]:
+    began = time.monotonic()
     while True:
         try:
             out, err = process.communicate(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
             if cancel is not None and cancel():
                 raise VerifyError("The verification was cancelled.") from None
+            if time.monotonic() - began > MOST_SECONDS:
+                name = Path(str(process.args[0])).name  # type: ignore[index]
+                raise VerifyError(
+                    f"{name} does not come to an end: it was stopped after {MOST_SECONDS:.0f} seconds."
+                ) from None
         else:
             return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -119,15 +119,21 @@ class Linker:
         self.compiler.compile([*flags, "-c", str(source), "-o", str(made)], cancel)
         return made
 
-    def link(self, made: Path, entry: str, cancel: Cancel | None) -> Image:
+    def image(self, made: Path, entry: str, cancel: Cancel | None) -> Image:
         """Return the image that holds the function `entry` of an object file and what it needs."""
-        script, image = self.folder / "firmware.ld", self.folder / f"{entry}.elf"
-        script.write_text(support_text("firmware.ld"), encoding="utf-8")
-        memory = self._memory(cancel)
-        options = ("-T", str(script), "-Wl,--gc-sections", f"-Wl,-e,{entry}")
-        inputs = (str(made), *memory, *self.toolchain.libraries)
+        image = self.folder / f"{entry}.elf"
+        options = (*self._map(), "-Wl,--gc-sections", f"-Wl,-e,{entry}")
+        inputs = (str(made), *self._memory(cancel), *self.toolchain.libraries)
         self.compiler.compile([*self.toolchain.flags, *options, *inputs, "-o", str(image)], cancel)
         return read_image(image.read_bytes())
+
+    def _map(self) -> tuple[str, ...]:
+        """Return the options that say where everything stands."""
+        if not self.toolchain.script:
+            return ("-nostartfiles",)
+        script = self.folder / self.toolchain.script
+        script.write_text(support_text(self.toolchain.script), encoding="utf-8")
+        return ("-nostdlib", "-T", str(script))
 
     def _memory(self, cancel: Cancel | None) -> list[str]:
         """Return memcpy and its kind for compilers whose own library lacks them."""
@@ -181,7 +187,16 @@ def _sizes(elf: Any) -> Mapping[str, int]:
             writable = "initialized" if stored else "zeroed"
             kind = "code" if flags & _EXECUTE else writable if flags & _WRITE else "constants"
             sizes[kind] += section["sh_size"]
-    return sizes
+    among_code = _objects_among_code(elf)
+    return {**sizes, "code": sizes["code"] - among_code, "constants": sizes["constants"] + among_code}
+
+
+def _objects_among_code(elf: Any) -> int:
+    """Return the size of the constants that stand in code's sections, as AVR's do."""
+    executable = {i for i, s in enumerate(elf.iter_sections()) if s["sh_flags"] & _EXECUTE}
+    symbols = elf.get_section_by_name(".symtab").iter_symbols()
+    objects = (s for s in symbols if s["st_info"]["type"] == "STT_OBJECT")
+    return sum(s["st_size"] for s in objects if s["st_shndx"] in executable)
 
 
 def _functions(elf: Any) -> tuple[Function, ...]:

@@ -29,12 +29,15 @@ class Toolchain:
         What it links in the end, for arithmetic that the core lacks.
     needs_memory : bool
         Whether its own library lacks memcpy and its kind.
+    script : str
+        The file under ``export/support`` that says where everything stands; empty for the compiler's own.
     """
 
     name: str
     flags: tuple[str, ...]
     libraries: tuple[str, ...] = ()
     needs_memory: bool = False
+    script: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,17 +93,21 @@ class Target:
         raise VerifyError(f"{name} does not compile for {self.title}; choose one of: {known}.")
 
 
+_SCRIPT = "firmware.ld"
+
+
 def _zig(triple: str, cpu: str) -> Toolchain:
-    flags = ("-target", triple, f"-mcpu={cpu}", "-nostdlib")
-    return Toolchain("zig", flags, ("-rtlib=compiler-rt",))
+    flags = ("-target", triple, f"-mcpu={cpu}")
+    return Toolchain("zig", flags, ("-rtlib=compiler-rt",), script=_SCRIPT)
 
 
 def _cortex(name: str, core: str, triple: str, cpu: str, gcc: Sequence[str], model: str) -> Target:
     gnu = Toolchain(
         "arm-none-eabi-gcc",
-        ("-mthumb", f"-mcpu={name}", *gcc, "-ffreestanding", "-nostdlib"),
+        ("-mthumb", f"-mcpu={name}", *gcc, "-ffreestanding"),
         ("-lgcc",),
         needs_memory=True,
+        script=_SCRIPT,
     )
     title = name.replace("cortex-m0plus", "Cortex-M0+").replace("cortex-m", "Cortex-M")
     zig = _zig(f"thumb-freestanding-{triple}", cpu)
@@ -108,9 +115,11 @@ def _cortex(name: str, core: str, triple: str, cpu: str, gcc: Sequence[str], mod
 
 
 def _riscv() -> Target:
-    flags = ("-march=rv32imc", "-mabi=ilp32", "-ffreestanding", "-nostdlib")
+    flags = ("-march=rv32imc", "-mabi=ilp32", "-ffreestanding")
     commands = ("riscv64-unknown-elf-gcc", "riscv32-unknown-elf-gcc", "riscv-none-elf-gcc")
-    gnu = tuple(Toolchain(command, flags, ("-lgcc",), needs_memory=True) for command in commands)
+    gnu = tuple(
+        Toolchain(command, flags, ("-lgcc",), needs_memory=True, script=_SCRIPT) for command in commands
+    )
     zig = _zig("riscv32-freestanding-none", "generic_rv32+m+c+zicsr")
     core = "RISC-V, 32 bits, without a floating-point unit: ESP32-C3"
     return Target("rv32imc", "RV32IMC", core, "emulator", (zig, *gnu), Machine("riscv", "SIFIVE_E31"))
@@ -162,7 +171,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 "AVR",
                 "8 bits: ATmega2560, Arduino Mega",
                 "simavr",
-                (Toolchain("avr-gcc", ("-mmcu=atmega2560",)),),
+                (Toolchain("avr-gcc", ("-mmcu=atmega2560",), ("-lm",)),),
                 unit="cycles",
             ),
         )

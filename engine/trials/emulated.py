@@ -55,7 +55,7 @@ def _trace(trial: Trial, vector: int) -> Sequence[Record]:
     compiled = linker.compile(trial.source(traced=True) + tracer, "traced", trial.cancel)
     records = []
     for function in (trial.reference.run, "predict"):
-        image = linker.link(compiled, trial.context.symbol(function), trial.cancel)
+        image = linker.image(compiled, trial.context.symbol(function), trial.cancel)
         records += _Session(trial, image, function).traced(vector)
     return records
 
@@ -181,7 +181,7 @@ class _Bench:
 
     def _session(self, function: str, share: float) -> tuple[Image, _Session]:
         self.trial.report(f"Linking {function}", share)
-        image = self.linker.link(self.compiled, self.trial.context.symbol(function), self.trial.cancel)
+        image = self.linker.image(self.compiled, self.trial.context.symbol(function), self.trial.cancel)
         session = _Session(self.trial, image, function)
         session.emulator.paint_stack()
         return image, session
