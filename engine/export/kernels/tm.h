@@ -23,7 +23,9 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image);
 /* begin */
 /* Kernels are written for any shape and called with constant ones: inlined, they become code for just these. */
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
-#define TM_KERNEL static inline __attribute__((always_inline))
+#define TM_KERNEL static inline __attribute__((always_inline, unused))
+#elif defined(__GNUC__)
+#define TM_KERNEL static inline __attribute__((unused))
 #else
 #define TM_KERNEL static inline
 #endif
