@@ -38,7 +38,7 @@ TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **sec
 }
 #endif
 
-#if TM_ASM
+#if TM_ASM == TM_ASM_DSP
 #define TM_TWO_PAIRS                                                      \
     "ldmia %[w]!, {r0, r1, r2, r3}\n\tldrd %[p], %[q], [%[x], %[pitch]]\n\t" \
     "smlad %[a1], %[p], r0, %[a1]\n\tsmlad %[b1], %[p], r1, %[b1]\n\t"    \
@@ -80,11 +80,75 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const t
 }
 #endif
 
+#if TM_ASM == TM_ASM_THUMB2
+/* Two products of each: 8 loads and 8 multiplications with sum, 16 instructions for 8 products. */
+#define TM_ONE_OF_EACH(a, b)                                                                     \
+    "ldrsh %[p], [%[x]], #2\n\tldrsh %[q], [%[second]], #2\n\t" b "\n\t" a "\n\t"                 \
+    "mla %[a0], %[p], %[a], %[a0]\n\tmla %[b0], %[p], %[b], %[b0]\n\t"                          \
+    "mla %[a1], %[q], %[a], %[a1]\n\tmla %[b1], %[q], %[b], %[b1]\n\t"
+#define TM_PAIR_OF_EACH                                                     \
+    TM_ONE_OF_EACH("ldrsh %[a], [%[w]], #8", "ldrsh %[b], [%[w], #4]")      \
+    TM_ONE_OF_EACH("ldrsh %[a], [%[w], #-6]", "ldrsh %[b], [%[w], #-2]")
+#define TM_PAIRS(pairs)                                                                                         \
+    __asm__(pairs : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(x),       \
+            [second] "+r"(second), [p] "=&r"(p), [q] "=&r"(q), [a] "=&r"(a), [b] "=&r"(b) : : "memory")
+
+TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
+{
+    int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1, p, q, a, b;
+    const tm_int16 *second = x + pitch / 2, *end = x + words / 4 * 8;
+    while (x != end) {
+        TM_PAIRS(TM_PAIR_OF_EACH TM_PAIR_OF_EACH TM_PAIR_OF_EACH TM_PAIR_OF_EACH);
+    }
+    for (end += words % 4 * 2; x != end;) {
+        TM_PAIRS(TM_PAIR_OF_EACH);
+    }
+    sum->a0 = a0;
+    sum->a1 = a1;
+    sum->b0 = b0;
+    sum->b1 = b1;
+}
+#endif
+
+#if TM_ASM == TM_ASM_THUMB1
+/* One place: two products for two filters. Weights are taken from their word just before they are overwritten by
+   the product, high halves first; sums live in the high registers, which can add. 16 instructions for 4 products. */
+#define TM_PAIR_OF_EACH                                                                          \
+    "ldmia %[w]!, {r0, r1}\n\tldmia %[x]!, {r2}\n\t"                                             \
+    "asrs %[p], r2, #16\n\tasrs r3, r0, #16\n\tmuls r3, %[p], r3\n\tadd %[a], r3\n\t"            \
+    "asrs r3, r1, #16\n\tmuls r3, %[p], r3\n\tadd %[b], r3\n\t"                                 \
+    "sxth r2, r2\n\tsxth r0, r0\n\tmuls r0, r2, r0\n\tadd %[a], r0\n\t"                        \
+    "sxth r1, r1\n\tmuls r1, r2, r1\n\tadd %[b], r1\n\t"
+#define TM_PAIRS(pairs)                                                                       \
+    __asm__(".syntax unified\n\t" pairs : [a] "+h"(a), [b] "+h"(b), [w] "+l"(w), [x] "+l"(x), \
+            [p] "=&l"(p) : : "r0", "r1", "r2", "r3", "cc", "memory")
+
+TM_KERNEL void tm_place(int32_t *sum_a, int32_t *sum_b, const tm_int16 *x, const int16_t *w, int words)
+{
+    int32_t a = *sum_a, b = *sum_b, p;
+    const tm_int16 *end = x + words / 4 * 8;
+    while (x != end) {
+        TM_PAIRS(TM_PAIR_OF_EACH TM_PAIR_OF_EACH TM_PAIR_OF_EACH TM_PAIR_OF_EACH);
+    }
+    for (end += words % 4 * 2; x != end;) {
+        TM_PAIRS(TM_PAIR_OF_EACH);
+    }
+    *sum_a = a;
+    *sum_b = b;
+}
+
+TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
+{
+    tm_place(&sum->a0, &sum->b0, x, w, words);
+    tm_place(&sum->a1, &sum->b1, x + pitch / 2, w, words);
+}
+#endif
+
 TM_KERNEL tm_sums tm_conv2d_dot(tm_sums sum, const tm_int16 *x, int pitch, const int16_t *weight, int words)
 {
 #if TM_DSP
     const tm_word *from = (const tm_word *)(const void *)x, *w = (const tm_word *)(const void *)weight;
-#if TM_ASM
+#if TM_ASM == TM_ASM_DSP
     if (pitch <= TM_PITCH_MAX) {
         tm_pairs(&sum, from, pitch, w, words / 2);
         from += words / 2 * 2;
@@ -107,6 +171,8 @@ TM_KERNEL tm_sums tm_conv2d_dot(tm_sums sum, const tm_int16 *x, int pitch, const
             tm_pair(&sum, *from, *second, w[0], w[1]);
         }
     }
+#elif TM_ASM
+    tm_pairs(&sum, x, pitch, weight, words);
 #else
     const tm_int16 *const end = x + 2 * words, *second = x + pitch / 2;
     TM_FORGET(second);

@@ -15,23 +15,55 @@ typedef struct {
     int32_t a, b, c, d; /* b and d with 256 times their own and once their neighbour's sum */
 } tm_dense_sums;
 
-#if TM_ASM
-#define TM_PAIR_OF_INPUTS(x, ab, cd)                                                             \
+#if TM_ASM == TM_ASM_DSP
+#define TM_PAIR_OF_INPUTS(x, ab, cd)                                                                        \
     "smlad %[b], %[" x "], " ab ", %[b]\n\tsxtb16 " ab ", " ab "\n\tsmlad %[a], %[" x "], " ab ", %[a]\n\t" \
     "smlad %[d], %[" x "], " cd ", %[d]\n\tsxtb16 " cd ", " cd "\n\tsmlad %[c], %[" x "], " cd ", %[c]\n\t"
-#define TM_FOUR_INPUTS(flip)                                                                    \
-    "ldr %[even], [%[x]], #4\n\tldmia %[w]!, {r0, r1, r2, r3}\n\t" flip                          \
-    "uxtb16 %[odd], %[even], ror #8\n\tuxtb16 %[even], %[even]\n\t"                               \
-    TM_PAIR_OF_INPUTS("even", "r0", "r1") TM_PAIR_OF_INPUTS("odd", "r2", "r3")
-#define TM_FLIP "eor %[even], %[even], #0x80808080\n\t"
+#define TM_FOUR_INPUTS(flip)                                                                                \
+    "ldr %[u], [%[x]], #4\n\tldmia %[w]!, {r0, r1, r2, r3}\n\t" flip                                        \
+    "uxtb16 %[v], %[u], ror #8\n\tuxtb16 %[u], %[u]\n\t"                                                    \
+    TM_PAIR_OF_INPUTS("u", "r0", "r1") TM_PAIR_OF_INPUTS("v", "r2", "r3")
+#define TM_FLIP "eor %[u], %[u], #0x80808080\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
     __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
-            [even] "=&r"(even), [odd] "=&r"(odd) : : "r0", "r1", "r2", "r3", "memory")
+            [u] "=&r"(u), [v] "=&r"(v) : : "r0", "r1", "r2", "r3", "memory")
+#elif TM_ASM == TM_ASM_THUMB2
+/* 4 + 8 loads, 8 to widen low bytes, 16 multiplications with sum. */
+#define TM_HALF(low, both, at)                                                                              \
+    "ldrsh %[u], [%[w], #" at "]\n\tsxtb %[v], %[u]\n\tmla %[" both "], %[u], r0, %[" both "]\n\t"          \
+    "mla %[" low "], %[v], r0, %[" low "]\n\t"
+#define TM_ONE_INPUT(load, flip, ab, cd) load flip TM_HALF("a", "b", ab) TM_HALF("c", "d", cd)
+#define TM_FOUR_INPUTS(flip)                                                                                \
+    TM_ONE_INPUT("ldrb r0, [%[x], #2]\n\t", flip, "2", "6") TM_ONE_INPUT("ldrb r0, [%[x], #1]\n\t", flip, "8", "12") \
+    TM_ONE_INPUT("ldrb r0, [%[x], #3]\n\t", flip, "10", "14") TM_ONE_INPUT("ldrb r0, [%[x]], #4\n\t", flip, "0", "4") \
+    "add %[w], #16\n\t"
+#define TM_FLIP "eor r0, r0, #128\n\t"
+#define TM_INPUTS(inputs)                                                                                   \
+    __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
+            [u] "=&r"(u), [v] "=&r"(v) : : "r0", "cc", "memory")
+#elif TM_ASM == TM_ASM_THUMB1
+/* 2 + 4 loads and 48 more; sums live in the high registers, which can add. Low halves first: taking high ones leaves
+   nothing of a word. */
+#define TM_HALF(half, low, both)                                                                            \
+    "sxtb %[u], " half "\n\tmuls " half ", r2, " half "\n\tadd %[" both "], " half "\n\t"                     \
+    "muls %[u], r2, %[u]\n\tadd %[" low "], %[u]\n\t"
+#define TM_TWO_INPUTS(first, second, flip)                                                                  \
+    "ldmia %[w]!, {r0, r1}\n\tldrb r2, [%[x], #" first "]\n\t" flip                                         \
+    "sxth r3, r0\n\t" TM_HALF("r3", "a", "b") "sxth r3, r1\n\t" TM_HALF("r3", "c", "d")                      \
+    "ldrb r2, [%[x], #" second "]\n\t" flip                                                                 \
+    "asrs r0, r0, #16\n\t" TM_HALF("r0", "a", "b") "asrs r1, r1, #16\n\t" TM_HALF("r1", "c", "d")
+#define TM_FOUR_INPUTS(flip)                                                                                \
+    ".syntax unified\n\t" TM_TWO_INPUTS("0", "2", flip) TM_TWO_INPUTS("1", "3", flip) "adds %[x], #4\n\t"
+#define TM_FLIP "sxtb r2, r2\n\tadds r2, #128\n\t"
+#define TM_INPUTS(inputs)                                                                                   \
+    __asm__(inputs : [a] "+h"(a), [b] "+h"(b), [c] "+h"(c), [d] "+h"(d), [w] "+l"(w), [x] "+l"(x),          \
+            [u] "=&l"(u) : : "r0", "r1", "r2", "r3", "cc", "memory")
+#endif
 
+#if TM_ASM
 TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, const int flip)
 {
-    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d;
-    uint32_t even, odd;
+    int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, u, v;
     const uint8_t *const end = x + fours / 2 * 8;
     while (x != end) {
         if (flip) {
@@ -47,6 +79,7 @@ TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_
             TM_INPUTS(TM_FOUR_INPUTS(""));
         }
     }
+    (void)v;
     sum->a = a;
     sum->b = b;
     sum->c = c;
@@ -103,13 +136,13 @@ TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, in
 {
     tm_dense_sums sum = {0, 0, 0, 0};
     int i = 0;
-#if TM_DSP
 #if TM_ASM
     if (outputs == 4) {
         tm_dense_fours(&sum, x, weight, size / 4, in_flip);
         i = size / 4 * 4;
     }
 #endif
+#if TM_DSP
     {
         const tm_word *from = (const tm_word *)(const void *)(weight + i * outputs / 2);
         for (; i + 4 <= size; i += 4) {

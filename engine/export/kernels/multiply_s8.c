@@ -1,17 +1,26 @@
 #include "tm_s8.h"
 /* begin */
-/* Instructions that C has no words for, where the processor has them: Cortex-M4, M7, M33 with DSP extension.
-   TM_ASM lets whole inner loops be assembly too; it needs an optimizing compiler, which keeps registers free. */
+/* Instructions that C has no words for, where the processor has them: Cortex-M4, M7, M33 with DSP extension. */
 #if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb__) && defined(__ARM_FEATURE_UNALIGNED) \
         && !defined(__ARM_BIG_ENDIAN)
 #define TM_DSP 1
 #else
 #define TM_DSP 0
 #endif
-#if TM_DSP && defined(__OPTIMIZE__) && !defined(TM_NO_ASM)
-#define TM_ASM 1
-#else
+
+/* Whole inner loops in assembly, for the three instruction sets of Cortex-M; -D TM_NO_ASM leaves them to the compiler.
+   They need an optimizing one, which keeps registers free. */
+#define TM_ASM_DSP 1    /* M4, M7, M33: two products at once */
+#define TM_ASM_THUMB2 2 /* M3: product and sum at once */
+#define TM_ASM_THUMB1 3 /* M0, M0+, M23: eight registers, products that overwrite a factor */
+#if !defined(__GNUC__) || !defined(__thumb__) || !defined(__OPTIMIZE__) || defined(__ARM_BIG_ENDIAN) || defined(TM_NO_ASM)
 #define TM_ASM 0
+#elif TM_DSP
+#define TM_ASM TM_ASM_DSP
+#elif defined(__thumb2__)
+#define TM_ASM TM_ASM_THUMB2
+#else
+#define TM_ASM TM_ASM_THUMB1
 #endif
 
 /* Makes a compiler forget what it knows about a pointer: knowing that one row of numbers is part of another, GCC keeps
