@@ -8,15 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.losses import Loss
+from engine.data.dataset import Dataset
+from engine.inference import output_activation
+from engine.losses import LOSSES, Loss
+from engine.model import Model
 from engine.params import ParamLayout
+from engine.quantize import IntegerPredictor
 from engine.rounding import Rounding, parameter_copy
 from engine.specs import ModelSpec
 from engine.work import Work
 from engine.workspace import Mode, Workspace, load_images
 
-__all__ = ["Evaluation", "Evaluator"]
+__all__ = ["Comparison", "Evaluation", "Evaluator", "compare_int8", "evaluate_int8", "flips"]
 
+LEAST_PROBABILITY = 1 / 512  # what an int8 probability of 0 may stand for: it has to have a logarithm
 BATCH = 32  # the feature maps of a small batch stay in the cache, and two of them in 25 MB
 
 
@@ -96,3 +101,51 @@ class Evaluator:
         outputs = space.y[:, : len(part)]
         predictions[start : start + BATCH] = outputs.argmax(axis=0)
         return self._loss.compute(outputs, work.labels[part], None, 1.0)
+
+
+def evaluate_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Evaluation:
+    """Return the evaluation of the int8 network of `model`, on all images of `work`.
+
+    Raises
+    ------
+    QuantizationError
+        When the model is not quantized.
+    """
+    predictor = IntegerPredictor(model)
+    if threads == 1 or not len(work.labels):
+        logits = predictor.logits(work.images)
+    else:
+        with ThreadPoolExecutor(threads, "evaluate") as pool:
+            logits = np.concatenate(list(pool.map(predictor.logits, np.array_split(work.images, threads))))
+    predictions = logits.argmax(axis=1)
+    outputs = np.ascontiguousarray(logits.T)
+    if loss.absorbs is not None and output_activation(model.spec) is loss.absorbs:
+        outputs = np.log(np.maximum(outputs, np.float32(LEAST_PROBABILITY)))
+    count = max(len(predictions), 1)
+    correct = np.count_nonzero(predictions == work.labels)
+    return Evaluation(loss.compute(outputs, work.labels, None, 1.0) / count, correct / count, predictions)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model in float and in int8, on the same images."""
+
+    in_float: Evaluation
+    in_int8: Evaluation
+
+    @property
+    def flips(self) -> NDArray[np.intp]:
+        """Indices of the images that int8 takes for another class than float does."""
+        return np.flatnonzero(self.in_float.predictions != self.in_int8.predictions)
+
+
+def compare_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Comparison:
+    """Evaluate a quantized `model` both ways."""
+    in_int8 = evaluate_int8(model, loss, work, threads)
+    return Comparison(Evaluator(model.spec, loss, threads).run(model.params, work), in_int8)
+
+
+def flips(model: Model, data: Dataset) -> NDArray[np.intp]:
+    """Return the indices of the images of `data` whose class flips when a quantized `model` goes to int8."""
+    work = Work(data.images, data.labels)
+    return compare_int8(model, next(iter(LOSSES.values())), work).flips

@@ -52,7 +52,7 @@ class QuantizeConfig:
         0, "Fine-tuning", "epochs of training that feels int8; 0 for none", low=0, high=1000, unit="epochs"
     )
     learning_rate: float = knob(
-        3e-4, "Learning rate", "size of a step of the fine-tuning", low=0, high=1, advanced=True
+        1e-4, "Learning rate", "size of a step of the fine-tuning", low=0, high=1, advanced=True
     )
     seed: int = knob(
         0,

@@ -43,9 +43,7 @@ def integer_network(model: Model) -> Network[IntegerCall]:
         When the model has no quantization, or its parameters are not finite.
     """
     if model.quantization is None:
-        raise QuantizationError(
-            f"{model.name} is not quantized; run tinyml quantize, or let Quantize in the window do it."
-        )
+        raise QuantizationError(f"{model.name} has no int8 ranges yet; run `tinyml quantize` on it first.")
     stages = build_network(model).stages
     source = IMAGE
     steps = []

@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from engine.commands.console import Console, percent, table
 from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, catalogue, count
-from engine.commands.sources import ProjectSource, Source, find_model, load_model
+from engine.commands.sources import ProjectSource, Source, check_fit, find_model, load_model
 from engine.config import default_threads
 from engine.data import Dataset
-from engine.errors import DataError, ProjectError, TrainingError
-from engine.evaluate import Evaluation, Evaluator
+from engine.errors import DataError, ProjectError
+from engine.evaluate import Evaluation, Evaluator, evaluate_int8
 from engine.images import load_ink
 from engine.inference import Predictor
 from engine.losses import LOSSES
 from engine.metrics import confusion_matrix, precision_recall
 from engine.model import Model
 from engine.preprocess import SIDE, preprocess
+from engine.quantize import IntegerPredictor
 from engine.specs import LayerRow, ModelSpec, describe_shape
 from engine.work import Work
 
@@ -30,6 +31,7 @@ __all__ = ["register"]
 
 WIDEST_MATRIX = 20  # classes
 LISTED_MISTAKES = 20
+FLOAT, INT8 = "float32", "int8"
 
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -40,12 +42,14 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
     )
     add_data_dir(parser)
+    _add_int8(parser)
     parser = add_command(commands, "predict", predict, "classify images")
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
     parser.add_argument(
         "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
     )
+    _add_int8(parser)
     parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
     parser.add_argument(
         "model",
@@ -54,34 +58,27 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     )
 
 
+def _add_int8(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--int8", action="store_true", help="in whole numbers, as on a microcontroller")
+
+
 def evaluate(arguments: argparse.Namespace, console: Console) -> int:
     """Measure a model."""
     source = ProjectSource(load_model(arguments.model))
     data = catalogue(arguments).load(arguments.data, "test")
-    _check_fit(arguments.model, source.saved, data)
-    evaluator = Evaluator(source.saved.spec, LOSSES[source.loss], default_threads())
-    found = evaluator.run(source.saved.params, Work(data.images, data.labels))
+    check_fit(arguments.model, source.saved, data)
+    found = _evaluation(source, data, arguments.int8)
     confusion = confusion_matrix(found.predictions, data.labels, len(data.classes))
-    report = _Report(source, data, found, confusion)
+    report = _Report(source, data, found, confusion, INT8 if arguments.int8 else FLOAT)
     console.show(report.json(), report.lines())
     return 0
 
 
-def _check_fit(path: str, model: Model, data: Dataset) -> None:
-    if data.classes != model.classes:
-        raise TrainingError(
-            f"{path} tells {len(model.classes)} classes apart ({_some(model.classes)}), but {data.name} has "
-            f"{len(data.classes)} ({_some(data.classes)}); choose the data set that it was trained on."
-        )
-    if data.image_shape != model.spec.input_shape:
-        raise TrainingError(
-            f"{path} reads images of {describe_shape(model.spec.input_shape)}, but those of {data.name} are "
-            f"{describe_shape(data.image_shape)}; choose another data set."
-        )
-
-
-def _some(classes: tuple[str, ...]) -> str:
-    return " ".join(classes[:6]) + (" …" if len(classes) > 6 else "")
+def _evaluation(source: ProjectSource, data: Dataset, int8: bool) -> Evaluation:
+    loss, work, threads = LOSSES[source.loss], Work(data.images, data.labels), default_threads()
+    if int8:
+        return evaluate_int8(source.saved, loss, work, threads)
+    return Evaluator(source.saved.spec, loss, threads).run(source.saved.params, work)
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,7 @@ class _Report:
     data: Dataset
     found: Evaluation
     confusion: NDArray[np.int64]
+    numbers: str
 
     def json(self) -> dict[str, Any]:
         """Return all figures."""
@@ -99,6 +97,7 @@ class _Report:
             "model": self.source.saved.name,
             "data": self.data.name,
             "images": len(self.data),
+            "numbers": self.numbers,
             "accuracy": self.found.accuracy,
             "loss": self.found.loss,
             "loss_function": self.source.loss,
@@ -112,7 +111,8 @@ class _Report:
     def lines(self) -> Iterator[str]:
         """Yield the figures for a reader; the matrix has a row for each true class."""
         name = LOSSES[self.source.loss].title.lower()
-        yield f"{self.source.saved.name} on {len(self.data):,} test images of {self.data.name}:"
+        images = f"{len(self.data):,} test images of {self.data.name}"
+        yield f"{self.source.saved.name} in {self.numbers} on {images}:"
         yield f"accuracy {percent(self.found.accuracy)}, {name} {self.found.loss:.4f}"
         yield ""
         rows = [(n, f"{i:,}", percent(p), percent(r)) for n, i, p, r in self._by_class()]
@@ -155,13 +155,13 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
             f"the network reads images of {describe_shape(model.spec.input_shape)}, but a picture becomes a "
             f"drawing of {SIDE}×{SIDE}; use a network with that input.",
         )
-    predictor = Predictor(model)
+    predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
     results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
     console.show({"model": model.name, "results": results}, map(_prediction_line, results))
     return 0
 
 
-def _top(predictor: Predictor, path: str, number: int) -> list[dict[str, Any]]:
+def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> list[dict[str, Any]]:
     """Return the likeliest classes of the image at `path`, best first; none when nothing is drawn."""
     image = preprocess(load_ink(path))
     if image is None:

@@ -13,14 +13,14 @@ import resources
 from engine import project
 from engine.config import TrainConfig
 from engine.data import Dataset
-from engine.errors import FileError, SpecError
+from engine.errors import FileError, SpecError, TrainingError
 from engine.files import read_limited
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS, Preset
-from engine.specs import ModelSpec
+from engine.specs import ModelSpec, describe_shape
 
-__all__ = ["Source", "find_model", "load_model"]
+__all__ = ["Source", "check_fit", "find_model", "load_model"]
 
 MAX_JSON_BYTES = 1 << 20
 
@@ -121,6 +121,24 @@ def load_model(text: str) -> Model:
     if _is_shipped(text):
         return project.from_bytes(resources.read_bytes(_resource(text)), text)
     return project.load(text)
+
+
+def check_fit(path: str, model: Model, data: Dataset) -> None:
+    """Raise `TrainingError` unless the model in `path` is one for `data`."""
+    if data.classes != model.classes:
+        raise TrainingError(
+            f"{path} tells {len(model.classes)} classes apart ({_some(model.classes)}), but {data.name} has "
+            f"{len(data.classes)} ({_some(data.classes)}); choose the data set that it was trained on."
+        )
+    if data.image_shape != model.spec.input_shape:
+        raise TrainingError(
+            f"{path} reads images of {describe_shape(model.spec.input_shape)}, but those of {data.name} are "
+            f"{describe_shape(data.image_shape)}; choose another data set."
+        )
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return " ".join(classes[:6]) + (" …" if len(classes) > 6 else "")
 
 
 def _is_shipped(text: str) -> bool:

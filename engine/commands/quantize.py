@@ -1,0 +1,147 @@
+"""``tinyml quantize``: a trained model becomes one that also knows how to be int8."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from engine import project
+from engine.commands.console import Console, percent
+from engine.commands.options import (
+    MODEL_HELP,
+    Commands,
+    add_command,
+    add_data_dir,
+    add_knobs,
+    catalogue,
+    given_knobs,
+)
+from engine.commands.progress import Progress, quick_switches
+from engine.commands.sources import check_fit, load_model
+from engine.config import default_threads
+from engine.data import Dataset
+from engine.errors import DataError
+from engine.evaluate import Comparison, compare_int8
+from engine.events import Finished, Reason
+from engine.finetune import QuantizeConfig, quantize_run, trained_config
+from engine.losses import LOSSES
+from engine.model import Model
+from engine.work import Work
+
+__all__ = ["register"]
+
+
+def register(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "quantize", quantize, "find out how a model becomes int8")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="D",
+        help="data set: its training part calibrates, its test part tells",
+    )
+    parser.add_argument("--out", required=True, metavar="Q.tinyml", help="where to save the model")
+    add_data_dir(parser)
+    add_knobs(parser, QuantizeConfig, "quantization")
+
+
+def quantize(arguments: argparse.Namespace, console: Console) -> int:
+    """Calibrate, fine-tune if asked to, measure and save."""
+    model = load_model(arguments.model)
+    found = catalogue(arguments)
+    data = found.load(arguments.data, "train")
+    check_fit(arguments.model, model, data)
+    finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
+    result = _Result(
+        arguments, finished.reason, *_measured(finished.model, _test_part(found, arguments, console))
+    )
+    named = result.model.replace(name=Path(arguments.out).stem)
+    project.save(named, arguments.out)
+    console.show(result.json(), result.lines())
+    return 1 if finished.reason is Reason.DIVERGED else 0
+
+
+def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) -> Finished:
+    with quick_switches(), closing(quantize_run(model, data, config)) as events, Progress(console) as bar:
+        for event in events:
+            bar.report(event)
+            if isinstance(event, Finished):
+                return event
+    raise AssertionError("a run ends with Finished")
+
+
+def _test_part(found: Any, arguments: argparse.Namespace, console: Console) -> Dataset | None:
+    try:
+        data: Dataset = found.load(arguments.data, "test")
+    except DataError as error:
+        console.log(f"What int8 costs cannot be measured. {error}")
+        return None
+    return data
+
+
+def _measured(model: Model, test: Dataset | None) -> tuple[Model, Comparison | None]:
+    """Return the model with what was measured of it in its quantization."""
+    if test is None or model.quantization is None:
+        return model, None
+    loss = LOSSES[trained_config(model).loss]
+    found = compare_int8(model, loss, Work(test.images, test.labels), default_threads())
+    metrics = {
+        "float_accuracy": found.in_float.accuracy,
+        "accuracy": found.in_int8.accuracy,
+        "images": len(test),
+        "flips": len(found.flips),
+    }
+    return model.replace(quantization=replace(model.quantization, metrics=metrics)), found
+
+
+@dataclass(frozen=True)
+class _Result:
+    """A quantized model, to be written down in two ways."""
+
+    arguments: argparse.Namespace
+    reason: Reason
+    model: Model
+    found: Comparison | None
+
+    def json(self) -> dict[str, Any]:
+        """Return all figures."""
+        quantization = self.model.quantization
+        assert quantization is not None
+        found = self.found
+        return {
+            "model": self.model.name,
+            "fingerprint": self.model.fingerprint,
+            "data": quantization.data,
+            "method": quantization.method,
+            "calibration_images": quantization.images,
+            "reason": self.reason.value,
+            **({} if found is None else self._figures(found)),
+            "out": self.arguments.out,
+        }
+
+    def _figures(self, found: Comparison) -> dict[str, Any]:
+        return {
+            "images": len(found.in_int8.predictions),
+            "float": {"accuracy": found.in_float.accuracy, "loss": found.in_float.loss},
+            "int8": {"accuracy": found.in_int8.accuracy, "loss": found.in_int8.loss},
+            "flips": len(found.flips),
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Yield the figures for a reader."""
+        found = self.found
+        if self.reason is Reason.DIVERGED:
+            yield "The fine-tuning diverged; the model is only calibrated. Try a smaller learning rate."
+        if found is not None:
+            images = len(found.in_int8.predictions)
+            lost = 100 * (found.in_float.accuracy - found.in_int8.accuracy)
+            yield f"Accuracy on {images:,} test images of {self.arguments.data}:"
+            yield f"  float {percent(found.in_float.accuracy)}"
+            yield f"  int8  {percent(found.in_int8.accuracy)} ({-lost:+.2f} percentage points)"
+            yield f"Images whose class flips: {len(found.flips):,}."
+        yield f"Saved {self.arguments.out}."
