@@ -5,13 +5,15 @@ The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_sizes, scaling_arrays, zero_byte
+from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
 from engine.export.int8.rows import row_lead
 from engine.integer import IntegerConv2D
 
@@ -62,7 +64,7 @@ def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }
-    arrays = {"weight": _laid_out(call, strips), **scaling_arrays(call.requantization, call.bias)}
+    arrays = {"weight": _laid_out(call, strips), **_scaling(call)}
     return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call), row_lead(call, w, call.pool))
 
 
@@ -81,6 +83,13 @@ def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
 
 def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:
     return call.window.kernel, strips.rows, strips.depth
+
+
+def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
+    """Return the table if there is one, and by filter twice the bias, the multiplier and the shift less one."""
+    arrays = dict(requantization_arrays(call.requantization, call.bias))
+    columns = [2 * arrays.pop("bias"), arrays.pop("multiplier"), arrays.pop("shift").astype(np.int32)]
+    return {"scaling": np.stack(columns, axis=1).ravel(), **arrays}
 
 
 def _even(n: int) -> int:

@@ -40,18 +40,18 @@ TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **sec
 
 #if TM_ASM == TM_ASM_DSP
 #define TM_TWO_PAIRS                                                      \
-    "ldmia %[w]!, {r0, r1, r2, r3}\n\tldrd %[p], %[q], [%[x], %[pitch]]\n\t" \
-    "smlad %[a1], %[p], r0, %[a1]\n\tsmlad %[b1], %[p], r1, %[b1]\n\t"    \
-    "smlad %[a1], %[q], r2, %[a1]\n\tsmlad %[b1], %[q], r3, %[b1]\n\t"    \
+    "ldmia %[w]!, {r4, r5, r6, r8}\n\tldrd %[p], %[q], [%[x], %[pitch]]\n\t" \
+    "smlad %[a1], %[p], r4, %[a1]\n\tsmlad %[b1], %[p], r5, %[b1]\n\t"    \
+    "smlad %[a1], %[q], r6, %[a1]\n\tsmlad %[b1], %[q], r8, %[b1]\n\t"    \
     "ldrd %[p], %[q], [%[x]], #8\n\t"                                     \
-    "smlad %[a0], %[p], r0, %[a0]\n\tsmlad %[b0], %[p], r1, %[b0]\n\t"    \
-    "smlad %[a0], %[q], r2, %[a0]\n\tsmlad %[b0], %[q], r3, %[b0]\n\t"
+    "smlad %[a0], %[p], r4, %[a0]\n\tsmlad %[b0], %[p], r5, %[b0]\n\t"    \
+    "smlad %[a0], %[q], r6, %[a0]\n\tsmlad %[b0], %[q], r8, %[b0]\n\t"
 #define TM_PAIRS(pairs)                                                                                       \
     __asm__(pairs : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(x),     \
-            [p] "=&r"(p), [q] "=&r"(q) : [pitch] "i"(pitch) : "r0", "r1", "r2", "r3", "memory")
+            [p] "=&r"(p), [q] "=&r"(q) : [pitch] "i"(pitch) : "r4", "r5", "r6", "r8", "memory")
 
 /* An even number of pairs, 12 twos in a round; what is left over is straight code. */
-TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const tm_word *w, const int twos)
+TM_KERNEL const tm_word *tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const tm_word *w, const int twos)
 {
     int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1;
     uint32_t p, q;
@@ -77,6 +77,7 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const t
     sum->a1 = a1;
     sum->b0 = b0;
     sum->b1 = b1;
+    return w;
 }
 #endif
 
@@ -93,7 +94,7 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const t
     __asm__(pairs : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(x),       \
             [second] "+r"(second), [p] "=&r"(p), [q] "=&r"(q), [a] "=&r"(a), [b] "=&r"(b) : : "memory")
 
-TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
+TM_KERNEL const int16_t *tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
 {
     int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1, p, q, a, b;
     const tm_int16 *second = x + pitch / 2, *end = x + words / 4 * 8;
@@ -107,6 +108,7 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_
     sum->a1 = a1;
     sum->b0 = b0;
     sum->b1 = b1;
+    return w;
 }
 #endif
 
@@ -123,7 +125,7 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_
     __asm__(".syntax unified\n\t" pairs : [a] "+h"(a), [b] "+h"(b), [w] "+l"(w), [x] "+l"(x), \
             [p] "=&l"(p) : : "r0", "r1", "r2", "r3", "cc", "memory")
 
-TM_KERNEL void tm_place(int32_t *sum_a, int32_t *sum_b, const tm_int16 *x, const int16_t *w, int words)
+TM_KERNEL const int16_t *tm_place(int32_t *sum_a, int32_t *sum_b, const tm_int16 *x, const int16_t *w, int words)
 {
     int32_t a = *sum_a, b = *sum_b, p;
     const tm_int16 *end = x + words / 4 * 8;
@@ -135,60 +137,61 @@ TM_KERNEL void tm_place(int32_t *sum_a, int32_t *sum_b, const tm_int16 *x, const
     }
     *sum_a = a;
     *sum_b = b;
+    return w;
 }
 
-TM_KERNEL void tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
+TM_KERNEL const int16_t *tm_pairs(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *w, int words)
 {
     tm_place(&sum->a0, &sum->b0, x, w, words);
-    tm_place(&sum->a1, &sum->b1, x + pitch / 2, w, words);
+    return tm_place(&sum->a1, &sum->b1, x + pitch / 2, w, words);
 }
 #endif
 
-TM_KERNEL tm_sums tm_conv2d_dot(tm_sums sum, const tm_int16 *x, int pitch, const int16_t *weight, int words)
+/* Adds the products to the sums; returns where the weights go on. */
+TM_KERNEL const int16_t *tm_conv2d_dot(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *weight, int words)
 {
 #if TM_DSP
-    const tm_word *from = (const tm_word *)(const void *)x, *w = (const tm_word *)(const void *)weight;
-#if TM_ASM == TM_ASM_DSP
+    const tm_word *from = (const tm_word *)(const void *)x, *w = (const tm_word *)(const void *)weight, *second;
+#if TM_ASM
     if (pitch <= TM_PITCH_MAX) {
-        tm_pairs(&sum, from, pitch, w, words / 2);
+        w = tm_pairs(sum, from, pitch, w, words / 2);
         from += words / 2 * 2;
-        w += words / 2 * 4;
         words %= 2;
     }
 #endif
-    {
-        const tm_word *second = from + pitch / 4;
-        for (; words >= 8; words -= 8) {
-            tm_two_pairs(&sum, &from, &second, &w);
-            tm_two_pairs(&sum, &from, &second, &w);
-            tm_two_pairs(&sum, &from, &second, &w);
-            tm_two_pairs(&sum, &from, &second, &w);
-        }
-        for (; words >= 2; words -= 2) {
-            tm_two_pairs(&sum, &from, &second, &w);
-        }
-        if (words & 1) {
-            tm_pair(&sum, *from, *second, w[0], w[1]);
-        }
+    second = from + pitch / 4;
+    for (; words >= 8; words -= 8) {
+        tm_two_pairs(sum, &from, &second, &w);
+        tm_two_pairs(sum, &from, &second, &w);
+        tm_two_pairs(sum, &from, &second, &w);
+        tm_two_pairs(sum, &from, &second, &w);
     }
+    for (; words >= 2; words -= 2) {
+        tm_two_pairs(sum, &from, &second, &w);
+    }
+    if (words & 1) {
+        tm_pair(sum, *from, *second, w[0], w[1]);
+        w += 2;
+    }
+    return (const int16_t *)(const void *)w;
 #elif TM_ASM
-    tm_pairs(&sum, x, pitch, weight, words);
+    return tm_pairs(sum, x, pitch, weight, words);
 #else
     const tm_int16 *const end = x + 2 * words, *second = x + pitch / 2;
     TM_FORGET(second);
     for (; x != end; x += 2, second += 2, weight += 4) {
         int32_t p = x[0], q = second[0], a = TM_GET_S16(weight), b = TM_GET_S16(weight + 2);
-        sum.a0 += p * a;
-        sum.b0 += p * b;
-        sum.a1 += q * a;
-        sum.b1 += q * b;
+        sum->a0 += p * a;
+        sum->b0 += p * b;
+        sum->a1 += q * a;
+        sum->b1 += q * b;
         p = x[1], q = second[1], a = TM_GET_S16(weight + 1), b = TM_GET_S16(weight + 3);
-        sum.a0 += p * a;
-        sum.b0 += p * b;
-        sum.a1 += q * a;
-        sum.b1 += q * b;
+        sum->a0 += p * a;
+        sum->b0 += p * b;
+        sum->a1 += q * a;
+        sum->b1 += q * b;
     }
+    return weight;
 #endif
-    return sum;
 }
 /* end */

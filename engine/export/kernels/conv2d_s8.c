@@ -55,61 +55,60 @@ TM_KERNEL void tm_merge(uint8_t *y, int32_t q)
     *y = (uint8_t)(q > *y ? q : *y);
 }
 
-/* What turns sums into bytes; all constant but the arrays. */
+/* What turns sums into bytes: `scaling` has by filter twice the bias, the multiplier and the shift. */
 typedef struct {
-    const int32_t *scaling; /* twice the bias, multiplier; by filter */
-    const uint8_t *shift;
     int zero, low, high;
-} tm_scaling;
+} tm_range;
 
-TM_KERNEL int32_t tm_conv2d_byte(int32_t sum, int f, const tm_scaling *s)
+TM_KERNEL int32_t tm_conv2d_byte(int32_t sum, const int32_t *scaling, const tm_range *r)
 {
-    return tm_requantize_twice(sum, TM_GET_S32(s->scaling + 2 * f + 1), TM_GET_U8(s->shift + f), s->zero, s->low,
-            s->high);
+    return tm_requantize_twice(sum, TM_GET_S32(scaling + 1), (int)TM_GET_S32(scaling + 2), r->zero, r->low, r->high);
 }
 
-/* Four sums without pooling: place 1 is `beside` bytes behind place 0, a second row `line` bytes. */
-TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int f, int beside, int line, int phases, int second,
-        const tm_scaling *s)
+/* Four sums without pooling: place 1 is `beside` bytes behind place 0, filter or row b is `other` behind a. */
+TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int beside, int other, const int32_t *a, const int32_t *b,
+        const tm_range *r)
 {
-    const int other = phases > 1 ? f : f + 1;
-    uint8_t *const b = y + (phases > 1 ? line : 1);
-    y[0] = (uint8_t)tm_conv2d_byte(sum->a0, f, s);
-    y[beside] = (uint8_t)tm_conv2d_byte(sum->a1, f, s);
-    if (second) {
-        b[0] = (uint8_t)tm_conv2d_byte(sum->b0, other, s);
-        b[beside] = (uint8_t)tm_conv2d_byte(sum->b1, other, s);
+    y[0] = (uint8_t)tm_conv2d_byte(sum->a0, a, r);
+    y[beside] = (uint8_t)tm_conv2d_byte(sum->a1, a, r);
+    if (other) {
+        y[other] = (uint8_t)tm_conv2d_byte(sum->b0, b, r);
+        y[other + beside] = (uint8_t)tm_conv2d_byte(sum->b1, b, r);
     }
 }
 
-TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int f, int phases, int second, const tm_scaling *s)
+TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int phases, int other, const int32_t *a, const int32_t *b,
+        const tm_range *r)
 {
-    const int32_t a = tm_larger(sum->a0, sum->a1), b = tm_larger(sum->b0, sum->b1);
+    const int32_t first = tm_larger(sum->a0, sum->a1), second = tm_larger(sum->b0, sum->b1);
     if (phases > 1) {
-        *y = (uint8_t)tm_conv2d_byte(tm_larger(a, b), f, s);
+        *y = (uint8_t)tm_conv2d_byte(tm_larger(first, second), a, r);
     } else {
-        tm_merge(y, tm_conv2d_byte(a, f, s));
-        if (second) {
-            tm_merge(y + 1, tm_conv2d_byte(b, f + 1, s));
+        tm_merge(y, tm_conv2d_byte(first, a, r));
+        if (other) {
+            tm_merge(y + other, tm_conv2d_byte(second, b, r));
         }
     }
 }
 
-/* All filters at two places. `last`: whether the second row of two phases is wanted. */
-TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int filters, int line, int phases, int pool, int both, const tm_scaling *s)
+/* All filters at two places; `row` is how far behind the second row of two phases is, 0 if it is not wanted. */
+TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int filters,
+        int phases, int row, int pool, const int32_t *scaling, const tm_range *r)
 {
     const int together = phases > 1 ? 1 : 2;
-    int f;
-    for (f = 0; f < filters; f += together, weight += 4 * words) {
-        const int other = phases == 1 && (filters % 2 == 0 || f + 1 < filters) ? f + 1 : f;
-        const int32_t a = TM_GET_S32(s->scaling + 2 * f), b = TM_GET_S32(s->scaling + 2 * other);
-        const tm_sums start = {a, a, b, b};
-        const tm_sums sum = tm_conv2d_dot(start, x, pitch, weight, words);
-        const int second = phases > 1 ? both : other != f;
+    uint8_t *const end = y + (filters + together - 1) / together * together;
+    for (; y != end; y += together, scaling += 3 * together) {
+        const int single = filters % 2 && y + 1 == end - 1;
+        const int other = phases > 1 ? row : !single;
+        const int32_t *const b = scaling + (phases > 1 || single ? 0 : 3);
+        tm_sums sum;
+        sum.a0 = sum.a1 = TM_GET_S32(scaling);
+        sum.b0 = sum.b1 = TM_GET_S32(b);
+        weight = tm_conv2d_dot(&sum, x, pitch, weight, words);
         if (pool > 1) {
-            tm_conv2d_pool(y + f, &sum, f, phases, second, s);
+            tm_conv2d_pool(y, &sum, phases, other, scaling, b, r);
         } else {
-            tm_conv2d_store(y + f, &sum, f, pitch ? filters : 0, line, phases, second, s);
+            tm_conv2d_store(y, &sum, pitch ? filters : 0, other, scaling, b, r);
         }
     }
 }
@@ -117,9 +116,9 @@ TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const 
 TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_width, int in_channels, int out_height,
         int out_width, int out_channels, int kernel, int stride, int top, int left, int pool, int rows, int depth,
         int phases, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight,
-        const int32_t *scaling, const uint8_t *shift, int zero, int low, int high, const uint8_t *table)
+        const int32_t *scaling, int zero, int low, int high, const uint8_t *table)
 {
-    const tm_scaling s = {scaling, shift, zero, low, high};
+    const tm_range r = {zero, low, high};
     const int height = out_height * pool, width = out_width * pool; /* of the map before pooling */
     const int needed = kernel + (phases - 1) * stride, fresh = phases * stride < needed ? phases * stride : needed;
     const int words = kernel * rows * depth / 2, pitch = stride * rows * depth, line = out_width * out_channels;
@@ -141,8 +140,8 @@ TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_
             for (j = 0; j < group; j += 2) {
                 const int place = i + (j + 2 > group && group > 1 ? group - 2 : j);
                 tm_conv2d_places(y + (pool > 1 ? i / pool : place) * out_channels, base + place * pitch,
-                        group > 1 ? 2 * pitch : 0, weight, words, out_channels, line, phases, pool,
-                        step + 1 < height, &s);
+                        group > 1 ? 2 * pitch : 0, weight, words, out_channels, phases, step + 1 < height ? line : 0, pool,
+                        scaling, &r);
             }
         }
         if ((step + phases) % pool == 0) {

@@ -20,27 +20,27 @@ typedef struct {
     "smlad %[b], %[" x "], " ab ", %[b]\n\tsxtb16 " ab ", " ab "\n\tsmlad %[a], %[" x "], " ab ", %[a]\n\t" \
     "smlad %[d], %[" x "], " cd ", %[d]\n\tsxtb16 " cd ", " cd "\n\tsmlad %[c], %[" x "], " cd ", %[c]\n\t"
 #define TM_FOUR_INPUTS(flip)                                                                                \
-    "ldr %[u], [%[x]], #4\n\tldmia %[w]!, {r0, r1, r2, r3}\n\t" flip                                        \
+    "ldr %[u], [%[x]], #4\n\tldmia %[w]!, {r4, r5, r6, r8}\n\t" flip                                        \
     "uxtb16 %[v], %[u], ror #8\n\tuxtb16 %[u], %[u]\n\t"                                                    \
-    TM_PAIR_OF_INPUTS("u", "r0", "r1") TM_PAIR_OF_INPUTS("v", "r2", "r3")
+    TM_PAIR_OF_INPUTS("u", "r4", "r5") TM_PAIR_OF_INPUTS("v", "r6", "r8")
 #define TM_FLIP "eor %[u], %[u], #0x80808080\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
     __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
-            [u] "=&r"(u), [v] "=&r"(v) : : "r0", "r1", "r2", "r3", "memory")
+            [u] "=&r"(u), [v] "=&r"(v) : : "r4", "r5", "r6", "r8", "memory")
 #elif TM_ASM == TM_ASM_THUMB2
 /* 4 + 8 loads, 8 to widen low bytes, 16 multiplications with sum. */
 #define TM_HALF(low, both, at)                                                                              \
-    "ldrsh %[u], [%[w], #" at "]\n\tsxtb %[v], %[u]\n\tmla %[" both "], %[u], r0, %[" both "]\n\t"          \
-    "mla %[" low "], %[v], r0, %[" low "]\n\t"
+    "ldrsh %[u], [%[w], #" at "]\n\tsxtb %[v], %[u]\n\tmla %[" both "], %[u], r4, %[" both "]\n\t"          \
+    "mla %[" low "], %[v], r4, %[" low "]\n\t"
 #define TM_ONE_INPUT(load, flip, ab, cd) load flip TM_HALF("a", "b", ab) TM_HALF("c", "d", cd)
 #define TM_FOUR_INPUTS(flip)                                                                                \
-    TM_ONE_INPUT("ldrb r0, [%[x], #2]\n\t", flip, "2", "6") TM_ONE_INPUT("ldrb r0, [%[x], #1]\n\t", flip, "8", "12") \
-    TM_ONE_INPUT("ldrb r0, [%[x], #3]\n\t", flip, "10", "14") TM_ONE_INPUT("ldrb r0, [%[x]], #4\n\t", flip, "0", "4") \
+    TM_ONE_INPUT("ldrb r4, [%[x], #2]\n\t", flip, "2", "6") TM_ONE_INPUT("ldrb r4, [%[x], #1]\n\t", flip, "8", "12") \
+    TM_ONE_INPUT("ldrb r4, [%[x], #3]\n\t", flip, "10", "14") TM_ONE_INPUT("ldrb r4, [%[x]], #4\n\t", flip, "0", "4") \
     "add %[w], #16\n\t"
-#define TM_FLIP "eor r0, r0, #128\n\t"
+#define TM_FLIP "eor r4, r4, #128\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
     __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
-            [u] "=&r"(u), [v] "=&r"(v) : : "r0", "cc", "memory")
+            [u] "=&r"(u), [v] "=&r"(v) : : "r4", "cc", "memory")
 #elif TM_ASM == TM_ASM_THUMB1
 /* 2 + 4 loads and 48 more; sums live in the high registers, which can add. Low halves first: taking high ones leaves
    nothing of a word. */

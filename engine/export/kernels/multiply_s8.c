@@ -19,6 +19,8 @@
 #define TM_ASM TM_ASM_DSP
 #elif defined(__thumb2__)
 #define TM_ASM TM_ASM_THUMB2
+#elif defined(__OPTIMIZE_SIZE__) && !defined(__clang__)
+#define TM_ASM 0 /* GCC leaves high registers alone there */
 #else
 #define TM_ASM TM_ASM_THUMB1
 #endif
