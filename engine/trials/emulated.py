@@ -128,8 +128,10 @@ class _Session:
 def _owner(trial: Trial) -> Any:
     """Return the function that says for which stage a function of the image counts; 0 is between them."""
     prefix = trial.context.name
-    stage = re.compile(rf"{prefix}_stage_(\d+)(_int8)?(\..*)?")
-    between = re.compile(rf"{prefix}_(network|other_stages|predict|run_float|run_int8)(\..*)?")
+    stage = re.compile(rf"{prefix}_stage_(\d+)(_int8|_bytes)?(\..*)?")
+    between = re.compile(
+        rf"{prefix}_(network|network_of_bytes|other_stages|predict|run_float|run_int8)(\..*)?"
+    )
 
     def owner(name: str) -> int | None:
         found = stage.fullmatch(name)

@@ -1,5 +1,6 @@
 #include "tm.h"
 
+#include "network_of_floats.c"
 #include "scores_as_they_are.c"
 /* begin */
 void tm_run_float(const float *input, float *output)
@@ -9,13 +10,9 @@ void tm_run_float(const float *input, float *output)
 
 int tm_predict(const uint8_t *image, float *probabilities)
 {
-    float *const input = tm_arena + TM_ARENA_INPUT;
     float *const output = tm_arena + TM_ARENA_OUTPUT;
     int i, best = 0;
-    for (i = 0; i < TM_INPUT_SIZE; i++) {
-        input[i] = (float)image[i] * TM_PIXEL_SCALE;
-    }
-    tm_network(input, output);
+    tm_network_of_bytes(image, output);
     for (i = 1; i < TM_CLASS_COUNT; i++) {
         best = output[i] > output[best] ? i : best;
     }

@@ -1,32 +1,29 @@
-"""``c-float32``: one C99 header in single-file style, with test vectors and a self-test."""
+"""``c-float32``: one C99 header in single-file style, with test vectors and a self-test.
+
+Where the first kernel can, ``predict`` reads an image's bytes where they are: the first stage is written
+twice, for bytes and for floats, and a program that uses one of them is linked without the other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from engine.calls import Array, Call
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts
+from engine.export.float_stages import FLOAT_BYTES, stage_codes
 from engine.export.options import ExportOptions
 from engine.export.plan import plan_arena
-from engine.export.stage_code import StageCode
 from engine.export.vectors import TOLERANCE, Vectors
 from engine.export.writers import common
+from engine.export.writers.c_int8 import constants
 from engine.export.writers.common import Header
-from engine.layers.elementwise import LINEAR
 from engine.model import Model
 from engine.network import build_network
 
-__all__ = ["laid_out", "measure", "selftest", "write"]
+__all__ = ["measure", "selftest", "write"]
 
-ROWS_TOGETHER = 4  # rows of a matrix whose numbers take turns, as kernels/dot.c reads them
-FLOAT_BYTES = 4
+BASE = ("tm.h", "tm_function.h", "tm_float.h")
 
 
 def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
@@ -38,7 +35,7 @@ def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict
             c,
             common.head(header, "float32", _ADVICE),
             common.declarations(header, "", "declarations.h"),
-            "\n".join(_definitions(header)),
+            "\n".join(_definitions(header, options)),
         )
     }
     if vectors is not None:
@@ -60,87 +57,84 @@ def measure(model: Model, options: ExportOptions) -> Facts:
 
 def _prepare(model: Model, options: ExportOptions) -> Header:
     network = build_network(model)
-    codes = tuple(_stage_code(stage.call) for stage in network.stages)
+    codes = stage_codes([stage.call for stage in network.stages])
     if options.preprocess:
         common.check_preprocessed(model)
-    arena = plan_arena(network, FLOAT_BYTES, codes)
+    arena = plan_arena(network, FLOAT_BYTES, codes, with_input=not _reads_bytes(codes[0].kernel))
     return Header(model, Context(options.name), network, codes, arena, options.preprocess)
 
 
-def _stage_code(call: Call) -> StageCode:
-    reads_function = "function" in kernel_files.parameters(call.kernel)
-    functions = {"function": (call.function or LINEAR).name} if reads_function else {}
-    arrays = {name: laid_out(array) for name, array in call.arrays.items()}
-    return StageCode(call.kernel, call.sizes, arrays, functions=functions)
+def _reads_bytes(kernel: str) -> bool:
+    return "bytes" in kernel_files.parameters(kernel)
 
 
-def laid_out(array: Array) -> NDArray[Any]:
-    """Return `array` flat, in the order in which the kernels read it."""
-    values = array.values
-    if np.issubdtype(values.dtype, np.floating):
-        values = values.astype(np.float32)
-    if not array.rows:
-        return values.ravel()
-    rows = values.reshape(len(values), -1)
-    together = len(rows) // ROWS_TOGETHER * ROWS_TOGETHER
-    blocks = rows[:together].reshape(-1, ROWS_TOGETHER, rows.shape[1]).transpose(0, 2, 1)
-    return np.concatenate([blocks.ravel(), rows[together:].ravel()])
-
-
-def _definitions(header: Header) -> Iterator[str]:
+def _definitions(header: Header, options: ExportOptions) -> Iterator[str]:
     c, scores = header.context, common.scores(header.model)
-    yield common.kernels(header, kernel_files.needed_by(scores), ("tm.h", "tm_function.h"))
+    yield constants(header, options)
+    yield emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
+    yield common.kernels(header, kernel_files.needed_by(scores), BASE)
     yield common.class_names(header)
-    yield from common.arrays(header)
+    yield from _arrays(header)
     yield f"static float {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / {FLOAT_BYTES}];\n"
-    yield from (_stage(header, number) for number, _ in header.stages)
-    yield _network_function(header)
+    for number, _ in header.stages:
+        yield _stage(header, number)
+    yield _network(header, "network", "const float *input", "stage_1")
+    yield _network_of_bytes(header)
     yield c.renamed(kernel_files.body(f"{scores}.c"))
-    yield _predict(header)
+    yield emit.macro(c.macro("ARENA_OUTPUT"), header.arena.buffers[-1] // FLOAT_BYTES)
+    yield c.renamed(kernel_files.body("predict.c"))
     if header.preprocess:
         yield c.renamed(kernel_files.body("preprocess.c"))
 
 
-def _stage(header: Header, number: int) -> str:
+def _arrays(header: Header) -> Iterator[str]:
+    """Yield the constant arrays; the weights may stand in a memory of their own, which their kernels know."""
     c = header.context
+    for number, code in header.stages:
+        for name, values in code.arrays.items():
+            own = f" {c.macro('CONST')}" if name == "weight" else ""
+            kind = f"static const{own} {common.c_type(values)}"
+            yield emit.array(f"{kind} {c.symbol('stage', number, name)}", values)
+
+
+def _stage(header: Header, number: int, of_bytes: bool = False) -> str:
+    """Return a stage's function; the first one is given its input as an argument, the last one its output."""
+    c, stage = header.context, header.network.stages[number - 1]
+    given, last = stage.source == 0, number == len(header.codes)
+    kind = "uint8_t" if of_bytes else "float"
+    asked = [f"const {kind} *x"] * given + ["float *y"] * last
+    more = {"scratch": _place(header, header.arena.scratch[number - 1]), "bytes": str(int(of_bytes))}
+    x = "x" if given else _place(header, header.arena.buffers[stage.source])
+    y = "y" if last else _place(header, header.arena.buffers[stage.target])
+    name = c.symbol("stage", number, *["bytes"] * of_bytes)
     return (
         common.stage_comment(header, number)
-        + f"{c.macro('STAGE')} {c.symbol('stage', number)}(const float *x, float *y)\n{{\n"
-        + common.call(header, number, "x", "y", {"scratch": _place(header, header.arena.scratch[number - 1])})
+        + f"{c.macro('STAGE')} {name}({', '.join(asked) or 'void'})\n{{\n"
+        + common.call(header, number, x, y, more)
         + "}\n"
     )
 
 
-def _network_function(header: Header) -> str:
-    c, places = header.context, partial(_buffer, header)
-    lines = "".join(
-        f"    {c.symbol('stage', number)}({places(stage.source)}, {places(stage.target)});\n"
-        for number, stage in enumerate(header.network.stages, start=1)
-    )
-    return f"static void {c.symbol('network')}(const float *input, float *output)\n{{\n{lines}}}\n"
+def _network(header: Header, name: str, given: str, first: str) -> str:
+    """Return the function that runs all stages, `first` for the first one."""
+    c, count = header.context, len(header.codes)
+    names = [first, *(f"stage_{number}" for number in range(2, count + 1))]
+    arguments = [["input"] * (i == 0) + ["output"] * (i == count - 1) for i in range(count)]
+    lines = "".join(f"    {c.symbol(n)}({', '.join(a)});\n" for n, a in zip(names, arguments, strict=True))
+    return f"static void {c.symbol(name)}({given}, float *output)\n{{\n{lines}}}\n"
 
 
-def _buffer(header: Header, index: int) -> str:
-    if index == 0:
-        return "input"
-    if index == len(header.network.sizes) - 1:
-        return "output"
-    return _place(header, header.arena.buffers[index])
+def _network_of_bytes(header: Header) -> str:
+    c = header.context
+    if not _reads_bytes(header.codes[0].kernel):
+        place = header.arena.buffers[0] // FLOAT_BYTES
+        return emit.macro(c.macro("ARENA_INPUT"), place) + c.renamed(kernel_files.body("network_of_floats.c"))
+    stage = _stage(header, 1, of_bytes=True)
+    return f"{stage}\n{_network(header, 'network_of_bytes', 'const uint8_t *input', 'stage_1_bytes')}"
 
 
 def _place(header: Header, offset: int) -> str:
     return f"{header.context.symbol('arena')} + {offset // FLOAT_BYTES}"
-
-
-def _predict(header: Header) -> str:
-    c, places = header.context, header.arena.buffers
-    return (
-        emit.macro(c.macro("ARENA_INPUT"), places[0] // FLOAT_BYTES, "elements from the start")
-        + emit.macro(c.macro("ARENA_OUTPUT"), places[-1] // FLOAT_BYTES)
-        + emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
-        + "\n"
-        + c.renamed(kernel_files.body("predict.c"))
-    )
 
 
 def selftest(c: Context) -> str:
