@@ -101,6 +101,7 @@ class Controller(QObject):
         self.training.failed_to_keep.connect(self.error)
         self.training.told.connect(self.message)
         self.training.told.connect(self.quantizing.prepare)
+        self.quantizing.told.connect(self.message)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 

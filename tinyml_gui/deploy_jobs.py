@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from engine.boards import Board
 from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
@@ -17,9 +17,21 @@ from tinyml_gui.jobs import Progress
 from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure
 
 if TYPE_CHECKING:
-    from engine.verify import Verification
+    from engine.certificate import Certificate
 
-__all__ = ["ExportOrder", "Exported", "export", "fit", "verify"]
+__all__ = [
+    "ExportOrder",
+    "Exported",
+    "Step",
+    "VerifyOrder",
+    "certify",
+    "export",
+    "fit",
+    "save_certificate",
+    "verify",
+]
+
+HOST: Final = "host"
 
 
 def fit(order: FitOrder) -> Generator[Any, None, Fit]:
@@ -61,16 +73,64 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
     return Exported(write_files(order.folder, files, order.overwrite))
 
 
-def verify(
-    model: Model, vectors: int, data: Dataset | None, stopping: threading.Event
-) -> Generator[Any, None, Verification]:
-    """Compile the model's C on this computer and compare its answers with the engine's."""
-    from engine.export import make_vectors
-    from engine.verify import verify_host
+def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None, Exported]:
+    """Write the files of an order once more, with what was proved of them in the headers."""
+    from engine.certificate import certified
+    from engine.export import export_model, write_files
 
-    yield Progress(0, 1)
-    inputs = make_vectors(model, vectors, _fitting(model, data))
-    return verify_host(model, inputs, cancel=stopping.is_set)
+    yield from ()
+    files = export_model(order.model, order.format, order.options, _fitting(order.model, order.data))
+    proved = certified(files, certificate, order.model, order.format)
+    return Exported(write_files(order.folder, proved, overwrite=True))
+
+
+@dataclass(frozen=True)
+class VerifyOrder:
+    """What to prove, and where: on this computer, and on the board's core where it can be emulated."""
+
+    model: Model
+    format: str
+    options: Any
+    board: Board
+    data: Dataset | None = None
+    vectors: int = 100
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where to run the code."""
+        return tuple(name for name in (HOST, self.board.target) if name is not None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a verification is at, and the share that is done."""
+
+    what: str
+    share: float
+
+
+def verify(
+    order: VerifyOrder, tell: Callable[[Step], None], cancelled: Callable[[], bool]
+) -> Generator[Any, None, Certificate]:
+    """Compile the model's C, run it and compare its answers with the engine's; what is missing is skipped."""
+    from engine.export import make_vectors
+    from engine.verify import Setup, verify
+
+    yield Step("Preparing", 0.0)
+    inputs = make_vectors(order.model, order.vectors, _fitting(order.model, order.data))
+    setup = Setup(options=order.options, skip_missing=True)
+
+    def report(what: str, share: float) -> None:
+        tell(Step(what, share))
+
+    return verify(order.model, order.format, order.targets, inputs, setup, report, cancelled)
+
+
+def save_certificate(certificate: Certificate, path: Path) -> Generator[Any, None, Path]:
+    """Write a certificate as JSON."""
+    yield from ()
+    certificate.save(path)
+    return path
 
 
 def _fitting(model: Model, data: Dataset | None) -> Dataset | None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.boards import Board
-from engine.data import Dataset
+from engine.certificate import Certificate
 from engine.export import ExportOptions
 from tinyml_gui import deploy_jobs
-from tinyml_gui.deploy_jobs import ExportOrder
+from tinyml_gui.deploy_jobs import ExportOrder, VerifyOrder
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import State
 from tinyml_gui.viewmodels.fit import Fit, FitOrder
@@ -55,6 +56,8 @@ class Deployment(QObject):
     options : ExportOptions
     fit : Fit or None
         None while the network has a fault, or nothing was computed yet.
+    certificate : Certificate or None
+        Of the last code that was verified.
     """
 
     target_changed = Signal()
@@ -78,6 +81,7 @@ class Deployment(QObject):
         self.format = known_format(settings.text(_FORMAT))
         self.options = ExportOptions()
         self.fit: Fit | None = None
+        self.certificate: Certificate | None = None
 
     @property
     def is_measuring(self) -> bool:
@@ -116,6 +120,18 @@ class Deployment(QObject):
             self.options = options
             self.update()
 
+    def take_certificate(self, certificate: Certificate) -> None:
+        """Show what was measured in place of what was estimated, as long as it is about the same code."""
+        self.certificate = certificate
+        self.fit_changed.emit()
+
+    @property
+    def proved(self) -> Certificate | None:
+        """The certificate of the code that the fit is about."""
+        if self.fit is None or self.certificate is None or not self.fit.is_about(self.certificate):
+            return None
+        return self.certificate
+
     # Exporting and verifying
 
     @property
@@ -125,24 +141,45 @@ class Deployment(QObject):
 
     def export(self, order: ExportOrder, ended: Ended) -> None:
         """Write files; `ended` gets a `deploy_jobs.Exported`."""
-        self._run(lambda stopping: deploy_jobs.export(order), ended)
+        self._submit(self._job_of(lambda stopping: deploy_jobs.export(order), ended))
 
-    def verify(self, vectors: int, data: Dataset | None, ended: Ended) -> None:
-        """Compile the model's C here and compare; `ended` gets an `engine.verify.Verification`."""
-        self._run(functools.partial(deploy_jobs.verify, self._state.model, vectors, data), ended)
+    def verify(self, order: VerifyOrder, ended: Ended, progressed: Callable[[list[Any]], None]) -> None:
+        """Compile, run and compare; `ended` gets an `engine.certificate.Certificate`."""
+
+        def make(stopping: threading.Event) -> Any:
+            return deploy_jobs.verify(order, job.tell, stopping.is_set)
+
+        job = self._job_of(make, ended, progressed)
+        self._submit(job)
+
+    def certify(self, order: ExportOrder, certificate: Certificate, ended: Ended) -> None:
+        """Write files once more, with the certificate in their headers; `ended` gets as from `export`."""
+        self._submit(self._job_of(lambda stopping: deploy_jobs.certify(order, certificate), ended))
+
+    def save_certificate(self, certificate: Certificate, path: Path, ended: Ended) -> None:
+        """Write a certificate; `ended` gets its path."""
+        self._submit(self._job_of(lambda stopping: deploy_jobs.save_certificate(certificate, path), ended))
 
     def cancel(self) -> None:
         """End what is under way."""
         if self._task is not None:
             self._task.cancel()
 
-    def _run(self, make: Callable[[threading.Event], Any], ended: Ended) -> None:
+    def _job_of(
+        self,
+        make: Callable[[threading.Event], Any],
+        ended: Ended,
+        progressed: Callable[[list[Any]], None] | None = None,
+    ) -> Job:
         def end(outcome: Outcome) -> None:
             self._task = None
             ended(outcome)
 
+        return Job(make, end, progressed)
+
+    def _submit(self, job: Job) -> None:
         if self._task is None:
-            self._task = self._tasks.submit(Job(make, end))
+            self._task = self._tasks.submit(job)
 
     def shut_down(self) -> None:
         """End the thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,14 +13,16 @@ from numpy.typing import NDArray
 from engine.data import Catalogue, Dataset
 from engine.data.catalogue import STARTER
 from engine.errors import QuantizationError, TinyMLError
+from engine.events import BatchDone, Finished
 from engine.inference import Predictor
 from engine.model import Model
 from tinyml_gui.jobs import Progress
-from tinyml_gui.viewmodels.accuracy import Flip, Flips, metrics_of
+from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, metrics_of
 from tinyml_gui.viewmodels.starts import trained_on
 
-__all__ = ["Calibrated", "Compared", "QuantizeOrder", "prepare"]
+__all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
 
+EPOCHS: Final = 2  # of fine-tuning: more bring next to nothing
 _CHUNK: Final = 256  # images between two reports
 _SHOWN: Final = 60  # images of a gallery
 _BATCH: Final = 32
@@ -52,6 +55,13 @@ class QuantizeOrder:
 
 
 @dataclass(frozen=True)
+class TimeLeft:
+    """How long it will still take, in seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Calibrated:
     """The model, now with a quantization."""
 
@@ -78,14 +88,44 @@ def prepare(order: QuantizeOrder) -> Generator[Calibrated | Progress, None, Comp
     return (yield from compare(model, test))
 
 
-def calibrated(order: QuantizeOrder) -> Model:
-    """Return the model with ranges found on training images."""
-    from engine.calibrate import DEFAULT_IMAGES, calibrate
+def tune(order: QuantizeOrder) -> Generator[Progress | TimeLeft, None, Compared]:
+    """Train the model on while it feels int8's rounding, then compare what became of it."""
+    from engine.finetune import QuantizeConfig, quantize_run
 
-    data = _training_images(order)
-    places = np.linspace(0, len(data) - 1, min(DEFAULT_IMAGES, len(data))).astype(np.intp)
-    found = calibrate(order.model, data.images[places], data=data.name)
-    return order.model.replace(quantization=found)
+    data = _labelled_images(order)
+    tuned = order.model
+    with closing(quantize_run(order.model, data, QuantizeConfig(finetune=EPOCHS))) as events:
+        for event in events:
+            if isinstance(event, BatchDone):
+                yield Progress(event.step, event.steps)
+                yield TimeLeft(event.seconds_left)
+            elif isinstance(event, Finished):
+                tuned = event.model
+    test = _test_images(order)
+    if test is None:
+        return Compared(_untested(tuned), None)
+    compared = yield from compare(tuned, test)
+    return replace(compared, model=_tested(compared.model, test))
+
+
+def _untested(model: Model) -> Model:
+    """Return `model` without the accuracy that it had before."""
+    return model.replace(record={key: value for key, value in model.record.items() if key != "metrics"})
+
+
+def _tested(model: Model, test: Dataset) -> Model:
+    """Return `model` with the accuracy that it has now."""
+    metrics = {"data": test.name, "accuracy": measured(model).in_float, "images": len(test)}
+    return model.replace(record={**model.record, "metrics": metrics})
+
+
+def calibrated(order: QuantizeOrder) -> Model:
+    """Return the model with ranges found on training images, as the command line does."""
+    from engine.finetune import quantize_run
+
+    (finished,) = quantize_run(order.model, _training_images(order))
+    assert isinstance(finished, Finished)
+    return finished.model
 
 
 def compare(model: Model, test: Dataset) -> Generator[Progress, None, Compared]:
@@ -136,14 +176,21 @@ def _training_images(order: QuantizeOrder) -> Dataset:
     )
 
 
+def _labelled_images(order: QuantizeOrder) -> Dataset:
+    """Return images to train on; raise `QuantizationError` where none fits."""
+    at_hand = () if order.data is None else (order.data,)
+    for found in (*at_hand, *_loaded(order, "train")):
+        if _suits(found, order.model):
+            return found
+    raise QuantizationError("there are no labelled images to fine-tune with; choose data on the Train page.")
+
+
+def _suits(data: Dataset, model: Model) -> bool:
+    return data.image_shape == model.spec.input_shape and data.classes == model.classes
+
+
 def _test_images(order: QuantizeOrder) -> Dataset | None:
-    model = order.model
-    fitting = (
-        found
-        for found in _loaded(order, "test")
-        if found.image_shape == model.spec.input_shape and found.classes == model.classes
-    )
-    return next(fitting, None)
+    return next((found for found in _loaded(order, "test") if _suits(found, order.model)), None)
 
 
 def _loaded(order: QuantizeOrder, part: str) -> Iterator[Dataset]:

@@ -6,6 +6,7 @@ What is found out belongs to one model: as soon as another takes its place the w
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +15,11 @@ from PySide6.QtCore import QObject, Signal
 from engine.model import Model
 from tinyml_gui import quantize_jobs
 from tinyml_gui.jobs import Progress
-from tinyml_gui.quantize_jobs import Calibrated, Compared, QuantizeOrder
+from tinyml_gui.quantize_jobs import Calibrated, Compared, QuantizeOrder, TimeLeft
 from tinyml_gui.state import State
 from tinyml_gui.training_control import TrainingControl
-from tinyml_gui.viewmodels.accuracy import Activity, Flips
-from tinyml_gui.worker import Job, Outcome, Worker
+from tinyml_gui.viewmodels.accuracy import Activity, Flips, accuracies, tuned_words
+from tinyml_gui.worker import Job, Outcome, Steps, Worker
 
 __all__ = ["Quantizing"]
 
@@ -37,16 +38,22 @@ class Quantizing(QObject):
     Signals
     -------
     changed()
+    told(str)
+        How fine-tuning ended.
 
     Attributes
     ----------
     activity : Activity
+    progress : Progress
+    seconds_left : float
+        nan where nobody knows.
     flips : Flips or None
         None where int8 was not compared with float.
     error : str
     """
 
     changed = Signal()
+    told = Signal(str)
 
     def __init__(
         self, state: State, training: TrainingControl, annotate: Callable[[Model], None], parent: QObject
@@ -59,7 +66,7 @@ class Quantizing(QObject):
         self._job: Job | None = None
         self._about: Model | None = None
         self.activity = Activity.NONE
-        self.progress = Progress(0, 0)
+        self.progress, self.seconds_left = Progress(0, 0), math.nan
         self.flips: Flips | None = None
         self.error = ""
         state.observe(self._state_changed)
@@ -77,7 +84,8 @@ class Quantizing(QObject):
     @property
     def can_tune(self) -> bool:
         """Whether fine-tuning makes sense: what has learned something, and is not learning now."""
-        return self.model.trained and self.model.quantization is not None and not self._training.is_running
+        busy = self._training.is_running or self.activity is Activity.TUNING
+        return self.model.trained and self.model.quantization is not None and not busy
 
     def prepare(self) -> None:
         """Calibrate the current model and compare it with float, where that is not done yet."""
@@ -85,11 +93,15 @@ class Quantizing(QObject):
         busy = self._training.is_running or self._training.is_testing
         if self.is_running or busy or self._about is model or self._state.document.fault is not None:
             return
-        self._begin(model, Activity.CALIBRATING if model.quantization is None else Activity.COMPARING)
-        order = QuantizeOrder(model, self._training.catalogue, self._training.data, self._training.data_name)
-        make = functools.partial(quantize_jobs.prepare, order)
-        self._job = self._worker.submit(Job(lambda stopping: make(), self._prepared, self._progressed))
-        self.changed.emit()
+        activity = Activity.CALIBRATING if model.quantization is None else Activity.COMPARING
+        self._begin(activity, quantize_jobs.prepare, self._prepared)
+
+    def tune(self) -> None:
+        """Fine-tune the current model for int8; the result can be taken back."""
+        if not self.can_tune:
+            return
+        self.cancel()
+        self._begin(Activity.TUNING, quantize_jobs.tune, self._tuned)
 
     def cancel(self) -> None:
         """End what is under way; nothing comes of it."""
@@ -103,27 +115,47 @@ class Quantizing(QObject):
         """End the thread."""
         self._worker.shut_down()
 
-    def _begin(self, model: Model, activity: Activity) -> None:
-        self._about = model
-        self.activity, self.progress = activity, Progress(0, 0)
-        self.flips, self.error = None, ""
+    def _begin(
+        self, activity: Activity, work: Callable[[QuantizeOrder], Steps], ended: Callable[[Outcome], None]
+    ) -> None:
+        training, self._about = self._training, self._state.model
+        self.activity, self.progress, self.seconds_left, self.error = activity, Progress(0, 0), math.nan, ""
+        order = QuantizeOrder(self._about, training.catalogue, training.data, training.data_name)
+        make = functools.partial(work, order)
+        self._job = self._worker.submit(Job(lambda stopping: make(), ended, self._progressed))
+        self.changed.emit()
 
     def _progressed(self, items: list[Any]) -> None:
         for item in items:
             if isinstance(item, Calibrated):
                 self._take(item.model)
                 self.activity = Activity.COMPARING
+            elif isinstance(item, TimeLeft):
+                self.seconds_left = item.seconds
             elif isinstance(item, Progress):
                 self.progress = item
         self.changed.emit()
 
     def _prepared(self, outcome: Outcome) -> None:
+        self._finish(outcome)
+        if isinstance(outcome.result, Compared):
+            self._take(outcome.result.model)
+        self.changed.emit()
+
+    def _tuned(self, outcome: Outcome) -> None:
+        before = accuracies(self.model)
+        self._finish(outcome)
+        if isinstance(outcome.result, Compared):
+            self._about = outcome.result.model
+            self._state.replace_model(self._about)
+            self.told.emit(tuned_words(before, accuracies(self._about)))
+        self.changed.emit()
+
+    def _finish(self, outcome: Outcome) -> None:
         self._job, self.activity = None, Activity.NONE
         self.error = "" if outcome.error is None else str(outcome.error)
         if isinstance(outcome.result, Compared):
             self.flips = outcome.result.flips
-            self._take(outcome.result.model)
-        self.changed.emit()
 
     def _take(self, model: Model) -> None:
         """Take the same model with more known of it."""
@@ -134,6 +166,8 @@ class Quantizing(QObject):
     def _state_changed(self) -> None:
         """Drop what is about a model that is no longer there."""
         if self._about is not None and self._state.model is not self._about:
+            if self.activity is Activity.TUNING:
+                self.told.emit("Fine-tuning has ended: the network was changed")
             self._about, self.flips, self.error = None, None, ""
             self.cancel()
             self.changed.emit()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import (
@@ -25,6 +27,7 @@ __all__ = [
     "IconButton",
     "button",
     "caption",
+    "disclosure",
     "key_figure",
     "label",
     "muted",
@@ -95,6 +98,22 @@ def button(text: str, role: str = "") -> QPushButton:
     made = QPushButton(text)
     made.setProperty("role", role)
     return made
+
+
+def disclosure(text: str) -> QToolButton:
+    """Return a quiet button that shows something while it is checked."""
+    made = QToolButton()
+    made.setText(text)
+    made.setCheckable(True)
+    made.setProperty("role", "disclosure")
+    made.setArrowType(Qt.ArrowType.RightArrow)
+    made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    made.toggled.connect(functools.partial(_turn_arrow, made))
+    return made
+
+
+def _turn_arrow(made: QToolButton, shown: bool) -> None:
+    made.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
 
 
 class HeadFigures:

@@ -8,6 +8,7 @@ that ended it, comes last.
 
 from __future__ import annotations
 
+import functools
 import os
 import queue
 import sys
@@ -21,7 +22,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from engine.errors import TinyMLError, TrainingError
 
-__all__ = ["Job", "Outcome", "Worker"]
+__all__ = ["Job", "Outcome", "Steps", "Worker"]
 
 Steps = Generator[Any, None, Any]
 _MAIL_SECONDS: Final = 1 / 30
@@ -55,9 +56,14 @@ class Job:
     make : callable
         ``make(stopping)`` returns the generator; it may look at the event to end early with a result.
     progressed : callable
-        ``progressed(items)`` on the window's thread, with all that was yielded since the last call.
+        ``progressed(items)`` on the window's thread, with all that was yielded or told since the last call.
     ended : callable
         ``ended(outcome)`` on the window's thread, once, last.
+
+    Attributes
+    ----------
+    tell : callable
+        ``tell(item)`` reports from within a step, as yielding does between two; on the worker's thread.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Job:
         self.cancelling = threading.Event()
         self.going = threading.Event()
         self.going.set()
+        self.tell: Callable[[Any], None] = _ignore
 
     def pause(self) -> None:
         """Pull no more until `resume`."""
@@ -98,7 +105,7 @@ class Job:
         self.cancel()
 
 
-def _ignore(outcome: Outcome) -> None:
+def _ignore(item: object) -> None:
     """Take the place of a callback."""
 
 
@@ -232,6 +239,7 @@ def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
 
 
 def _pull(job: Job, post: Callable[[Job, Any], None]) -> Outcome:
+    job.tell = functools.partial(post, job)
     steps = job.make(job.stopping)
     try:
         while True:

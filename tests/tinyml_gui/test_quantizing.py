@@ -8,6 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.data import Dataset
+from engine.errors import QuantizationError
 from engine.model import Model
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui import quantize_jobs
@@ -16,7 +17,7 @@ from tinyml_gui.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.quantizing import Quantizing
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import change_layer
-from tinyml_gui.viewmodels.accuracy import measured
+from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured
 
 LEARNED = {"data": "starter"}
 
@@ -154,5 +155,44 @@ def test_other_classes_and_sizes_are_passed_over() -> None:
     model = spot_model(classes=3).replace(record={"data": "gone"})
     _, compared = run(QuantizeOrder(model, TinyCatalogue()))
     assert compared.flips is None
-    with pytest.raises(quantize_jobs.QuantizationError, match="Train page"):
+    with pytest.raises(QuantizationError, match="Train page"):
         run(QuantizeOrder(spot_model(), TinyCatalogue(starter=spots(shape=(5, 5, 1)))))
+
+
+def test_fine_tuning_gives_another_model_that_can_be_taken_back(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    assert not quantizing.can_tune
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    before = controller.model
+    assert quantizing.can_tune
+    with qtbot.waitSignal(controller.message) as told:
+        quantizing.tune()
+        assert quantizing.activity is Activity.TUNING
+    assert told.args[0].startswith("Fine-tuned for int8")
+    assert not np.array_equal(controller.model.params, before.params)
+    assert accuracies(controller.model).in_int8 == measured(controller.model).in_int8
+    assert quantizing.flips is not None
+    controller.undo()
+    assert controller.model is before
+
+
+def test_a_changed_network_ends_fine_tuning(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantizing.tune()
+    layers = controller.model.spec.layers
+    with qtbot.waitSignal(controller.message) as told:
+        controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=9)))
+    assert "was changed" in told.args[0]
+    assert not quantizing.is_running
+
+
+def test_fine_tuning_needs_labelled_images() -> None:
+    model = spot_model(classes=3).replace(record={"data": "gone"})
+    steps = quantize_jobs.tune(QuantizeOrder(model, TinyCatalogue()))
+    with pytest.raises(QuantizationError, match="labelled"):
+        next(steps)

@@ -34,6 +34,7 @@ class AccuracyCard(Card):
         self._lay_out()
         self.flips_button.setCheckable(True)
         self.flips_button.toggled.connect(self._show_gallery)
+        self.tune_button.clicked.connect(quantizing.tune)
         self.cancel_button.clicked.connect(quantizing.cancel)
         quantizing.changed.connect(self._show)
         self._show()
@@ -59,7 +60,9 @@ class AccuracyCard(Card):
 
     def _show(self) -> None:
         quantizing = self._quantizing
-        said = summary(quantizing.model, quantizing.activity, quantizing.flips, quantizing.error)
+        said = summary(
+            quantizing.model, quantizing.activity, quantizing.flips, quantizing.error, quantizing.seconds_left
+        )
         set_role(self.words, said.role)
         self.words.setText(said.sentence)
         running = quantizing.is_running

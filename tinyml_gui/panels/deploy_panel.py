@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from pathlib import Path
 
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
+from engine.export import ExportOptions
+from engine.model import Model
 from tinyml_gui import theme
 from tinyml_gui.controller import Controller
-from tinyml_gui.deploy_jobs import Exported, ExportOrder
+from tinyml_gui.deploy_jobs import Exported, ExportOrder, VerifyOrder
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.deploy_accuracy import AccuracyCard
 from tinyml_gui.panels.deploy_certificate import CertificateCard
@@ -18,14 +21,13 @@ from tinyml_gui.panels.deploy_export import ExportCard
 from tinyml_gui.panels.deploy_result import ResultCard
 from tinyml_gui.panels.deploy_target import TargetCard
 from tinyml_gui.viewmodels.accuracy import Activity
+from tinyml_gui.viewmodels.certificate import file_name
 from tinyml_gui.viewmodels.deploy import overwrite_question
 from tinyml_gui.viewmodels.model_editor import head
 from tinyml_gui.widgets import HeadFigures, page_head, scrolling
 from tinyml_gui.worker import Outcome
 
 __all__ = ["DeployPanel"]
-
-_VECTORS: Final = 100  # that are compared
 
 
 class DeployPanel(QWidget):
@@ -38,6 +40,9 @@ class DeployPanel(QWidget):
         self._quantizing = controller.quantizing
         self._order: ExportOrder | None = None
         self._verify_next = False
+        self._reveal = QTimer(self)
+        self._reveal.setSingleShot(True)
+        self._reveal.timeout.connect(self._show_verification)
         self.head = HeadFigures()
         self.target = TargetCard(self._deployment)
         self.accuracy = AccuracyCard(controller.quantizing)
@@ -73,6 +78,7 @@ class DeployPanel(QWidget):
         self.options.verify_button.clicked.connect(self._verify)
         self.options.refused.connect(self.banner.show_error)
         self.certificate.cancelled.connect(self._deployment.cancel)
+        self.certificate.save_asked.connect(self._save_certificate)
         self.result.copied.connect(self._say_copied)
         self._controller.model_changed.connect(self._fill)
         self._controller.training.changed.connect(self._update_buttons)
@@ -140,17 +146,64 @@ class DeployPanel(QWidget):
 
     def _show_result(self, order: ExportOrder, result: Exported) -> None:
         self.options.remember_folder()
-        self.result.show_result(order.folder, result.paths, order.options.name, order.model)
+        self._list_files(order, result)
         if self._verify_next:
-            self._verify()
+            self._begin_verification(order.model, order.options)
+        else:
+            self._controller.message.emit(f"Exported to {order.folder}")
+
+    def _list_files(self, order: ExportOrder, result: Exported) -> None:
+        self.result.show_result(order.folder, result.paths, order.options.name, order.model)
 
     # Verification
 
     def _verify(self) -> None:
-        self.certificate.begin()
-        self._deployment.verify(_VECTORS, self._controller.training.data, self._verified)
+        options = self.options.options()
+        if options is not None:
+            self._order = None
+            self._begin_verification(self._controller.model, options)
+
+    def _begin_verification(self, model: Model, options: ExportOptions) -> None:
+        deployment, data = self._deployment, self._controller.training.data
+        order = VerifyOrder(model, deployment.format, options, deployment.board, data)
+        self.certificate.begin(deployment.board)
+        deployment.verify(order, self._verified, self.certificate.progressed)
         self._update_buttons()
+        self._reveal.start()
 
     def _verified(self, outcome: Outcome) -> None:
         self.certificate.end(outcome)
+        certificate = self.certificate.certificate
+        if certificate is not None and certificate.passed:
+            self._deployment.take_certificate(certificate)
+            if self._order is not None:
+                self._deployment.certify(self._order, certificate, self._certified)
         self._update_buttons()
+        self._reveal.start()
+
+    def _certified(self, outcome: Outcome) -> None:
+        self._update_buttons()
+        if outcome.error is not None:
+            self.banner.show_error(str(outcome.error))
+        elif isinstance(outcome.result, Exported) and self._order is not None:
+            self._list_files(self._order, outcome.result)
+            self._controller.message.emit("Exported and verified; the header says so")
+
+    def _save_certificate(self) -> None:
+        certificate = self.certificate.certificate
+        if certificate is None:
+            return
+        proposed = str(self.options.folder / file_name(certificate))
+        path, _ = QFileDialog.getSaveFileName(self, "Save certificate", proposed, "JSON (*.json)")
+        if path:
+            self._deployment.save_certificate(certificate, Path(path), self._certificate_saved)
+
+    def _certificate_saved(self, outcome: Outcome) -> None:
+        if outcome.error is not None:
+            self.banner.show_error(str(outcome.error))
+        elif isinstance(outcome.result, Path):
+            self._controller.message.emit(f"Saved as {outcome.result.name}")
+
+    def _show_verification(self) -> None:
+        """Scroll to what happens now."""
+        self._area.ensureWidgetVisible(self.certificate, 0, theme.GAP)

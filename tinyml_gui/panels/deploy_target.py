@@ -10,7 +10,7 @@ from tinyml_gui import theme
 from tinyml_gui.deployment import Deployment
 from tinyml_gui.panels.board_picker import BoardPicker, FormatPicker
 from tinyml_gui.panels.meters import MeterRows
-from tinyml_gui.viewmodels.fit import meters, verdict
+from tinyml_gui.viewmodels.fit import meters, proved, verdict
 from tinyml_gui.widgets import Card, Elided, caption, label, set_role
 
 __all__ = ["TargetCard"]
@@ -49,7 +49,9 @@ class TargetCard(Card):
         self._format_note.show_text(self.format_picker.choice.doc)
 
     def _show_fit(self) -> None:
-        fit = self._deployment.fit
+        fit, certificate = self._deployment.fit, self._deployment.proved
+        if fit is not None and certificate is not None:
+            fit = proved(fit, certificate)
         self.rows.show_meters(meters(fit))
         shown = verdict(fit)
         set_role(self.verdict, shown.role)

@@ -24,7 +24,9 @@ __all__ = ["DrawPanel"]
 
 _LONGEST: Final = 8  # characters of a class's name in large
 _TWO_LINES: Final = 24  # characters of a sentence beside what the network sees
+_IN_INT8: Final = "What the model answers in int8, as on a microcontroller"
 _RANDOM: Final = "Not trained yet: answers are random"
+_REST_MS: Final = 120  # without a change of the drawing: then int8 is asked too
 _SHORTEST_MS: Final = 8.0  # between two answers: a fast tablet sends more events than anyone can see
 
 
@@ -55,6 +57,11 @@ class DrawPanel(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._answer)
+        self._last: DrawingResult | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._compare)
         self.canvas = Canvas()
         self.canvas.changed.connect(self._schedule)
         self.canvas.history_changed.connect(self._update_buttons)
@@ -173,8 +180,18 @@ class DrawPanel(QWidget):
         result = self._view.classify(self.canvas.ink())
         self.seen.show_image(result.seen)
         self.bars.show_bars(result.bars)
+        self._last = result
         self._show_top(result)
+        self._rest.start()
         self.answered.emit(result)
+
+    def _compare(self) -> None:
+        """Show beside the answer what int8 says, once the pen rests."""
+        found = None if self._last is None or self._random else self._view.compare(self._last)
+        if found is not None:
+            set_role(self.sentence_label, "caption" if found.agrees else "caption-warning")
+            self.sentence_label.setText(found.words)
+            self.sentence_label.setToolTip(_IN_INT8)
 
     def _show_top(self, result: DrawingResult) -> None:
         top = result.top
@@ -184,4 +201,5 @@ class DrawPanel(QWidget):
         told = result.sentence or (_RANDOM if self._random else "" if top else "Nothing drawn yet")
         set_role(self.sentence_label, "caption-warning" if told == _RANDOM else "caption")
         self.sentence_label.setText(told)
+        self.sentence_label.setToolTip("")
         self.seen_label.setVisible(len(told) < _TWO_LINES)  # both would push the canvas up

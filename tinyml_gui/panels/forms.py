@@ -29,7 +29,7 @@ from engine.errors import FieldError
 from engine.knobs import Knob
 from tinyml_gui import theme
 from tinyml_gui.panels.flow import FlowGrid
-from tinyml_gui.widgets import caption, label, set_state
+from tinyml_gui.widgets import caption, disclosure, label, set_state
 
 __all__ = ["FIELD_WIDTH", "Field", "KnobForm", "calm_wheel", "number_text"]
 
@@ -337,19 +337,12 @@ class KnobForm(QWidget):
         return FlowGrid(made, columns)
 
     def _make_more(self, words: str) -> QToolButton:
-        made = QToolButton()
-        made.setText(words)
-        made.setCheckable(True)
-        made.setProperty("role", "disclosure")
-        made.setArrowType(Qt.ArrowType.RightArrow)
-        made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        made = disclosure(words)
         made.toggled.connect(self._show_more)
         return made
 
     def _show_more(self, shown: bool) -> None:
         self._extra.setVisible(shown)
-        if self.more_button is not None:
-            self.more_button.setArrowType(Qt.ArrowType.DownArrow if shown else Qt.ArrowType.RightArrow)
 
     def _show_errors(self) -> None:
         sentences = [field.error for field in self.fields.values() if field.error]

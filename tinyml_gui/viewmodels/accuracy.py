@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.data.catalogue import may_have_seen
 from engine.model import Model
-from tinyml_gui.viewmodels.quantities import percent
+from tinyml_gui.viewmodels.quantities import duration_words, percent
 from tinyml_gui.viewmodels.starts import data_title, trained_on
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "summary",
     "test_accuracy",
     "tested_on",
+    "tuned_words",
 ]
 
 
@@ -179,16 +180,20 @@ class Flips:
     won: int = 0
     shown: tuple[Flip, ...] = ()
 
+    @property
+    def neither(self) -> int:
+        """How many are wrong both times."""
+        return self.count - self.lost - self.won
+
 
 def flips_sentence(found: Flips) -> str:
     """Say how many images change their class."""
     if not found.count:
         return f"None of {found.images:,} test images changes its class."
     verb = "changes its class" if found.count == 1 else "change their class"
-    return (
-        f"{found.count:,} of {found.images:,} test images {verb}: {found.lost:,} right in float only, "
-        f"{found.won:,} right in int8 only."
-    )
+    kinds = {"for the worse": found.lost, "for the better": found.won, "from wrong to wrong": found.neither}
+    told = ", ".join(f"{count:,} {how}" for how, count in kinds.items() if count)
+    return f"{found.count:,} of {found.images:,} test images {verb}: {told}."
 
 
 @dataclass(frozen=True)
@@ -199,16 +204,19 @@ class Said:
     role: str
 
 
-def summary(model: Model, activity: Activity, flips: Flips | None, error: str) -> Said:
+def summary(
+    model: Model, activity: Activity, flips: Flips | None, error: str, seconds_left: float = math.nan
+) -> Said:
     """Say how the model does in int8, or what keeps that from being known."""
     if error:
         return Said(f"{error[:1].upper()}{error[1:]}", "error")
     if activity is not Activity.NONE:
-        return Said(activity.value, "muted")
+        left = duration_words(seconds_left)
+        return Said(f"{activity.value} {left} left" if left else activity.value, "muted")
     if model.quantization is None:
         return Said("Not brought to int8 yet.", "muted")
     known = " ".join(filter(None, (loss_sentence(measured(model)), flips_sentence(flips) if flips else "")))
-    return Said(known or "Ready for int8; no labelled images are here to compare it with float.", "body")
+    return Said(known or "Ready for int8; it was not compared with float on labelled images.", "body")
 
 
 def loss_sentence(found: Accuracies) -> str:
@@ -219,3 +227,11 @@ def loss_sentence(found: Accuracies) -> str:
     if abs(found.lost) < _NOISE:
         return "int8 is as accurate as float."
     return f"int8 is {points:.2f} percentage points {'below' if found.lost > 0 else 'above'} float."
+
+
+def tuned_words(before: Accuracies, after: Accuracies) -> str:
+    """Say what fine-tuning has brought."""
+    if math.isnan(after.in_int8):
+        return "Fine-tuned for int8"
+    was = f", {percent(before.in_int8, 2)} before" if not math.isnan(before.in_int8) else ""
+    return f"Fine-tuned for int8: {percent(after.in_int8, 2)} in int8{was}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ from engine.errors import TinyMLError
 from engine.model import Model
 from engine.preprocess import preprocess
 
-__all__ = ["BAR_COUNT", "Bar", "ClassScore", "Classifier", "DrawingResult", "DrawingViewModel"]
+if TYPE_CHECKING:
+    from engine.quantize import IntegerPredictor
+
+__all__ = ["BAR_COUNT", "Agreement", "Bar", "ClassScore", "Classifier", "DrawingResult", "DrawingViewModel"]
 
 BAR_COUNT: Final = 5  #: bars of a model with many classes
 _ALL_BARS: Final = 10  # up to so many classes each has a bar, always in the same place
@@ -85,6 +88,20 @@ def _predictor(model: Model) -> Classifier:
     return Predictor(model)
 
 
+def _integer_predictor(model: Model) -> IntegerPredictor:
+    from engine.quantize import IntegerPredictor
+
+    return IntegerPredictor(model)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What int8 answers beside float, in a few words."""
+
+    words: str
+    agrees: bool
+
+
 class DrawingViewModel:
     """Classifies drawings with the current model.
 
@@ -99,6 +116,8 @@ class DrawingViewModel:
         self._classifier: Classifier | None = None
         self._classes: tuple[str, ...] = ()
         self._fault = "There is no model yet."
+        self._quantized: Model | None = None
+        self._in_int8: IntegerPredictor | None = None
 
     @property
     def bars_note(self) -> str:
@@ -116,6 +135,8 @@ class DrawingViewModel:
         """Classify with `model` from now on."""
         self._classes = tuple(map(short, model.classes))  # a file may call them anything
         self._classifier = None
+        self._in_int8 = None
+        self._quantized = None if model.quantization is None else model
         try:
             self._fault = _misfit(model)
             if not self._fault:
@@ -124,7 +145,8 @@ class DrawingViewModel:
             self._fault = str(error)
 
     def publish(self, params: NDArray[np.float32]) -> None:
-        """Swap in a copy of new parameters of the same model."""
+        """Swap in a copy of new parameters of the same model; they are not in int8 yet."""
+        self._quantized = self._in_int8 = None
         if self._classifier is not None:
             self._classifier.publish(params)
 
@@ -144,6 +166,25 @@ class DrawingViewModel:
                 seen, (), self._bars(None), "The network's output is not a number; train it anew."
             )
         return DrawingResult(seen, self._scores(probabilities), self._bars(probabilities))
+
+    def compare(self, result: DrawingResult) -> Agreement | None:
+        """Answer the same drawing in int8; None where the model is not quantized or there is no answer.
+
+        The first comparison of a model costs some 15 ms, so it waits until the pen rests.
+        """
+        if self._quantized is None or result.seen is None or result.top is None:
+            return None
+        try:
+            if self._in_int8 is None:
+                self._in_int8 = _integer_predictor(self._quantized)
+            probabilities = self._in_int8.probabilities(result.seen[None])[0]
+        except TinyMLError:
+            self._quantized = None
+            return None
+        best = int(probabilities.argmax())
+        label, percent = self._classes[best], f"{100 * float(probabilities[best]):.1f} %"
+        agrees = label == result.top.label
+        return Agreement(f"int8: {percent}" if agrees else f"int8 says {label}, {percent}", agrees)
 
     def _scores(self, probabilities: NDArray[np.float32]) -> tuple[ClassScore, ...]:
         order = np.argsort(-probabilities, kind="stable")

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.boards import BOARDS, Board
+from engine.certificate import Certificate, Figures
 from engine.cost import Cost, StageCost, estimate
 from engine.errors import TinyMLError
 from engine.export import FORMATS, ExportOptions
-from engine.figures import Figure
+from engine.figures import Figure, How, counted
+from engine.knobs import knobs_to_json
 from engine.model import Model
+from tinyml_gui.viewmodels.certificate import milliseconds
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
 
-__all__ = ["Fit", "FitOrder", "Meter", "Verdict", "budget", "measure", "meters", "verdict"]
+__all__ = ["Fit", "FitOrder", "Meter", "Verdict", "budget", "measure", "meters", "proved", "verdict"]
 
 _TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
 _UNKNOWN: Final = "–"
+_LEARNING: Final = "Training RAM"
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class Fit:
     format, board : str
         Where it does not fit: the title of a format that would fit this board, and of the smallest board that
         this format would fit; empty where there is none.
+    fingerprint : str
+        Of the model.
+    training : Figure or None
+        RAM in bytes for learning on the device; None where the network cannot.
     """
 
     order: FitOrder
@@ -55,6 +63,15 @@ class Fit:
     fault: str = ""
     format: str = ""
     board: str = ""
+    fingerprint: str = ""
+    training: Figure | None = None
+
+    def is_about(self, certificate: Certificate) -> bool:
+        """Tell whether `certificate` is about the same code."""
+        chosen = knobs_to_json(self.order.options)
+        same_options = all(chosen.get(name) == value for name, value in certificate.options.items())
+        same_model = certificate.model_hash == self.fingerprint
+        return same_model and same_options and certificate.format == self.order.format
 
 
 def measure(order: FitOrder) -> Fit:
@@ -63,9 +80,40 @@ def measure(order: FitOrder) -> Fit:
         cost = estimate(order.model, order.format, order.board, order.options)
     except TinyMLError as error:
         return Fit(order, fault=str(error))
-    if cost.fits:
-        return Fit(order, cost)
-    return Fit(order, cost, format=_other_format(order), board=_other_board(order))
+    fit = Fit(order, cost, fingerprint=order.model.fingerprint, training=_training(order))
+    return fit if cost.fits else replace(fit, format=_other_format(order), board=_other_board(order))
+
+
+def proved(fit: Fit, certificate: Certificate) -> Fit:
+    """Return `fit` with what a verification has measured on the board's core, where it ran there."""
+    board = fit.order.board
+    found = next((r.network for r in certificate.results if r.target == board.target and r.network), None)
+    if found is None or fit.cost is None:
+        return fit
+    cost = replace(
+        fit.cost,
+        flash=Figure(found.flash_bytes, How.COMPILED),
+        ram=Figure(found.ram_bytes, How.EMULATED),
+        instructions=Figure(found.mean, How.EMULATED),
+        milliseconds=Figure(milliseconds(found, board), How.ESTIMATED),
+        stages=_measured_stages(found),
+    )
+    return replace(fit, cost=cost)
+
+
+def _measured_stages(found: Figures) -> tuple[StageCost, ...]:
+    none = Figure(0, How.COUNTED)
+    return tuple(StageCost(s.layers, none, Figure(s.count, How.EMULATED)) for s in found.layers)
+
+
+def _training(order: FitOrder) -> Figure | None:
+    """Return the RAM that learning on the device takes; None where that is not possible."""
+    learning = next((form for form in FORMATS.values() if form.learns), None)
+    try:
+        options = replace(order.options, training=True)
+        return None if learning is None else counted(learning.measure(order.model, options).arena_bytes)
+    except TinyMLError:
+        return None
 
 
 def _other_format(order: FitOrder) -> str:
@@ -131,8 +179,18 @@ def meters(fit: Fit | None) -> tuple[Meter, ...]:
 
 
 def budget(fit: Fit | None) -> tuple[Meter, ...]:
-    """Return the meters of the memories alone."""
-    return meters(fit)[:2]
+    """Return the meters of the memories: for answering, and for learning on the device."""
+    flash, ram, _ = meters(fit)
+    return flash, ram, _training_meter(fit)
+
+
+def _training_meter(fit: Fit | None) -> Meter:
+    if fit is None:
+        return Meter(_LEARNING)
+    if fit.training is None:
+        return Meter(_LEARNING, tip="This network cannot learn on a device.")
+    meter = memory_meter(_LEARNING, fit.training, fit.order.board.ram_bytes)
+    return replace(meter, tip=f"RAM for learning on the device, in float: {meter.tip}")
 
 
 def memory_meter(title: str, used: Figure, limit: int) -> Meter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["bytes_words", "count_words", "how_tip", "percent", "time_words"]
+__all__ = ["bytes_words", "count_words", "duration_words", "how_tip", "percent", "time_words"]
 
 _KIB: Final = 1024
 _HOW_TIPS: Final = {
@@ -45,6 +45,20 @@ def time_words(milliseconds: float) -> str:
 def percent(share: float, digits: int = 1) -> str:
     """Return `share` (0 … 1) as a percentage; a dash when unknown."""
     return "–" if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def duration_words(seconds: float) -> str:
+    """Return `seconds` as people say it, coarse enough not to flicker; empty when unknown."""
+    if not math.isfinite(seconds):
+        return ""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 55:
+        return f"{5 * math.ceil(seconds / 5)} s"
+    if seconds < 3570:
+        return f"{max(1, round(seconds / 60))} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
 
 
 def how_tip(how: str) -> str:

@@ -23,7 +23,7 @@ from engine.specs import describe_shape
 from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.curves import Binned
-from tinyml_gui.viewmodels.quantities import percent
+from tinyml_gui.viewmodels.quantities import duration_words, percent
 from tinyml_gui.viewmodels.starts import data_title
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "Status",
     "bar_text",
     "data_facts",
-    "duration_words",
     "ending_words",
     "figures",
     "headline",
@@ -258,20 +257,6 @@ def ending_words(status: Status, accuracy: float = math.nan, images: int = 0) ->
     if math.isnan(accuracy):
         return status.ending
     return f"{status.ending}: {percent(accuracy)} on {images:,} test images"
-
-
-def duration_words(seconds: float) -> str:
-    """Return `seconds` as people say it, coarse enough not to flicker; empty when unknown."""
-    if not math.isfinite(seconds):
-        return ""
-    if seconds < 5:
-        return "a few seconds"
-    if seconds < 55:
-        return f"{5 * math.ceil(seconds / 5)} s"
-    if seconds < 3570:
-        return f"{max(1, round(seconds / 60))} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min"
 
 
 def bar_text(status: Status) -> str:

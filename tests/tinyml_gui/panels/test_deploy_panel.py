@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QLineEdit, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from engine.certificate import Certificate
+from engine.errors import MissingToolError
 from engine.export import FORMATS
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.controller import Controller
@@ -133,31 +135,78 @@ def test_the_name_follows_the_model_until_it_is_edited(panel: DeployPanel, contr
     assert panel.options.form.values()["name"] == "own"
 
 
+def finish(controller: Controller, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy, timeout=120_000)
+
+
 def test_verify_gives_a_verdict(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
     if shutil.which("cc") is None:
         pytest.skip("a C compiler is needed: cc")
+    controller.deployment.choose_board("esp32-s3")  # without an emulator: this computer alone
     qtbot.mouseClick(panel.options.verify_button, LEFT)
     assert panel.certificate.cancel_button.isVisible()
     assert not panel.options.export_button.isEnabled()
-    qtbot.waitUntil(lambda: not controller.deployment.is_busy, timeout=60_000)
+    finish(controller, qtbot)
     assert panel.certificate.verdict.property("role") == "good"
-    assert "agrees" in panel.certificate.verdict.text()
+    assert "on this computer" in panel.certificate.verdict.text()
     assert not panel.certificate.progress.isVisible()
+    assert not panel.result.isVisible()
 
 
-def test_verify_without_a_compiler_says_which_to_install(
+def test_one_button_exports_and_verifies_and_the_header_says_so(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("a C compiler is needed: cc")
+    controller.deployment.choose_board("esp32-s3")
+    qtbot.mouseClick(panel.options.both_button, LEFT)
+    with qtbot.waitSignal(controller.message, timeout=120_000) as told:
+        pass
+    assert "verified" in told.args[0]
+    assert panel.options.both_button.isEnabled()
+    assert "Verified" in (tmp_path / "c" / "spots.h").read_text()
+    qtbot.mouseClick(panel.certificate.details_button, LEFT)
+    target = tmp_path / "certificate.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    qtbot.mouseClick(panel.certificate.save_button, LEFT)
+    finish(controller, qtbot)
+    assert Certificate.load(target).model_hash == controller.model.fingerprint
+
+
+def test_what_is_missing_is_said_and_the_rest_is_done(
     panel: DeployPanel, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine import verify
-    from engine.errors import MissingToolError
+
+    if shutil.which("cc") is None:
+        pytest.skip("a C compiler is needed: cc")
+
+    def missing(*arguments: object) -> None:
+        raise MissingToolError('The compiler is not there; run "pip install it".')
+
+    monkeypatch.setattr(verify, "find_cross_compiler", missing)
+    qtbot.mouseClick(panel.options.verify_button, LEFT)
+    finish(controller, qtbot)
+    notes = [w.text() for w in panel.certificate.findChildren(QLabel) if w.property("role") == "warning"]
+    assert notes == ['The compiler is not there; run "pip install it".']
+    assert panel.certificate.verdict.property("role") == "good"
+
+
+def test_without_any_tool_nothing_is_verified(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine import verify
 
     def missing(*arguments: object) -> None:
         raise MissingToolError("No C compiler was found; install gcc.")
 
     monkeypatch.setattr(verify, "find_compiler", missing)
+    controller.deployment.choose_board("esp32-s3")
     qtbot.mouseClick(panel.options.verify_button, LEFT)
-    qtbot.waitUntil(lambda: not controller.deployment.is_busy)
-    assert panel.certificate.verdict.text() == "No C compiler was found; install gcc."
+    finish(controller, qtbot)
+    assert panel.certificate.verdict.text() == "Nothing could be verified."
+    notes = [w.text() for w in panel.certificate.findChildren(QLabel) if w.property("role") == "warning"]
+    assert "No C compiler was found; install gcc." in notes
 
 
 def test_verification_can_be_cancelled(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from engine.calibrate import calibrate
 from engine.model import Model
 from engine.presets import PRESETS
 from tinyml_gui.panels.draw_panel import DrawPanel
@@ -126,3 +127,12 @@ def test_another_number_of_classes_moves_nothing(panel: DrawPanel, qtbot: QtBot,
     assert panel.sentence_label.text() == "Not trained yet: answers are random"
     panel.set_random(False)
     assert panel.sentence_label.text() == ""
+
+
+def test_int8_is_shown_once_the_pen_rests(panel: DrawPanel, qtbot: QtBot, digits_model: Model) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28), dtype=np.uint8)
+    panel.set_model(digits_model.replace(quantization=calibrate(digits_model, images)))
+    draw(panel, qtbot)
+    qtbot.waitUntil(lambda: panel.sentence_label.text().startswith("int8"))
+    panel.set_model(digits_model)
+    assert not panel.sentence_label.text()

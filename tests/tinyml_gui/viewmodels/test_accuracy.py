@@ -21,6 +21,7 @@ from tinyml_gui.viewmodels.accuracy import (
     measured,
     metrics_of,
     summary,
+    tuned_words,
 )
 from tinyml_gui.viewmodels.model_editor import head
 
@@ -83,9 +84,10 @@ def test_what_int8_costs(in_int8: float, words: str) -> None:
 
 def test_flips_in_words() -> None:
     assert flips_sentence(Flips(1000)) == "None of 1,000 test images changes its class."
-    assert flips_sentence(Flips(10, 1, 1, 0)).startswith(
-        "1 of 10 test images changes its class: 1 right in float"
-    )
+    assert flips_sentence(Flips(10, 1, 1)) == "1 of 10 test images changes its class: 1 for the worse."
+    several = flips_sentence(Flips(1000, 7, 4, 2))
+    assert several.startswith("7 of 1,000 test images change their class: ")
+    assert several.endswith("4 for the worse, 2 for the better, 1 from wrong to wrong.")
     lost, won, neither = Flip(IMAGE, "a", "a", "b"), Flip(IMAGE, "b", "a", "b"), Flip(IMAGE, "c", "a", "b")
     assert (lost.is_lost, lost.is_won) == (True, False)
     assert (won.is_lost, won.is_won) == (False, True)
@@ -98,8 +100,18 @@ def test_the_summary_says_what_is_known() -> None:
     assert summary(ready, Activity.NONE, Flips(10), "").sentence.startswith(
         "int8 is as accurate as float. None of"
     )
-    assert summary(model(), Activity.NONE, None, "").sentence.startswith("Ready for int8; no labelled")
+    assert summary(model(), Activity.NONE, None, "").sentence.startswith("Ready for int8; it was not")
     assert summary(spot_model(), Activity.NONE, None, "").sentence == "Not brought to int8 yet."
     assert summary(ready, Activity.CALIBRATING, None, "").sentence == Activity.CALIBRATING.value
+    tuning = summary(ready, Activity.TUNING, None, "", 12.0)
+    assert tuning.sentence == f"{Activity.TUNING.value} 15 s left"
     failed = summary(ready, Activity.NONE, None, "there are no images; choose some.")
     assert (failed.sentence, failed.role) == ("There are no images; choose some.", "error")
+
+
+def test_what_fine_tuning_has_brought_in_words() -> None:
+    assert tuned_words(Accuracies(0.9, 0.88), Accuracies(0.91, 0.905)) == (
+        "Fine-tuned for int8: 90.50 % in int8, 88.00 % before"
+    )
+    assert tuned_words(Accuracies(), Accuracies(0.9, 0.9)).endswith("90.00 % in int8")
+    assert tuned_words(Accuracies(), Accuracies()) == "Fine-tuned for int8"

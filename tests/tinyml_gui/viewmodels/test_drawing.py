@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engine.calibrate import calibrate
 from engine.errors import SpecError
 from engine.model import Model
+from engine.preprocess import preprocess
 from engine.presets import PRESETS
+from engine.quantize import IntegerPredictor
 from tinyml_gui.viewmodels.drawing import BAR_COUNT, DrawingViewModel
 
 DIGITS = tuple("0123456789")
@@ -131,3 +134,36 @@ def test_the_real_predictor_answers_and_follows_what_is_published() -> None:
     view.publish(np.zeros_like(model.params))
     after = view.classify(ink())
     assert [score.probability for score in after.scores] == pytest.approx([0.1] * 10)
+
+
+def test_int8_is_asked_where_the_model_is_quantized() -> None:
+    plain, view = network(DIGITS), DrawingViewModel()
+    view.set_model(plain)
+    assert view.compare(view.classify(ink())) is None
+    quantized = plain.replace(quantization=calibrate(plain, preprocessed()))
+    view.set_model(quantized)
+    found = view.compare(view.classify(ink()))
+    assert found is not None
+    assert found.agrees
+    assert found.words.startswith("int8: ")
+    assert view.compare(view.classify(np.zeros((280, 280), np.uint8))) is None
+    view.publish(plain.params)
+    assert view.compare(view.classify(ink())) is None
+
+
+def test_int8_that_answers_otherwise_is_said() -> None:
+    model = network(DIGITS)
+    model = model.replace(quantization=calibrate(model, preprocessed()))
+    other = int(IntegerPredictor(model).probabilities(preprocessed()).argmax())
+    view = DrawingViewModel(lambda _: Fake(certainty(10, (other + 1) % 10)))
+    view.set_model(model)
+    found = view.compare(view.classify(ink()))
+    assert found is not None
+    assert not found.agrees
+    assert found.words.startswith(f"int8 says {other}, ")
+
+
+def preprocessed() -> NDArray[np.uint8]:
+    seen = preprocess(ink())
+    assert seen is not None
+    return seen[None]

@@ -86,6 +86,16 @@ def test_what_does_not_fit_says_what_to_do() -> None:
     )
 
 
+def test_learning_on_the_device_has_a_meter_of_its_own() -> None:
+    found = measure(order())
+    ram, learning = budget(found)[1:]
+    assert found.training is not None
+    assert found.training.value > 4 * spot_model().spec.parameters
+    assert learning.title == "Training RAM"
+    assert learning.limit == ram.limit
+    assert "cannot learn" in budget(replace(found, training=None))[2].tip
+
+
 def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.MonkeyPatch) -> None:
     def estimate(model: object, name: str, board: Board, options: object) -> Cost:
         cost = fit(board=board).cost
