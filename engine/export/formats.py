@@ -54,6 +54,16 @@ def _measure_float32(model: Model, options: ExportOptions) -> Facts:
     return measure(model, options)
 
 
+def _write_int8(model: Model, options: ExportOptions, vectors: Vectors | None) -> Files:
+    write = c_training.write_int8 if options.training else c_int8.write
+    return write(model, options, vectors)
+
+
+def _measure_int8(model: Model, options: ExportOptions) -> Facts:
+    measure = c_training.measure_int8 if options.training else c_int8.measure
+    return measure(model, options)
+
+
 FORMATS: Mapping[str, Format] = {
     f.name: f
     for f in (
@@ -69,8 +79,9 @@ FORMATS: Mapping[str, Format] = {
             "c-int8",
             "C, int8",
             "one C99 header in whole numbers: a quarter of the memory, and the same bits on every chip",
-            c_int8.write,
-            c_int8.measure,
+            _write_int8,
+            _measure_int8,
+            learns=True,
         ),
     )
 }

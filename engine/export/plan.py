@@ -123,8 +123,8 @@ def plan_arena(
     needs, links = arena_needs(network, element, codes, with_input)
     planned = plan(needs, links)
     offsets = iter([WORD * offset for offset in planned.offsets])
-    maps = network.sizes if with_input else network.sizes[1:]
-    buffers = (*([] if with_input else [-1]), *(next(offsets) for _ in maps))
+    hidden = () if with_input else (-1,)
+    buffers = (*hidden, *(next(offsets) for _ in network.sizes[len(hidden) :]))
     return Arena(buffers, tuple(next(offsets) if code.scratch else -1 for code in codes), WORD * planned.size)
 
 

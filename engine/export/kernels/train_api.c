@@ -1,12 +1,14 @@
 #include "train.h"
 
 #include "scores_as_they_are.c"
+void tm_load(const uint8_t *image);
+void tm_load_float(const float *input);
 /* begin */
 void tm_reset(void)
 {
     int32_t i;
     for (i = 0; i < TM_WEIGHT_COUNT; i++) {
-        tm_weights[i] = tm_start[i];
+        tm_weights[i] = TM_GET_START(tm_start + i);
     }
     tm_generator = 1;
     tm_ready = 1;
@@ -17,15 +19,6 @@ void tm_init_random(uint32_t seed)
     tm_reset();
     tm_generator = seed ? seed : 1;
     tm_start_random();
-}
-
-static void tm_load(const uint8_t *image)
-{
-    float *const input = tm_arena + TM_ARENA_INPUT;
-    int i;
-    for (i = 0; i < TM_INPUT_SIZE; i++) {
-        input[i] = (float)image[i] * TM_PIXEL_SCALE;
-    }
 }
 
 static void tm_forward_ready(int training)
@@ -53,10 +46,7 @@ float tm_train_step(const uint8_t *image, int label, float learning_rate)
 
 void tm_run_float(const float *input, float *output)
 {
-    int i;
-    for (i = 0; i < TM_INPUT_SIZE; i++) {
-        tm_arena[TM_ARENA_INPUT + i] = input[i];
-    }
+    tm_load_float(input);
     tm_forward_ready(0);
     tm_finish(tm_arena + TM_ARENA_OUTPUT, output);
 }

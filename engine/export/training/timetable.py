@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from engine.calls import Call, Start, Training
 from engine.errors import ExportError
 from engine.export import kernel_files
-from engine.export.plan import Buffer, Plan, plan
+from engine.export.plan import WORD, Buffer, Plan, plan
 from engine.inference import output_activation
 from engine.layers.elementwise import LINEAR, ActivationFunction
 from engine.losses import LOSSES, Loss
@@ -29,9 +29,8 @@ from engine.model import Model
 from engine.network import Step, merged_steps
 from engine.specs import ModelSpec, size
 
-__all__ = ["NOWHERE", "WORD", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
+__all__ = ["NOWHERE", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
 
-WORD = 4  # bytes of an element of the arena
 NOWHERE = -1
 
 
@@ -129,7 +128,7 @@ def suitable_loss(model: Model) -> Loss:
     return next(fitting, LOSSES["mse"])
 
 
-def timetable(model: Model, trained: int = 0) -> Timetable:
+def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timetable:
     """Return how `model` trains on a device.
 
     Parameters
@@ -137,6 +136,8 @@ def timetable(model: Model, trained: int = 0) -> Timetable:
     model : Model
     trained : int
         How many of the last calls with weights learn; 0 for all.
+    head_only : bool
+        Whether to leave out what comes before the calls that learn: their input is then the first buffer.
 
     Raises
     ------
@@ -146,7 +147,9 @@ def timetable(model: Model, trained: int = 0) -> Timetable:
     loss = suitable_loss(model)
     steps, absorbed = _without_absorbed(merged_steps(model, training=True), model.spec, loss)
     first = _first_trained(steps, trained)
-    moments = _Moments(len(steps), size(model.spec.input_shape))
+    if head_only:
+        steps, first = steps[first:], 0
+    moments = _Moments(len(steps), size(steps[0][1].in_shape))
     forward = [moments.forward(call, index >= first) for index, (_, call) in enumerate(steps)]
     backward = moments.backward([call for _, call in steps], forward, first)
     placed, starts, weights = [], [], _Weights()

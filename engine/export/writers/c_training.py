@@ -1,115 +1,108 @@
-"""``c-float32`` that learns: forward pass, backward pass and gradient descent in static memory.
+"""Headers that learn: forward pass, backward pass and gradient descent in static memory.
 
-Every call of a kernel, forward or backward, is a function of its own without pointers for arguments: all
-buffers have their place in the arena, what learns stands in one array in RAM, and the rest is constant.
+All layers learn, or only the last ones: then those before them may be int8 stages, so that the whole fits a
+microcontroller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Array
 from engine.export import emit, kernel_files
-from engine.export.context import Context
 from engine.export.facts import Facts
 from engine.export.options import ExportOptions
-from engine.export.plan import Arena
-from engine.export.stage_code import StageCode
-from engine.export.training import NOWHERE, WORD, Timetable, TrainedStep, timetable
+from engine.export.plan import WORD
+from engine.export.training import outputs_behind_int8
 from engine.export.vectors import Vectors
-from engine.export.writers import common
+from engine.export.writers import c_int8, common
 from engine.export.writers.c_float32 import selftest
-from engine.export.writers.common import Header
-from engine.layers.elementwise import LINEAR, ActivationFunction
+from engine.export.writers.training_functions import functions, kernel_names
+from engine.export.writers.training_header import STATE_BYTES, TrainingHeader, prepared, prepared_int8
 from engine.model import Model
-from engine.network import Network, Stage
 from engine.params import ParamLayout
+from engine.quantize import untrained_quantization
 
-__all__ = ["measure", "training_memory", "write"]
+__all__ = ["measure", "measure_int8", "training_memory", "write", "write_int8"]
 
-STATE_BYTES = 8  # the state of the generator, and whether the weights are there
-Values = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class _TrainingHeader(Header):
-    """What the parts of the header need; the codes are those of the calls forward."""
-
-    timetable: Timetable
-
-    @property
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        return {**super().arrays, self.context.symbol("start"): self.timetable.weights}
-
-    @property
-    def ram_bytes(self) -> int:
-        return self.arena.size + self.timetable.weights.nbytes + STATE_BYTES
+BASE = ("tm.h", "tm_function.h", "train_flash.h")
 
 
 def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
-    """Return the files: the header, and with `vectors` its test vectors and self-test."""
-    header = _prepare(model, options)
-    c = header.context
-    macros = emit.macro(
-        c.macro("WEIGHT_COUNT"), header.timetable.weights.size, "numbers that learn, 4 bytes each"
-    ) + emit.macro(c.macro("RAM_BYTES"), header.ram_bytes, "static memory in all")
-    text = common.guarded(
-        c,
-        common.head(header, "float32, that learns on the device", list(_advice(header))),
-        common.declarations(header, macros, "train_declarations.h"),
-        "\n".join(_definitions(header)),
-    )
-    files = {f"{c.name}.h": text}
-    if vectors is not None:
-        files[f"{c.name}_test_vectors.h"] = common.vectors_header(c, vectors, vectors.outputs)
-        files[f"{c.name}_selftest.c"] = selftest(c)
-    return files
+    """Return the files: the header, and with `vectors` its test vectors and self-test.
+
+    Raises
+    ------
+    ExportError
+        When there is nothing to learn with, or it takes more RAM than the options allow.
+    """
+    header = prepared(model, options)
+    return _files(header, options, vectors, None if vectors is None else vectors.outputs)
+
+
+def write_int8(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
+    """Return the files of `write`, for layers that learn behind others in int8.
+
+    Raises
+    ------
+    QuantizationError
+        When the model has not been quantized.
+    ExportError
+        As `write`; and when no layers are left to be in int8.
+    """
+    header = prepared_int8(model, options)
+    outputs = None if vectors is None else outputs_behind_int8(model, options.train_layers, vectors.images)
+    return _files(header, options, vectors, outputs)
 
 
 def measure(model: Model, options: ExportOptions) -> Facts:
     """Return the figures of what `write` would give, without writing it."""
-    header = _prepare(model, options)
-    return Facts(model, header.ram_bytes, sum(a.nbytes for a in header.arrays.values()))
+    return _facts(prepared(model, options))
 
 
-def training_memory(model: Model, options: ExportOptions) -> int:
-    """Return the bytes of static RAM that training `model` takes: feature maps, gradients and weights."""
-    return _prepare(model, options).ram_bytes
+def measure_int8(model: Model, options: ExportOptions) -> Facts:
+    """Return the figures of what `write_int8` would give; the model need not be quantized."""
+    if model.quantization is None:
+        model = model.replace(quantization=untrained_quantization(model.spec))
+    return _facts(prepared_int8(model, options))
 
 
-def _prepare(model: Model, options: ExportOptions) -> _TrainingHeader:
-    if options.preprocess:
-        common.check_preprocessed(model)
-    found = timetable(model, options.train_layers)
-    stages = tuple(Stage(step.layers, step.call, step.x, step.y) for step in found.steps)
-    network = Network(stages, tuple(buffer.size for buffer in found.buffers))
-    offsets = tuple(WORD * offset for offset in found.plan.offsets)
-    arena = Arena(offsets, (), found.arena_bytes)
-    codes = tuple(_forward_code(step) for step in found.steps)
-    return _TrainingHeader(model, Context(options.name), network, codes, arena, options.preprocess, found)
+def _facts(header: TrainingHeader) -> Facts:
+    return Facts(header.model, header.ram_bytes, sum(a.nbytes for a in header.arrays.values()))
 
 
-def _forward_code(step: TrainedStep) -> StageCode:
-    kernel = step.training.forward
-    function = (step.call.function or LINEAR).name
-    functions = {"function": function} if "function" in kernel_files.parameters(kernel) else {}
-    constant = {n: _flat(a) for n, a in step.call.arrays.items() if n not in step.learned}
-    return StageCode(kernel, step.call.sizes, constant, functions=functions)
+def training_memory(model: Model, options: ExportOptions, body_in_int8: bool = False) -> int:
+    """Return the bytes of static RAM that learning takes: feature maps, gradients, weights and state."""
+    return (measure_int8 if body_in_int8 else measure)(model, options).arena_bytes
 
 
-def _flat(array: Array) -> NDArray[Any]:
-    """Return the numbers in the order of memory; real ones as float32."""
-    values = array.values
-    floats = np.issubdtype(values.dtype, np.floating)
-    return values.astype(np.float32).ravel() if floats else values.ravel()
+def _files(
+    header: TrainingHeader,
+    options: ExportOptions,
+    vectors: Vectors | None,
+    outputs: NDArray[np.float32] | None,
+) -> dict[str, str]:
+    c = header.context
+    macros = emit.macro(
+        c.macro("WEIGHT_COUNT"), header.timetable.weights.size, "numbers that learn, 4 bytes each"
+    ) + emit.macro(c.macro("RAM_BYTES"), header.ram_bytes, "static memory in all")
+    kind = "int8 with float32 layers that learn" if header.body else "float32, that learns on the device"
+    text = common.guarded(
+        c,
+        common.head(header, kind, list(_advice(header))),
+        common.declarations(header, macros, "train_declarations.h"),
+        "\n".join(_definitions(header, options)),
+    )
+    files = {f"{c.name}.h": text}
+    if vectors is not None and outputs is not None:
+        files[f"{c.name}_test_vectors.h"] = common.vectors_header(c, vectors, outputs)
+        files[f"{c.name}_selftest.c"] = selftest(c)
+    return files
 
 
-def _advice(header: _TrainingHeader) -> Iterator[str]:
+def _advice(header: TrainingHeader) -> Iterator[str]:
     c, found = header.context, header.timetable
     yield f"    float loss = {c.symbol('train_step')}(image, label, 0.01f);"
     yield ""
@@ -131,146 +124,29 @@ def _advice(header: _TrainingHeader) -> Iterator[str]:
     )
 
 
-def _definitions(header: _TrainingHeader) -> Iterator[str]:
-    c, scores = header.context, common.scores(header.model)
-    finish = _finish(header.timetable.absorbed)
-    also = [*_backward_kernels(header), _loss(header), "train_fill"]
-    also += [*kernel_files.needed_by(scores), *kernel_files.needed_by(finish)]
-    yield common.kernels(header, also, ("tm.h", "tm_function.h"))
+def _definitions(header: TrainingHeader, options: ExportOptions) -> Iterator[str]:
+    c = header.context
+    if header.body:
+        yield c_int8.constants(header, options)
+    base = (*BASE, "tm_s8.h") if header.body else BASE
+    yield common.kernels(header, kernel_names(header), base)
     yield common.class_names(header)
-    yield from common.arrays(header)
+    yield from _arrays(header)
     yield f"float {c.symbol('weights')}[{c.macro('WEIGHT_COUNT')}];\n"
     yield f"static float {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / {WORD}];\n"
     yield f"static uint32_t {c.symbol('generator')}, {c.symbol('ready')};\n"
-    yield from (_forward(header, number) for number, _ in header.stages)
-    yield from (_backward(header, number) for number, _ in header.stages)
-    yield from (_in_turn_forward(header), _in_turn_backward(header), _loss_function(header), _random(header))
-    yield c.renamed(kernel_files.body(f"{finish}.c"))
-    yield c.renamed(kernel_files.body(f"{scores}.c"))
-    yield _interface(header)
+    yield from functions(header)
     if header.preprocess:
         yield c.renamed(kernel_files.body("preprocess.c"))
 
 
-def _finish(absorbed: ActivationFunction | None) -> str:
-    return "train_finish_as_it_is" if absorbed is None else f"train_finish_{absorbed.name}"
-
-
-def _loss(header: _TrainingHeader) -> str:
-    return f"train_{header.timetable.loss.name}"
-
-
-def _backward_kernels(header: _TrainingHeader) -> Iterator[str]:
-    for step in header.timetable.steps:
-        if step.backward and step.call.function is not None:
-            yield from ("train_slope", _slope(step.call.function))
-        if step.has_gradient:
-            yield step.training.backward
-
-
-def _slope(function: ActivationFunction) -> str:
-    return f"train_slope_{function.name}"
-
-
-def _forward(header: _TrainingHeader, number: int) -> str:
-    c, step = header.context, header.timetable.steps[number - 1]
-    text = _statement(c, step.training.forward, _values(header, number))
-    name, asked = c.symbol("forward", number), _asked(step, "int training") or "void"
-    return common.stage_comment(header, number) + f"{c.macro('STAGE')} {name}({asked})\n{{\n{text}}}\n"
-
-
-def _asked(step: TrainedStep, text: str) -> str:
-    """Return `text` if the call forward asks whether it trains."""
-    return text if step.active and "training" in kernel_files.parameters(step.training.forward) else ""
-
-
-def _backward(header: _TrainingHeader, number: int) -> str:
-    c, step = header.context, header.timetable.steps[number - 1]
-    if not step.backward:
-        return ""
-    values, text = _values(header, number), ""
-    function = step.call.function
-    if function is not None:
-        text = _statement(c, "train_slope", {**values, "slope": c.symbol(_slope(function))})
-    if step.has_gradient:
-        frozen = {n: "0" for n in step.call.arrays if step.learned and n not in step.learned}
-        text += _statement(c, step.training.backward, {**values, **frozen})
-    asked = "float rate" if step.learned else "void"
-    return f"{c.macro('STAGE')} {c.symbol('backward', number)}({asked})\n{{\n{text}}}\n"
-
-
-def _values(header: _TrainingHeader, number: int) -> Values:
-    """Return C expressions for all that a kernel of a step may ask for, by name."""
-    c, step, code = header.context, header.timetable.steps[number - 1], header.codes[number - 1]
-    buffers = ("x", "y", "dx", "dy", "scratch")
-    sizes = common.shape_sizes(step.call) | dict(code.sizes)
-    return {
-        **{name: str(n) for name, n in sizes.items()},
-        **{name: _place(header, getattr(step, name)) for name in buffers},
-        "kept": _place(header, step.kept, "(uint8_t *)"),
-        **{name: c.symbol("stage", number, name) for name in code.arrays},
-        **{name: f"{c.symbol('weights')} + {start}" for name, start in step.learned.items()},
-        **{name: c.symbol(function) for name, function in code.functions.items()},
-        "rate": "rate",
-        "training": "training" if step.active else "0",
-        "generator": f"&{c.symbol('generator')}",
-    }
-
-
-def _place(header: _TrainingHeader, buffer: int, cast: str = "") -> str:
-    if buffer == NOWHERE:
-        return "0"
-    place = f"{header.context.symbol('arena')} + {header.arena.buffers[buffer] // WORD}"
-    return f"{cast}({place})" if cast else place
-
-
-def _statement(c: Context, kernel: str, values: Values) -> str:
-    arguments = emit.wrapped([values[name] for name in kernel_files.parameters(kernel)], " " * 8).strip()
-    return f"    {c.symbol(kernel)}({arguments});\n"
-
-
-def _in_turn_forward(header: _TrainingHeader) -> str:
-    c, steps = header.context, header.timetable.steps
-    asked = [_asked(step, "training") for step in steps]
-    unused = "" if any(asked) else "    (void)training;\n"
-    lines = "".join(f"    {c.symbol('forward', n)}({text});\n" for n, text in enumerate(asked, start=1))
-    return f"static void {c.symbol('forward')}(int training)\n{{\n{unused}{lines}}}\n"
-
-
-def _in_turn_backward(header: _TrainingHeader) -> str:
-    c, steps = header.context, header.timetable.steps
-    lines = "".join(
-        f"    {c.symbol('backward', number)}({'rate' if steps[number - 1].learned else ''});\n"
-        for number in range(len(steps), 0, -1)
-        if steps[number - 1].backward
-    )
-    return f"static void {c.symbol('backward')}(float rate)\n{{\n{lines}}}\n"
-
-
-def _loss_function(header: _TrainingHeader) -> str:
+def _arrays(header: TrainingHeader) -> Iterator[str]:
+    """Yield the constant arrays; on AVR those of int8 stages and what learning begins with are in flash."""
     c = header.context
-    return (
-        f"static float {c.symbol('loss')}(const float *y, float *dy, int label)\n{{\n"
-        f"    return {c.symbol(_loss(header))}(y, dy, {c.macro('CLASS_COUNT')}, label);\n}}\n"
-    )
-
-
-def _random(header: _TrainingHeader) -> str:
-    c, lines, place = header.context, [], 0
-    for count, start in header.timetable.starts:
-        numbers = [str(count), emit.floating(start.mean), emit.floating(start.spread)]
-        arguments = ", ".join([f"{c.symbol('weights')} + {place}", *numbers, f"&{c.symbol('generator')}"])
-        lines.append(f"    {c.symbol('train_fill')}({arguments});\n")
-        place += count
-    return f"static void {c.symbol('start_random')}(void)\n{{\n{''.join(lines)}}}\n"
-
-
-def _interface(header: _TrainingHeader) -> str:
-    c, steps = header.context, header.timetable.steps
-    places = {"INPUT": 0, "OUTPUT": steps[-1].y, "GRADIENT": header.timetable.loss_gradient}
-    macros = (
-        emit.macro(c.macro(f"ARENA_{name}"), header.arena.buffers[buffer] // WORD)
-        for name, buffer in places.items()
-    )
-    scale = emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
-    return "".join(macros) + scale + "\n" + c.renamed(kernel_files.body("train_api.c"))
+    for number, code in header.stages:
+        qualifier = f"const {c.macro('CONST')} {c.macro('ALIGNED')}" if number <= header.before else "const"
+        for name, values in code.arrays.items():
+            yield emit.array(
+                f"static {qualifier} {common.c_type(values)} {c.symbol('stage', number, name)}", values
+            )
+    yield emit.array(f"static const {c.macro('START')} float {c.symbol('start')}", header.timetable.weights)

@@ -115,9 +115,10 @@ def learn_in_c(
     command: Sequence[str],
     folder: Path,
     trained: int = 0,
+    form: str = "c-float32",
 ) -> list[Learned]:
     """Export `models` into one program, compile it with `command`, and give each its lessons."""
-    (folder / "all.c").write_text(_source(models, len(lessons[0]), trained), encoding="utf-8")
+    (folder / "all.c").write_text(_source(models, len(lessons[0]), trained, form), encoding="utf-8")
     build(command, [folder / "all.c"], folder / "all")
     (folder / "in").write_bytes(b"".join(lesson.data for lesson in lessons))
     done = subprocess.run(
@@ -127,12 +128,12 @@ def learn_in_c(
     return _learned((folder / "out").read_bytes(), models, len(lessons[0]), trained)
 
 
-def _source(models: Sequence[Model], steps: int, trained: int) -> str:
+def _source(models: Sequence[Model], steps: int, trained: int, form: str) -> str:
     parts, rows = [], []
     for i, model in enumerate(models):
         name = f"m{i}"
         options = ExportOptions(name, test_vectors=0, training=True, train_layers=trained)
-        (header,) = export_model(model, "c-float32", options).values()
+        (header,) = export_model(model, form, options).values()
         parts += [f"#define M{i}_IMPLEMENTATION\n", header]
         functions = ", ".join(f"{name}_{f}" for f in ("train_step", "predict", "run_float", "weights"))
         inputs = size(model.spec.input_shape)
@@ -161,10 +162,13 @@ def _learned(data: bytes, models: Sequence[Model], steps: int, trained: int) -> 
     return found
 
 
-def learn_in_engine(model: Model, lessons: Lessons, frozen: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
+def learn_in_engine(
+    model: Model, lessons: Lessons, frozen: int = 0, inputs: np.ndarray | None = None
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the losses of plain SGD on one image at a time; the parameters before, after one step, and last.
 
-    The first `frozen` layers stay as they are.
+    The first `frozen` layers stay as they are. With `inputs`, (height, channels, width, n), it learns from
+    these instead of from images.
     """
     layout, params = ParamLayout(model.spec), model.params.copy()
     changes = np.zeros(layout.size, np.float32)
@@ -173,8 +177,11 @@ def learn_in_engine(model: Model, lessons: Lessons, frozen: int = 0) -> tuple[np
     loss = suitable_loss(model)
     space = Workspace(model.spec, params, 1, Mode(train=True, absorbed=loss.absorbs))
     losses, states = [], [params.copy()]
-    for image, label, rate in zip(lessons.images, lessons.labels, lessons.rates, strict=True):
-        load_images(image[None], space.x)
+    for step, (label, rate) in enumerate(zip(lessons.labels, lessons.rates, strict=True)):
+        if inputs is None:
+            load_images(lessons.images[step : step + 1], space.x)
+        else:
+            space.x[...] = inputs[..., step : step + 1]
         space.forward()
         losses.append(loss.compute(space.y, np.array([label]), space.dy, 1.0))
         space.backward()

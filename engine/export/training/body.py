@@ -1,0 +1,92 @@
+"""The layers that do not learn, as int8 stages in front of those that do.
+
+The last stage's bytes become real numbers where they stand, in the buffer that is the input of the layers
+that learn: it is planned as large as these numbers are. All buffers share one arena and one plan: the moments
+of learning come behind those of the body, and what the body used is free again by then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from engine.errors import ExportError
+from engine.export.int8 import stage_code
+from engine.export.plan import WORD, Arena, Buffer, arena_needs, plan
+from engine.export.stage_code import StageCode
+from engine.export.training.timetable import Timetable
+from engine.fixed_point import Affine
+from engine.integer import IntegerCall
+from engine.model import Model
+from engine.network import Network
+from engine.quantize import integer_network
+from engine.specs import size
+
+__all__ = ["Body", "int8_body", "plan_together"]
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """What is computed in int8.
+
+    Attributes
+    ----------
+    network : Network
+        Its stages; the input is the caller's image.
+    codes : tuple of StageCode
+        The C of each stage.
+    """
+
+    network: Network[IntegerCall]
+    codes: tuple[StageCode, ...]
+
+    @property
+    def output(self) -> Affine:
+        """How the last stage's bytes stand for real numbers."""
+        return self.network.stages[-1].call.target
+
+
+def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
+    """Return the stages of `model` that come before those of `head`.
+
+    Raises
+    ------
+    QuantizationError
+        When the model has no quantization.
+    ExportError
+        When nothing comes before, or a stage of the int8 network is not on one side alone.
+    """
+    begin = min(head.steps[0].layers)
+    network = integer_network(model)
+    stages = tuple(stage for stage in network.stages if stage.layers and min(stage.layers) < begin)
+    if not stages:
+        raise ExportError(
+            "All layers learn, and learning takes real numbers: let fewer of the last layers learn "
+            "(--train-layers), or choose c-float32."
+        )
+    if max(stages[-1].layers) >= begin:
+        raise ExportError(
+            f"Layer {begin + 1} is part of the one before it in int8; let one more or one less of the last "
+            "layers learn."
+        )
+    body = Network(stages, network.sizes[: stages[-1].target + 1])
+    return Body(body, tuple(stage_code(stage.call, fast) for stage in stages))
+
+
+def plan_together(body: Body, head: Timetable, input_shape: tuple[int, ...]) -> tuple[Arena, int]:
+    """Return where the buffers of `body` stand, then those of `head`; and where an image may, before all.
+
+    Its bytes are needed only by callers who have real numbers instead of an image.
+    """
+    needs, links = arena_needs(body.network, 1, body.codes, with_input=False)
+    maps, moved = len(body.network.sizes) - 1, len(body.network.stages) + 1
+    first, *others = (Buffer(b.size, b.first + moved, b.last + moved) for b in head.buffers)
+    shared = needs[maps - 1]
+    needs[maps - 1] = dataclasses.replace(shared, size=max(shared.size, first.size), last=first.last)
+    image = Buffer(-(-size(input_shape) // WORD), 0, 1)
+    planned = plan([*needs, *others, image], links)
+    offsets = [WORD * offset for offset in planned.offsets]
+    scratch = iter(offsets[maps : len(needs)])
+    buffers = (-1, *offsets[:maps], offsets[maps - 1], *offsets[len(needs) : -1])
+    places = tuple(next(scratch) if code.scratch else -1 for code in body.codes)
+    return Arena(buffers, places, WORD * planned.size), offsets[-1]

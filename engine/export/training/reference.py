@@ -1,0 +1,72 @@
+"""What a network gives whose first layers are in int8 and whose last ones, which learn, are in floats."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calls import Order
+from engine.export.training.body import Body, int8_body
+from engine.export.training.timetable import timetable
+from engine.layers import Flatten
+from engine.model import Model
+from engine.params import ParamLayout
+from engine.specs import ModelSpec
+from engine.workspace import Workspace
+
+__all__ = ["head_inputs", "head_model", "outputs_behind_int8"]
+
+
+def outputs_behind_int8(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the network's outputs, (n, classes), with all but the last `trained` layers in int8."""
+    head = head_model(model, trained)
+    space = Workspace(head.spec, head.params, len(images))
+    space.x[...] = head_inputs(model, trained, images)
+    space.forward()
+    return np.ascontiguousarray(space.y.T)
+
+
+def head_model(model: Model, trained: int) -> Model:
+    """Return the layers that learn as a network of their own; before a vector it has a layer to flatten."""
+    begin = _begin(model, trained)
+    shape, layers = model.spec.rows()[begin].in_shape, model.spec.layers[begin:]
+    flat = len(shape) == 1
+    spec = ModelSpec((Flatten(), *layers), (1, 1, *shape)) if flat else ModelSpec(layers, shape)
+    layout, whole = ParamLayout(spec), ParamLayout(model.spec)
+    params = np.empty(layout.size, np.float32)
+    for view in layout.views:
+        view.of(params)[...] = whole.layer(view.layer - flat + begin, model.params)[view.name]
+    return Model(spec, params, model.classes, model.name, model.record)
+
+
+def head_inputs(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what the layers that learn read, (height, channels, width, n), computed in int8."""
+    body = int8_body(model, timetable(model, trained, head_only=True), fast=True)
+    x, begin = _run(body, images), _begin(model, trained)
+    shape = model.spec.rows()[begin].in_shape
+    if len(shape) == 3:
+        return np.ascontiguousarray(x.reshape(-1, *shape).transpose(1, 3, 2, 0))
+    order = _order_before(model, begin)
+    features = np.empty((x.shape[1], len(x)), np.float32)
+    features[np.arange(len(features)) if order is None else order] = x.T
+    return features.reshape(1, *shape, 1, len(x))
+
+
+def _begin(model: Model, trained: int) -> int:
+    return min(timetable(model, trained, head_only=True).steps[0].layers)
+
+
+def _run(body: Body, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    x = (images ^ 0x80).view(np.int8)
+    for stage in body.network.stages:
+        x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
+    return body.output.dequantize(x).reshape(len(x), -1)
+
+
+def _order_before(model: Model, begin: int) -> Order | None:
+    """Return the order of the numbers that layer `begin` reads in exported code."""
+    layout, order = ParamLayout(model.spec), None
+    for row in model.spec.rows()[:begin]:
+        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
+            order = call.order_after(order)
+    return order

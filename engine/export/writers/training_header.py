@@ -1,0 +1,133 @@
+"""What the parts of a header that learns share: which calls there are, and where all of their memory is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.calls import Array
+from engine.errors import ExportError
+from engine.export import kernel_files
+from engine.export.context import Context
+from engine.export.options import ExportOptions
+from engine.export.plan import WORD, Arena
+from engine.export.stage_code import StageCode
+from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
+from engine.export.writers import common
+from engine.export.writers.common import Header
+from engine.layers.elementwise import LINEAR
+from engine.model import Model
+from engine.network import Network, Stage
+
+__all__ = ["STATE_BYTES", "TrainingHeader", "prepared", "prepared_int8"]
+
+STATE_BYTES = 8  # the state of the generator, and whether the weights are there
+
+
+@dataclass(frozen=True)
+class TrainingHeader(Header):
+    """What the parts of the header need: network, codes and arena are those of the body, then of the head.
+
+    Attributes
+    ----------
+    timetable : Timetable
+        Of the head: the calls in floats, forward and backward.
+    body : Body or None
+        What is computed in int8 before.
+    image : int
+        Where the body may find an image in the arena, in bytes.
+    """
+
+    timetable: Timetable
+    body: Body | None = None
+    image: int = 0
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        return {**super().arrays, self.context.symbol("start"): self.timetable.weights}
+
+    @property
+    def ram_bytes(self) -> int:
+        return self.arena.size + self.timetable.weights.nbytes + STATE_BYTES
+
+    @property
+    def before(self) -> int:
+        """The number of stages before those in floats."""
+        return len(self.body.codes) if self.body else 0
+
+    @property
+    def steps(self) -> Iterator[tuple[int, TrainedStep]]:
+        """The calls in floats, with their numbers."""
+        return enumerate(self.timetable.steps, start=self.before + 1)
+
+    def offset(self, buffer: int) -> int:
+        """Return where a buffer of the timetable stands, in elements."""
+        shift = len(self.body.network.sizes) if self.body else 0
+        return self.arena.buffers[shift + buffer] // WORD
+
+
+def prepared(model: Model, options: ExportOptions) -> TrainingHeader:
+    """Return the header of a network in floats, of which the layers learn that `options` say."""
+    found = timetable(model, options.train_layers)
+    arena = Arena(tuple(WORD * offset for offset in found.plan.offsets), (), WORD * found.plan.size)
+    header = TrainingHeader(
+        model, Context(options.name), *_float_stages(found), arena, options.preprocess, found
+    )
+    return _checked(header, options)
+
+
+def prepared_int8(model: Model, options: ExportOptions) -> TrainingHeader:
+    """Return the header of a network whose layers that do not learn are in int8."""
+    head = timetable(model, options.train_layers, head_only=True)
+    body = int8_body(model, head, options.fast)
+    floats, codes = _float_stages(head)
+    network = Network((*body.network.stages, *floats.stages), (*body.network.sizes, *floats.sizes))
+    arena, image = plan_together(body, head, model.spec.input_shape)
+    header = TrainingHeader(
+        model,
+        Context(options.name),
+        network,
+        (*body.codes, *codes),
+        arena,
+        options.preprocess,
+        head,
+        body,
+        image,
+    )
+    return _checked(header, options)
+
+
+def _float_stages(found: Timetable) -> tuple[Network[Any], tuple[StageCode, ...]]:
+    stages = tuple(Stage(step.layers, step.call, step.x, step.y) for step in found.steps)
+    network: Network[Any] = Network(stages, tuple(buffer.size for buffer in found.buffers))
+    return network, tuple(_forward_code(step) for step in found.steps)
+
+
+def _checked(header: TrainingHeader, options: ExportOptions) -> TrainingHeader:
+    if options.preprocess:
+        common.check_preprocessed(header.model)
+    if options.ram_limit and header.ram_bytes > options.ram_limit:
+        raise ExportError(
+            f"Learning needs {header.ram_bytes:,} bytes of RAM, above the limit of {options.ram_limit:,}; "
+            "let fewer of the last layers learn, make the network smaller or raise the limit."
+        )
+    return header
+
+
+def _forward_code(step: TrainedStep) -> StageCode:
+    kernel = step.training.forward
+    function = (step.call.function or LINEAR).name
+    functions = {"function": function} if "function" in kernel_files.parameters(kernel) else {}
+    constant = {n: _flat(a) for n, a in step.call.arrays.items() if n not in step.learned}
+    return StageCode(kernel, step.call.sizes, constant, functions=functions)
+
+
+def _flat(array: Array) -> NDArray[Any]:
+    """Return the numbers in the order of memory; real ones as float32."""
+    values = array.values
+    floats = np.issubdtype(values.dtype, np.floating)
+    return values.astype(np.float32).ravel() if floats else values.ravel()
