@@ -16,33 +16,52 @@
 
    Pooling: maximum of bytes; rescaling keeps the order. Weights, biases and so the sums are doubled. */
 
-/* `columns` strips' part in a row of the image; from is 0 for rows outside of it. */
+/* One pixel: its bytes less the zero point. */
+TM_KERNEL void tm_conv2d_pixel(tm_int16 *to, const uint8_t *from, int channels, int in_flip, int in_zero)
+{
+    int c = 0;
+#if TM_DSP
+    for (; c + 4 <= channels; c += 4) {
+        const uint32_t four = tm_four(from + c) ^ 0x01010101u * (uint32_t)in_flip;
+        const uint32_t less = 0x10001u * (uint32_t)(-in_zero & 0xffff);
+        const uint32_t even = tm_even_added(less, four), odd = tm_odd_added(less, four);
+        tm_word *const pairs = (tm_word *)(void *)(to + c);
+        pairs[0] = tm_low_halves(even, odd);
+        pairs[1] = tm_high_halves(even, odd);
+    }
+#endif
+    for (; c < channels; c++) {
+        to[c] = (int16_t)((from[c] ^ in_flip) - in_zero);
+    }
+}
+
+/* `count` pixels of padding; returns where the next one stands. */
+TM_KERNEL tm_int16 *tm_conv2d_padding(tm_int16 *to, int count, int pitch, int channels)
+{
+    int c;
+    for (; count > 0; count--, to += pitch) {
+        for (c = 0; c < channels; c++) {
+            to[c] = 0;
+        }
+    }
+    return to;
+}
+
+/* One row of the image, or of padding, in all strips; `from` is 0 for padding. */
 TM_KERNEL void tm_conv2d_row(tm_int16 *to, const uint8_t *from, int columns, int pitch, int in_width, int in_channels,
         int left, int in_flip, int in_zero)
 {
-    int i, c;
-    for (i = 0; i < columns; i++, to += pitch) {
-        if (from && i >= left && i < left + in_width) {
-            c = 0;
-#if TM_DSP
-            for (; c + 4 <= in_channels; c += 4, from += 4) {
-                const uint32_t four = tm_four(from) ^ 0x01010101u * (uint32_t)in_flip;
-                const uint32_t less = 0x10001u * (uint32_t)(-in_zero & 0xffff);
-                const uint32_t even = tm_even_added(less, four), odd = tm_odd_added(less, four);
-                tm_word *const pairs = (tm_word *)(void *)(to + c);
-                pairs[0] = tm_low_halves(even, odd);
-                pairs[1] = tm_high_halves(even, odd);
-            }
-#endif
-            for (; c < in_channels; c++) {
-                to[c] = (int16_t)((*from++ ^ in_flip) - in_zero);
-            }
-        } else {
-            for (c = 0; c < in_channels; c++) {
-                to[c] = 0;
-            }
-        }
+    const int inside = columns - left < in_width ? columns - left : in_width;
+    const uint8_t *const end = from ? from + inside * in_channels : from;
+    if (!from) {
+        tm_conv2d_padding(to, columns, pitch, in_channels);
+        return;
     }
+    to = tm_conv2d_padding(to, left, pitch, in_channels);
+    for (; from != end; from += in_channels, to += pitch) {
+        tm_conv2d_pixel(to, from, in_channels, in_flip, in_zero);
+    }
+    tm_conv2d_padding(to, columns - left - inside, pitch, in_channels);
 }
 
 TM_KERNEL int32_t tm_larger(int32_t a, int32_t b)
@@ -131,7 +150,7 @@ TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_
             tm_conv2d_row(base + row * depth, h >= 0 && h < in_height ? x + h * in_width * in_channels : 0,
                     (width - 1) * stride + kernel, rows * depth, in_width, in_channels, left, in_flip, in_zero);
         }
-        if (pool > 1 && step % pool == 0) {
+        if (pool > phases && step % pool == 0) {
             for (i = 0; i < line; i++) {
                 y[i] = 0;
             }
