@@ -1,8 +1,8 @@
 """Show training images a little differently each time, as another hand might have drawn them.
 
 The transforms of a whole batch are computed at once. For each output pixel of each image the source position
-follows from one small matrix product; the four neighbours come from a single gather, because they are
-packed into one 32-bit word beforehand.
+follows from one small matrix product, to a 256th of a pixel; the four neighbours come from a single gather,
+because they are packed into one 32-bit word beforehand, and are blended as integers.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ from engine.specs import Shape
 __all__ = ["Augmentation", "Warp"]
 
 GRID = 5  # points of the elastic grid on each side
+BORDER = 2  # pixels around an image: everything outside reads them
+SHIFT = 8  # bits of a position behind the point
+ONE = 1 << SHIFT
+UPPER_AND_LOWER = 0x00FF00FF  # the first and the third byte of a word
 
 FloatArray = NDArray[np.floating[Any]]
+Words = NDArray[np.uint32]
 
 
 @dataclass(frozen=True)
@@ -86,107 +91,123 @@ class Warp:
         height, width, _ = shape
         self.height, self.width = height, width
         self.augmentation = augmentation
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        centre_y, centre_x = (height - 1) / 2, (width - 1) / 2
-        grid = np.stack([y - centre_y, x - centre_x, np.ones_like(x)], axis=-1)
-        self._grid = np.ascontiguousarray(grid.reshape(-1, 3))  # (pixels, 3)
-        # two zero pixels on each side: everything outside reads them
-        self._centre = np.array([centre_y + 2, centre_x + 2], np.float32)[:, None, None]
-        self._limit = np.array([height + 2, width + 2], np.float32)[:, None, None]
-        self._bumps = _bumps(height, width) if augmentation.elastic else None
-        self._padded = np.zeros((batch, height + 4, width + 4), np.uint8)
-        self._packed = np.zeros((batch, height + 4, width + 4, 4), np.uint8)
-        self._starts = np.arange(batch) * ((height + 4) * (width + 4))
-        self._buffers = _Buffers(height * width, batch)
+        self._pitch = width + 2 * BORDER
+        self._basis = _basis(height, width, bool(augmentation.elastic))
+        middle = [[(height - 1) / 2], [(width - 1) / 2]]
+        self._centre = np.array(middle, np.float32) + np.float32(
+            BORDER + 0.5 / ONE
+        )  # cutting off then rounds
+        self._limit = np.array([height + BORDER, width + BORDER], np.float32)[:, None, None] * ONE
+        self._buffers = _Buffers(height, width, batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
-        count = len(images)
+        count, strength = len(images), self.augmentation.stroke
         room = self._buffers.first(count)
         self._sample(count, room, rng)
-        if self.augmentation.stroke:
-            images = _stroked(images, _amounts(self.augmentation.stroke, count, rng))
+        amounts = _amounts(strength, count, rng) if strength else None
         for channel in range(images.shape[3]):
-            np.take(self._pack(images[..., channel]), room.where, out=room.words, mode="clip")
+            np.copyto(room.inside, images[..., channel])
+            if amounts is not None:
+                _stroke(room, amounts)
+            _pack(room)
+            np.take(room.packed, room.where, out=room.words, mode="clip")
             _blend(room)
             x[:, channel, :, :count] = room.value.reshape(self.height, self.width, count)
         if self.augmentation.noise:
             _add_noise(x[..., :count], self.augmentation.noise, rng)
 
     def _sample(self, count: int, room: _Buffers, rng: np.random.Generator) -> None:
-        """Work out gather indices into the packed images and the weights of their four taps."""
-        positions, whole = room.positions, room.whole
-        np.matmul(self._grid, self.augmentation.draw(count, rng), out=positions)
-        np.add(positions, self._centre, out=positions)
-        if self._bumps is not None:
-            bends = _amounts(self.augmentation.elastic, (2, self._bumps.shape[1], count), rng)
-            np.add(positions, np.matmul(self._bumps, bends, out=whole), out=positions)
-        np.clip(positions, 0, self._limit, out=positions)
-        np.floor(positions, out=whole)
-        np.subtract(positions, whole, out=positions)
-        np.multiply(whole[0], np.float32(self.width + 4), out=room.value)
-        np.add(room.value, whole[1], out=room.value)
-        np.copyto(room.where, room.value, casting="unsafe")
-        np.add(room.where, self._starts[:count], out=room.where)
-        _weigh(room)
-
-    def _pack(self, images: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """Return a flat view whose words hold a pixel, its right, lower and lower right neighbour."""
-        count = len(images)
-        padded, packed = self._padded[:count], self._packed[:count]
-        padded[:, 2:-2, 2:-2] = images
-        packed[..., 0] = padded
-        packed[:, :, :-1, 1] = padded[:, :, 1:]
-        packed[:, :-1, :, 2] = padded[:, 1:]
-        packed[:, :-1, :-1, 3] = padded[:, 1:, 1:]
-        return packed.reshape(-1).view(np.uint32)
+        """Work out gather indices into the packed images and how far from the pixel to look."""
+        terms = [self.augmentation.draw(count, rng)]
+        terms[0][:, 2] += self._centre
+        if self.augmentation.elastic:
+            terms.append(_amounts(self.augmentation.elastic, (2, GRID**2, count), rng))
+        np.matmul(self._basis, np.concatenate(terms, axis=1), out=room.positions)
+        np.clip(room.positions, 0, self._limit, out=room.positions)
+        np.copyto(room.apart, room.positions, casting="unsafe")
+        down, aside = np.right_shift(room.apart, SHIFT, out=room.near)
+        np.multiply(down, self._pitch, out=down)
+        np.add(down, aside, out=down)
+        np.add(down, room.starts, out=down)
+        np.copyto(room.where, down)
+        np.bitwise_and(room.apart, ONE - 1, out=room.apart)
+        np.subtract(ONE, room.apart, out=room.near)
 
 
 class _Buffers:
     """Room for the samples of `count` images: memory that is fetched anew costs more than what fills it."""
 
-    def __init__(self, pixels: int, count: int) -> None:
-        self.positions = np.empty((2, pixels, count), np.float32)  # then distances from the pixel
-        self.whole = np.empty((2, pixels, count), np.float32)
+    def __init__(self, height: int, width: int, count: int) -> None:
+        self.size = height, width, count
+        # one row more: 32 × 32 words are a page of memory, and a cache is slow at multiples of that
+        rows, pitch = height + 2 * BORDER + 1, width + 2 * BORDER
+        area, pixels = rows * pitch, height * width
+        self.padded = np.zeros((count, rows, pitch), np.uint8)
+        self.inside = self.padded[:, BORDER : BORDER + height, BORDER : BORDER + width]
+        self.packed = np.zeros(count * area, np.uint32)
+        self.shifted = np.empty(count * area, np.uint32)
+        self.starts = np.arange(0, count * area, area, dtype=np.int32)
+        self.positions = np.empty((2, pixels, count), np.float32)
+        self.apart = np.empty((2, pixels, count), np.int32)  # from the upper left pixel
+        self.near = np.empty((2, pixels, count), np.int32)  # the rest of the way to the next one
         self.where = np.empty((pixels, count), np.intp)
-        self.weights = np.empty((4, pixels, count), np.float32)
         self.words = np.empty((pixels, count), np.uint32)
+        self.right = np.empty((pixels, count), np.uint32)
         self.value = np.empty((pixels, count), np.float32)
-        self.share = np.empty((pixels, count), np.float32)
 
     def first(self, count: int) -> _Buffers:
         """Return buffers for `count` images: these, or new ones for a rest of a batch."""
-        pixels, room = self.value.shape
-        return self if count == room else _Buffers(pixels, count)
+        height, width, room = self.size
+        return self if count == room else _Buffers(height, width, count)
 
 
-def _weigh(room: _Buffers) -> None:
-    """Fill the bilinear weights of a pixel and its right, lower and lower right neighbour.
-
-    They include the scaling to [0, 1].
-    """
-    (down, right), weights = room.positions, room.weights
-    np.multiply(down, np.float32(1 / 255), out=down)
-    np.multiply(down, right, out=weights[3])
-    np.subtract(down, weights[3], out=weights[2])
-    np.multiply(right, np.float32(1 / 255), out=right)
-    np.subtract(right, weights[3], out=weights[1])
-    np.subtract(np.float32(1 / 255), right, out=weights[0])
-    np.subtract(weights[0], weights[2], out=weights[0])
+def _pack(room: _Buffers) -> None:
+    """Fill words with a pixel and, from its second byte on, its right, lower and lower right neighbour."""
+    words, shifted, pitch = room.packed, room.shifted, room.padded.shape[2]
+    np.copyto(words, room.padded.reshape(-1))
+    for distance, bits in ((1, 8), (pitch, 16)):
+        np.left_shift(words[distance:], bits, out=shifted[distance:])
+        np.bitwise_or(words[:-distance], shifted[distance:], out=words[:-distance])
 
 
 def _blend(room: _Buffers) -> None:
-    """Fill `value` with the weighted sums of the four bytes of each word."""
-    taps = room.words.view(np.uint8).reshape(*room.words.shape, 4)
-    np.multiply(taps[..., 0], room.weights[0], out=room.value)
-    for tap in (1, 2, 3):
-        np.multiply(taps[..., tap], room.weights[tap], out=room.share)
-        np.add(room.value, room.share, out=room.value)
+    """Fill `value` with what lies between the four bytes of each word, in [0, 1].
+
+    Upper and lower pixel are blended along the row at once, in the two halves of a word.
+    """
+    left, right, value = room.words, room.right, room.value
+    (down, aside), (up, back) = room.apart.view(np.uint32), room.near.view(np.uint32)
+    np.right_shift(left, 8, out=right)
+    np.bitwise_and(left, UPPER_AND_LOWER, out=left)
+    np.bitwise_and(right, UPPER_AND_LOWER, out=right)
+    _mix(left, right, back, aside)
+    np.right_shift(left, 16, out=right)
+    np.bitwise_and(left, 0xFFFF, out=left)
+    _mix(left, right, up, down)
+    np.copyto(value, left.view(np.int32))
+    np.multiply(value, np.float32(1 / (255 * ONE * ONE)), out=value)
+
+
+def _mix(first: Words, second: Words, share: Words, rest: Words) -> None:
+    """Replace `first` by ``first · share + second · rest``; `second` is used up."""
+    np.multiply(first, share, out=first)
+    np.multiply(second, rest, out=second)
+    np.add(first, second, out=first)
 
 
 def _amounts(bound: float, shape: int | tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
     """Draw uniformly from -bound to bound."""
     return (rng.random(shape, np.float32) * 2 - 1) * np.float32(bound)
+
+
+def _basis(height: int, width: int, elastic: bool) -> NDArray[np.float32]:
+    """Return the matrix (pixels, terms) that takes coefficients of y, x, 1 and bends to positions."""
+    y, x = np.mgrid[:height, :width].reshape(2, -1, 1)
+    columns = [y - (height - 1) / 2, x - (width - 1) / 2, np.ones_like(x)]
+    if elastic:
+        columns.append(_bumps(height, width))
+    return np.ascontiguousarray(np.concatenate(columns, axis=1) * ONE, np.float32)
 
 
 def _bumps(height: int, width: int) -> NDArray[np.float32]:
@@ -203,26 +224,28 @@ def _bumps(height: int, width: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-def _stroked(images: NDArray[np.uint8], amounts: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
     """Move the edges of the ink by `amounts` pixels: outwards where positive, inwards where negative."""
-    flip = np.where(amounts > 0, 0, 255).astype(np.uint8)[:, None, None, None]
-    ink = images ^ flip  # thinning the ink is widening the background
+    flip = np.where(amounts > 0, 0, 255).astype(np.uint8)[:, None, None]
+    ink = room.padded ^ flip  # thinning the ink is widening the background
     wide = ink.copy()
-    np.maximum(wide[:, 1:], ink[:, :-1], out=wide[:, 1:])
-    np.maximum(wide[:, :-1], ink[:, 1:], out=wide[:, :-1])
-    np.maximum(wide[:, :, 1:], ink[:, :, :-1], out=wide[:, :, 1:])
-    np.maximum(wide[:, :, :-1], ink[:, :, 1:], out=wide[:, :, :-1])
+    to, origin = wide.reshape(-1), ink.reshape(-1)  # the borders keep rows and images apart
+    for distance in (1, ink.shape[2]):
+        np.maximum(to[distance:], origin[:-distance], out=to[distance:])
+        np.maximum(to[:-distance], origin[distance:], out=to[:-distance])
     wide -= ink
-    growth = wide * (np.abs(amounts) * 256).astype(np.uint16)[:, None, None, None]
+    growth = wide * (np.abs(amounts) * 256).astype(np.uint16)[:, None, None]
     growth >>= 8
     ink += growth.astype(np.uint8)
     ink ^= flip
-    return ink
+    _, height, width = room.inside.shape
+    np.copyto(room.inside, ink[:, BORDER : BORDER + height, BORDER : BORDER + width])
 
 
 def _add_noise(x: FloatArray, bound: float, rng: np.random.Generator) -> None:
     """Add one of 256 evenly spaced amounts to each pixel: bytes are drawn faster than floats."""
-    noise = rng.integers(0, 256, x.shape, np.uint8) * np.float32(bound / 127.5)
+    drawn = np.frombuffer(rng.bytes(x.size), np.uint8).reshape(x.shape)
+    noise = drawn * np.float32(bound / 127.5)
     noise -= np.float32(bound)
     x += noise
     np.clip(x, 0, 1, out=x)
