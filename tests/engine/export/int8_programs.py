@@ -12,7 +12,6 @@ import numpy as np
 
 from engine.calibrate import calibrate
 from engine.export import ExportOptions, export_model
-from engine.export.formats import FORMATS
 from engine.model import Model
 from engine.quantize import IntegerPredictor
 from engine.specs import ModelSpec, size
@@ -133,11 +132,7 @@ def check(data: bytes, cases: Sequence[Case]) -> None:
             and np.allclose(rows["scores"], case.probabilities, rtol=1e-5, atol=1e-6)
         )
         if not same:
-            faults.append(f"{case.model.spec}\n  gave {rows['outputs'].tolist()}\n  not {case.outputs.tolist()}")
+            gave, wanted = rows["outputs"].tolist(), case.outputs.tolist()
+            faults.append(f"{case.model.spec}\n  gave {gave}\n  not {wanted}")
     assert start == len(data)
     assert not faults, f"{len(faults)} of {len(cases)} networks differ:\n" + "\n".join(faults[:5])
-
-
-def weights_of(model: Model) -> int:
-    """Return the bytes of constants that the export of `model` has."""
-    return FORMATS["c-int8"].measure(model, ExportOptions()).weight_bytes

@@ -1,0 +1,287 @@
+"""Exported int8 C gives the engine's bits: every layer, random networks, compilers, levels, sanitizers."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine import project
+from engine.calibrate import calibrate
+from engine.data import Catalogue
+from engine.errors import ExportError, QuantizationError
+from engine.export import FORMATS, ExportOptions, export_model, write_files
+from engine.export.int8 import STAGE_CODES
+from engine.integer import IntegerCall
+from engine.layers import (
+    LAYERS,
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    GlobalAvgPool2D,
+    MaxPool2D,
+)
+from engine.model import Model
+from engine.presets import PRESETS
+from engine.quantize import integer_network
+from engine.specs import ModelSpec, Shape
+from tests.engine.export.int8_programs import Case, cases_of, quantized, run_cases
+from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
+from tests.engine.export.test_c_float32 import MERGING, chain, networks
+
+VECTORS = 4
+SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+WHOLE = [preset.build(10) for preset in PRESETS.values()]
+
+
+def spec(shape: Shape, *layers: object) -> ModelSpec:
+    return ModelSpec(layers, shape)  # type: ignore[arg-type]
+
+
+IMAGE = (9, 7, 3)
+GEOMETRIES = [
+    spec((1, 1, 1), Flatten(), Dense(1)),
+    spec((1, 1, 5), Conv2D(3, 1), Flatten()),
+    spec((1, 9, 2), Conv2D(3, 3), MaxPool2D(1), Flatten(), Dense(2)),
+    spec(IMAGE, MaxPool2D(2), Conv2D(4, 3), Flatten(), Dense(3)),
+    spec(IMAGE, AvgPool2D(2), Conv2D(4, 3, activation="tanh"), MaxPool2D(2), Flatten(), Dense(3)),
+    spec(IMAGE, BatchNorm(), Conv2D(4, 2, stride=2), AvgPool2D(2), Flatten(), Dense(3)),
+    spec(IMAGE, Activation("leaky_relu"), Conv2D(5, 3, padding="valid"), GlobalAvgPool2D()),
+    spec(IMAGE, Flatten(), BatchNorm(), Dense(7, "leaky_relu"), Dense(3, "sigmoid")),
+    spec(IMAGE, GlobalAvgPool2D(), Activation("softmax")),
+    spec(IMAGE, GlobalAvgPool2D(), BatchNorm(), Dense(5, "relu6"), Dense(2, "softmax")),
+    spec(
+        IMAGE,
+        DepthwiseConv2D(3),
+        DepthwiseConv2D(3, stride=2),
+        DepthwiseConv2D(3, padding="valid"),
+        Flatten(),
+    ),
+    spec((8, 8, 8), DepthwiseConv2D(5, activation="tanh"), DepthwiseConv2D(2), Conv2D(8, 1), Flatten()),
+    spec((8, 8, 6), Conv2D(6, 1), Conv2D(12, 1), Conv2D(3, 3), Conv2D(7, 5), MaxPool2D(3), Flatten()),
+    spec((7, 7, 4), Conv2D(9, 3), AvgPool2D(7), Flatten(), Dense(11), Dense(4)),
+    spec((13, 5, 1), Conv2D(4, 3, stride=3), Conv2D(3, 3, stride=2), Flatten(), Dense(2)),
+    spec((6, 6, 2), Conv2D(3, 3, activation="sigmoid"), MaxPool2D(3), Flatten(), Activation("softmax")),
+    spec((6, 6, 2), Dropout(), Flatten()),
+    spec((1, 1, 3), Flatten()),
+]
+FEW = [*GEOMETRIES, *MERGING]
+
+
+def test_every_kind_of_integer_call_has_code() -> None:
+    kinds = {cls for cls in all_subclasses(IntegerCall) if not cls.__name__.startswith("_")}
+    assert kinds == set(STAGE_CODES)
+
+
+def all_subclasses(cls: type) -> set[type]:
+    return {cls_ for direct in cls.__subclasses__() for cls_ in ({direct} | all_subclasses(direct))}
+
+
+def test_every_layer_in_every_geometry(tmp_path: Path) -> None:
+    specs = networks()
+    assert {type(layer) for one in specs for layer in one.layers} == set(LAYERS.values())
+    run_cases(cases_of(specs, VECTORS), (compiler("gcc"), *C99, *STRICT, "-O0"), tmp_path)
+
+
+def test_random_networks(tmp_path: Path) -> None:
+    seed = int(np.random.default_rng().integers(1 << 32))
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    rng = np.random.default_rng(seed)
+    cases = cases_of((chain(rng) for _ in range(300)), VECTORS)
+    run_cases(cases, (compiler("gcc"), *C99, *STRICT, "-O0"), tmp_path)
+
+
+@pytest.mark.parametrize("variant", ["small", "fast"])
+def test_variants_give_the_same_bits(variant: str, tmp_path: Path) -> None:
+    command = (compiler("gcc"), *C99, *STRICT, "-Os")
+    run_cases(cases_of(GEOMETRIES, VECTORS), command, tmp_path, variant=variant)
+
+
+ROUTES = {
+    "gcc -O2": ("gcc", *C99, "-O2"),
+    "gcc -O3": ("gcc", *C99, "-O3", "-funsigned-char"),
+    "gcc freestanding": ("gcc", *C99, "-O2", "-ffreestanding"),
+    "g++": ("g++", *CPP, "-Os"),
+    "clang -O0": ("clang", *C99, "-O0"),
+    "clang -Os": ("clang", *C99, "-Os"),
+    "clang -O3": ("clang", *C99, "-O3"),
+    "clang++": ("clang++", *CPP, "-O2"),
+    "sanitizers": ("gcc", *C99, *SANITIZED),
+    "clang, undefined behaviour": ("clang", *C99, "-O1", "-fsanitize=undefined", "-fsanitize-trap=all"),
+}
+
+WITH_PRESETS = {"gcc -O2", "clang -O3", "sanitizers"}  # compiling is what costs time
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_compilers_and_levels(route: str, tmp_path: Path) -> None:
+    program, *flags = ROUTES[route]
+    specs = [*FEW, *WHOLE] if route in WITH_PRESETS else FEW
+    run_cases(cases_of(specs, VECTORS), (compiler(program), *flags, *STRICT), tmp_path)
+
+
+def calibrated(name: str, data_dir: Path) -> tuple[Model, np.ndarray]:
+    """Return a shipped model as int8, and the test images of its data."""
+    path = Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml"
+    model = project.load(path)
+    catalogue, data = Catalogue([data_dir]), {"digits": "mnist", "characters": "emnist"}[name]
+    if model.quantization is None:
+        model = model.replace(quantization=calibrate(model, catalogue.load(data, "train").images[:500]))
+    return model, catalogue.load(data, "test").images
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [("gcc", "-O2"), ("clang", "-O3"), ("gcc", "-O0")], ids=" ".join)
+@pytest.mark.parametrize(("name", "count"), [("digits", 10_000), ("characters", 9_424)])
+def test_shipped_models_on_all_test_images(
+    name: str, count: int, command: Sequence[str], data_dir: Path, tmp_path: Path
+) -> None:
+    model, images = calibrated(name, data_dir)
+    assert len(images) == count
+    program, level = command
+    run_cases([Case.of(model, images)], (compiler(program), *C99, *STRICT, level), tmp_path)
+
+
+def test_avr_takes_the_header_without_a_warning(tmp_path: Path) -> None:
+    for number, one in enumerate([*GEOMETRIES, PRESETS["genann-2x19"].build(10)]):
+        write_files(tmp_path, export_model(quantized(one), "c-int8", ExportOptions("net", 2)), overwrite=True)
+        for flags in (("-x", "c", *C99), CPP):
+            command = [compiler("avr-gcc"), "-mmcu=atmega2560", *flags, *STRICT, "-Os", "-c"]
+            build(command, [tmp_path / "net_selftest.c"], tmp_path / f"net{number}.o")
+
+
+MODEL = quantized(spec((6, 8, 2), Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)), 1)
+FILES = export_model(MODEL, "c-int8", ExportOptions("net", test_vectors=4))
+HEADER = FILES["net.h"]
+
+
+def selftest(folder: Path, *flags: str) -> subprocess.CompletedProcess[bytes]:
+    build([compiler("gcc"), *C99, *STRICT, *flags], [folder / "net_selftest.c"], folder / "test")
+    return subprocess.run([folder / "test"], capture_output=True, check=False)
+
+
+def test_the_selftest_passes_in_silence(tmp_path: Path) -> None:
+    write_files(tmp_path, FILES)
+    result = selftest(tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    assert b"0 of 4 test vectors differ" in selftest(tmp_path, "-DNET_SELFTEST_PRINT").stdout
+
+
+def test_the_selftest_counts_what_differs_by_a_bit(tmp_path: Path) -> None:
+    text = FILES["net_test_vectors.h"]
+    start = text.index("net_test_outputs")
+    changed = re.sub(r"\{\s+(-?\d+)", lambda m: m[0] + " ^ 1", text[start:], count=1)
+    write_files(tmp_path, {**FILES, "net_test_vectors.h": text[:start] + changed})
+    assert selftest(tmp_path).returncode == 1
+
+
+def test_macros_state_the_contract() -> None:
+    macros = dict(re.findall(r"^#define NET_(\w+) (\S+)", HEADER, re.MULTILINE))
+    target = integer_network(MODEL).stages[-1].call.target
+    arena = FORMATS["c-int8"].measure(MODEL, ExportOptions()).arena_bytes
+    expected = {
+        "INPUT_SIZE": "96",
+        "CLASS_COUNT": "3",
+        "INPUT_SCALE": "0.00392156886f",
+        "INPUT_ZERO_POINT": "(-128)",
+        "OUTPUT_SCALE": f"{np.float32(target.scale):.9g}f",
+        "OUTPUT_ZERO_POINT": f"({target.zero_point})",
+        "ARENA_BYTES": str(arena),
+        "MODEL_HASH": f'"{MODEL.fingerprint}"',
+    }
+    assert expected.items() <= macros.items()
+
+
+def test_the_header_needs_nothing_but_stdint_and_flash_on_avr() -> None:
+    code = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
+    assert re.findall(r"#include (\S+)", code) == ["<stdint.h>", "<avr/pgmspace.h>"]
+    assert not re.search(r"\b(malloc|printf|expf|memcpy|memset|tm_\w+|TM_\w+)\b", code)
+    assert HEADER.isascii()
+
+
+def test_two_kinds_of_numbers_live_in_one_program(tmp_path: Path) -> None:
+    floats = export_model(MODEL, "c-float32", ExportOptions("real", test_vectors=0))
+    write_files(tmp_path, {**FILES, **floats})
+    (tmp_path / "main.c").write_text(
+        '#define NET_IMPLEMENTATION\n#define REAL_IMPLEMENTATION\n#include "net.h"\n#include "real.h"\n'
+        "static uint8_t image[NET_INPUT_SIZE];\n"
+        "static float scores[NET_CLASS_COUNT];\n"
+        "int main(void) { return net_predict(image, scores) != real_predict(image, scores); }\n"
+    )
+    build([compiler("gcc"), *C99, *STRICT], [tmp_path / "main.c"], tmp_path / "main")
+
+
+def test_scores_can_be_left_out(tmp_path: Path) -> None:
+    write_files(tmp_path, FILES)
+    flags = ("-DNET_NO_PROBABILITIES", "-c", "-fno-inline")
+    build([compiler("gcc"), *C99, *STRICT, *flags], [tmp_path / "net_selftest.c"], tmp_path / "net.o")
+    names = subprocess.run(["nm", tmp_path / "net.o"], capture_output=True, text=True, check=True).stdout
+    assert "net_predict" in names
+    assert "net_exp" not in names
+
+
+def test_weights_can_stand_in_a_section_of_their_own(tmp_path: Path) -> None:
+    write_files(tmp_path, export_model(MODEL, "c-int8", ExportOptions("net", 0, section=".weights")))
+    source = '#define NET_IMPLEMENTATION\n#include "net.h"\n'
+    (tmp_path / "net.c").write_text(source)
+    build([compiler("gcc"), *C99, *STRICT, "-c"], [tmp_path / "net.c"], tmp_path / "net.o")
+    done = subprocess.run(["objdump", "-t", tmp_path / "net.o"], capture_output=True, text=True, check=True)
+    symbols = [line.split() for line in done.stdout.splitlines()]
+    placed = {words[-3] for words in symbols if words and words[-1].endswith("_weight")}
+    assert placed == {".weights"}
+
+
+@pytest.mark.parametrize("section", ['a"b', "two words", "a)b", "\n"])
+def test_a_section_with_an_impossible_name_is_refused(section: str) -> None:
+    with pytest.raises(ExportError, match="no name for linkers"):
+        ExportOptions("net", section=section)
+
+
+def test_a_model_that_is_not_quantized_is_refused_but_measured() -> None:
+    plain = random_model(MODEL.spec)
+    with pytest.raises(QuantizationError, match="not quantized"):
+        export_model(plain, "c-int8", ExportOptions("net"))
+    measured = FORMATS["c-int8"].measure(plain, ExportOptions())
+    known = FORMATS["c-int8"].measure(MODEL, ExportOptions())
+    assert (measured.arena_bytes, measured.weight_bytes) == (known.arena_bytes, known.weight_bytes)
+
+
+def test_an_arena_over_the_limit_is_refused() -> None:
+    with pytest.raises(ExportError, match=r"an arena of \d+ bytes, more than the limit of 10"):
+        export_model(MODEL, "c-int8", ExportOptions("net", ram_limit=10))
+
+
+def test_arrays_that_avr_cannot_hold_are_refused_there(tmp_path: Path) -> None:
+    large = quantized(spec((28, 28, 1), Flatten(), Dense(50), Dense(10)))
+    write_files(tmp_path, export_model(large, "c-int8", ExportOptions("net", 0)))
+    (tmp_path / "net.c").write_text('#define NET_IMPLEMENTATION\n#include "net.h"\n')
+    command = [
+        compiler("avr-gcc"),
+        "-mmcu=atmega2560",
+        "-Os",
+        "-c",
+        "-o",
+        tmp_path / "net.o",
+        tmp_path / "net.c",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "AVR takes 32767 in one array" in done.stderr
+
+
+def test_lenet_and_the_mlp_fit_their_memory() -> None:
+    sizes = {
+        name: FORMATS["c-int8"].measure(random_model(PRESETS[name].build(10)), ExportOptions())
+        for name in PRESETS
+    }
+    assert sizes["lenet"].arena_bytes <= 2412
+    assert sizes["mlp-32-32"].arena_bytes == 64
