@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from engine.data.dataset import Dataset
 from engine.inference import output_activation
@@ -111,12 +112,9 @@ def evaluate_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Eva
     QuantizationError
         When the model is not quantized.
     """
-    predictor = IntegerPredictor(model)
-    if threads == 1 or not len(work.labels):
-        logits = predictor.logits(work.images)
-    else:
-        with ThreadPoolExecutor(threads, "evaluate") as pool:
-            logits = np.concatenate(list(pool.map(predictor.logits, np.array_split(work.images, threads))))
+    predictor, parts = IntegerPredictor(model), np.array_split(work.images, threads)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "evaluate") as pool:
+        logits = np.concatenate(list(pool.map(predictor.logits, parts)))
     predictions = logits.argmax(axis=1)
     outputs = np.ascontiguousarray(logits.T)
     if loss.absorbs is not None and output_activation(model.spec) is loss.absorbs:

@@ -11,6 +11,7 @@ when a convolution does it itself: rescaling keeps the order, so the result is t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,7 +35,9 @@ __all__ = [
     "softmax_table",
 ]
 
-Floats = NDArray[np.float64]  # hold the whole numbers of sums exactly, and have a fast matrix product
+Floats = NDArray[np.floating[Any]]  # hold the whole numbers of sums exactly, and have a fast matrix product
+EXACT = 1 << 24  # float32 holds every whole number up to this
+LARGEST_INPUT = 255  # distance of an int8 from a zero point
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +85,19 @@ class Window:
     top: int
     left: int
 
-    def over(self, x: Int8s, zero_point: int, out_rows: int, out_columns: int) -> Floats:
-        """Return ``x - zero_point`` as windows, (images, out_rows, out_columns, channels, kernel, kernel)."""
+    def over(self, x: Floats, out_rows: int, out_columns: int) -> Floats:
+        """Return `x`, padded with zeros, as (images, out_rows, out_columns, kernel, kernel, channels)."""
         images, height, width, channels = x.shape
         rows = (out_rows - 1) * self.stride + self.kernel
         columns = (out_columns - 1) * self.stride + self.kernel
-        padded = np.zeros((images, max(rows, self.top + height), max(columns, self.left + width), channels))
-        padded[:, self.top : self.top + height, self.left : self.left + width] = (
-            x.astype(np.float64) - zero_point
-        )
+        shape = (images, max(rows, self.top + height), max(columns, self.left + width), channels)
+        padded = np.zeros(shape, x.dtype)
+        padded[:, self.top : self.top + height, self.left : self.left + width] = x
         windows = sliding_window_view(padded, (self.kernel, self.kernel), axis=(1, 2))
-        return windows[:, : rows - self.kernel + 1 : self.stride, : columns - self.kernel + 1 : self.stride]
+        windows = windows[
+            :, : rows - self.kernel + 1 : self.stride, : columns - self.kernel + 1 : self.stride
+        ]
+        return windows.transpose(0, 1, 2, 4, 5, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +117,24 @@ class _Weighted(IntegerCall):
     bias: Int32s
     requantization: Requantization
 
+    channel_axis: ClassVar[int] = 0
+
     @property
     def taps(self) -> int:
         return self.weight.size // len(self.bias)
+
+    @cached_property
+    def _floats(self) -> Floats:
+        """The weight in floats that hold all of its sums exactly."""
+        others = tuple(i for i in range(self.weight.ndim) if i != self.channel_axis)
+        largest = np.abs(self.weight.astype(np.int64)).sum(axis=others).max(initial=0) * LARGEST_INPUT
+        return self.weight.astype(np.float32 if largest < EXACT else np.float64)
+
+    def _centred(self, x: Int8s) -> Floats:
+        """Return ``x - zero_point`` in such floats."""
+        dtype = self._floats.dtype
+        result: Floats = x.astype(dtype) - dtype.type(self.source.zero_point)
+        return result
 
     def _finish(self, sums: Floats) -> Int8s:
         return self.requantization(sums.astype(np.int32) + self.bias)
@@ -129,11 +149,10 @@ class IntegerConv2D(_Weighted):
 
     def run(self, x: Int8s) -> Int8s:
         rows, columns, filters = self.out_shape
-        windows = self.window.over(x, self.source.zero_point, rows * self.pool, columns * self.pool)
-        taps = self.weight.transpose(3, 1, 2, 0).reshape(-1, filters).astype(np.float64)
-        sums = windows.reshape(-1, len(taps)) @ taps
-        squares = sums.reshape(len(x), rows, self.pool, columns, self.pool, filters)
-        return self._finish(squares.max(axis=(2, 4)))
+        windows = self.window.over(self._centred(x), rows * self.pool, columns * self.pool)
+        taps = self._floats.reshape(filters, -1)
+        sums = windows.reshape(-1, taps.shape[1]) @ taps.T
+        return self._finish(_largest(sums.reshape(len(x), rows, self.pool, columns, self.pool, filters)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,11 +161,15 @@ class IntegerDepthwise(_Weighted):
 
     window: Window
 
+    channel_axis: ClassVar[int] = 2
+
     def run(self, x: Int8s) -> Int8s:
         image = x if x.ndim == 4 else x[:, None, None]
         rows, columns = self.out_shape[:2] if x.ndim == 4 else (1, 1)
-        windows = self.window.over(image, self.source.zero_point, rows, columns)
-        sums = np.einsum("nhwcab,abc->nhwc", windows, self.weight.astype(np.float64))
+        windows, weight = self.window.over(self._centred(image), rows, columns), self._floats
+        sums = np.zeros((*windows.shape[:3], weight.shape[2]), weight.dtype)
+        for tap in np.ndindex(weight.shape[:2]):
+            sums += windows[:, :, :, *tap] * weight[tap]
         return self._finish(sums).reshape(len(x), *self.out_shape)
 
 
@@ -155,9 +178,7 @@ class IntegerDense(_Weighted):
     """All inputs to each output, weight (units, features)."""
 
     def run(self, x: Int8s) -> Int8s:
-        return self._finish(
-            (x.astype(np.float64) - self.source.zero_point) @ self.weight.T.astype(np.float64)
-        )
+        return self._finish(self._centred(x) @ self._floats.T)
 
 
 def _squares(x: Int8s, out: Shape, height: int, width: int) -> NDArray[Any]:
@@ -167,6 +188,15 @@ def _squares(x: Int8s, out: Shape, height: int, width: int) -> NDArray[Any]:
     return kept.reshape(len(x), rows, height, columns, width, x.shape[-1])
 
 
+def _largest(squares: NDArray[Any]) -> NDArray[Any]:
+    """Return the largest number of each square of (images, rows, height, columns, width, channels)."""
+    first, *others = (squares[:, :, i, :, j] for i, j in np.ndindex(squares.shape[2], squares.shape[4]))
+    result = first.copy()
+    for other in others:
+        np.maximum(result, other, out=result)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class IntegerMaxPool(IntegerCall):
     """The largest number of each square; input and output are held in the same way."""
@@ -174,7 +204,7 @@ class IntegerMaxPool(IntegerCall):
     size: int
 
     def run(self, x: Int8s) -> Int8s:
-        result: Int8s = _squares(x, self.out_shape, self.size, self.size).max(axis=(2, 4))
+        result: Int8s = _largest(_squares(x, self.out_shape, self.size, self.size))
         return result
 
 
