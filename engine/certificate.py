@@ -17,11 +17,19 @@ from typing import Any, Self
 
 from engine.certificate_json import MAX_BYTES, from_plain
 from engine.errors import ExportError, FileError
-from engine.export import emit
+from engine.export import ExportOptions, emit
 from engine.files import read_limited, write_bytes
+from engine.knobs import knobs_to_json
 from engine.model import Model
 
-__all__ = ["Certificate", "Figures", "LayerCount", "Result", "Skipped", "certified"]
+__all__ = ["Certificate", "Figures", "LayerCount", "Result", "Skipped", "certified", "code_options"]
+
+_SAME_CODE = (
+    "name",
+    "test_vectors",
+    "preprocess",
+    "ram_limit",
+)  # options that leave the network's code alone
 
 
 @dataclass(frozen=True)
@@ -224,6 +232,8 @@ class Certificate:
         """Return the outcome as one sentence."""
         if self.fault:
             return self.fault
+        if not self.results:
+            return "Nothing was verified: the tools of every target are missing."
         where = ", ".join(result.title for result in self.results)
         inputs = f"{self.vectors:,} inputs ({self.origin})"
         return f"The exported C agrees with the engine on all {inputs} on: {where}."
@@ -238,8 +248,8 @@ class Certificate:
         for skipped in self.skipped:
             yield f"{skipped.target}: not tried. {skipped.reason}"
 
-    def check_for(self, model: Model, format_name: str) -> None:
-        """Raise `ExportError` unless the certificate is about `model` in this format, and a good one."""
+    def check_for(self, model: Model, format_name: str, options: ExportOptions | None = None) -> None:
+        """Raise `ExportError` unless the certificate is about `model` exported so, and a good one."""
         if self.model_hash != model.fingerprint:
             raise ExportError(
                 f"The certificate is about another model (hash {self.model_hash}, this one is "
@@ -248,6 +258,11 @@ class Certificate:
         if self.format != format_name:
             raise ExportError(
                 f"The certificate is about {self.format}, not {format_name}; verify with that format."
+            )
+        if options is not None and dict(self.options) != code_options(options):
+            raise ExportError(
+                f"The certificate is about an export with other options ({_words(self.options)}); verify "
+                "with those of this export."
             )
         if not self.passed:
             raise ExportError("The certificate says that the code differs; it cannot vouch for an export.")
@@ -276,17 +291,40 @@ class Certificate:
             raise FileError(path, f"this is no certificate: {str(error).rstrip('.')}.") from error
 
 
+def code_options(options: ExportOptions) -> dict[str, Any]:
+    """Return those options by name that change a network's code."""
+    return {k: v for k, v in knobs_to_json(options).items() if k not in _SAME_CODE}
+
+
+def _words(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in options.items() if value not in ("", False))
+
+
 def certified(
-    files: Mapping[str, str], certificate: Certificate, model: Model, format_name: str
+    files: Mapping[str, str],
+    certificate: Certificate,
+    model: Model,
+    format_name: str,
+    options: ExportOptions | None = None,
 ) -> dict[str, str]:
     """Return exported `files` with the certificate in the head comment of each header.
+
+    Parameters
+    ----------
+    files : mapping of str to str
+        What `engine.export.export_model` gave for the rest; it is not changed.
+    certificate : Certificate
+    model : Model
+    format_name : str
+    options : ExportOptions or None
+        None trusts that they are those of the verification.
 
     Raises
     ------
     ExportError
         When the certificate is about something else.
     """
-    certificate.check_for(model, format_name)
+    certificate.check_for(model, format_name, options)
     lines = ("", *certificate.lines())
     return {name: _with_lines(name, text, lines) for name, text in files.items()}
 

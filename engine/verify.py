@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine import __version__
-from engine.certificate import Certificate, Result, Skipped
-from engine.comparison import Comparison, compare_answers
+from engine.certificate import Certificate, Result, Skipped, code_options
+from engine.comparison import compare_answers
 from engine.compilers import Cancel, Compiler, find_compiler, find_cross_compiler
 from engine.errors import ExportError, MissingToolError
 from engine.export.context import Context
@@ -28,19 +27,16 @@ from engine.export.formats import FORMATS, export_with_vectors
 from engine.export.options import ExportOptions
 from engine.export.vectors import Vectors
 from engine.files import file_faults
-from engine.knobs import knobs_to_json
 from engine.model import Model
-from engine.reference import Answers, FloatReference, Reference, reference_for
+from engine.reference import Reference, reference_for
 from engine.targets import Target, Toolchain, find_target
 from engine.trials import RUNNERS, Trial
 from engine.trials.trial import Progress
 
-__all__ = ["FLAGS", "OPTIMIZATIONS", "Progress", "Setup", "Verification", "compare", "verify", "verify_host"]
+__all__ = ["OPTIMIZATIONS", "Progress", "Setup", "verify"]
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
 OPTIMIZATIONS = ("0", "1", "2", "3", "s")
-FLAGS = (*STRICT, "-O2")
-"""What the code is compiled with unless another optimization is asked for."""
 
 _CONTEXT = Context("verified")  # independent of the model's own name, which may hold anything
 _MOST = 1e30  # the largest error that is written down; stands for nan too
@@ -179,7 +175,6 @@ class _Session:
     def certificate(self, results: Sequence[Result], skipped: Sequence[Skipped]) -> Certificate:
         """Return the certificate over all results."""
         options = self.setup.options
-        unread = ("name", "test_vectors")
         return Certificate(
             model_name=self._model.name,
             model_hash=self._model.fingerprint,
@@ -192,7 +187,7 @@ class _Session:
             program=f"TinyML Studio {__version__}",
             results=tuple(results),
             skipped=tuple(skipped),
-            options={k: v for k, v in knobs_to_json(options).items() if k not in unread},
+            options=code_options(options),
         )
 
 
@@ -248,102 +243,3 @@ def _layer(trial: Trial, vector: int, trace: Callable[..., Sequence[tuple[int, b
         if values is not None and (len(found) != len(values) or not reference.agrees(found, values)):
             return titles[number - 1]
     return ""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The outcome on this computer.
-
-    Attributes
-    ----------
-    target, compiler, flags : str
-        What ran, compiled by what and how.
-    vectors : int
-        Number of inputs that ran.
-    origin : str
-        Where the inputs are from.
-    class_mismatches : int
-        Inputs for which the class differs, where it is not a tie.
-    mismatches : int
-        Inputs for which any number differs by more than the tolerance.
-    worst_error : float
-        Largest difference, relative to the expected number or to 1 where that is smaller.
-    fault : str
-        One sentence about the first input that differs; empty when none does.
-    """
-
-    target: str
-    compiler: str
-    flags: str
-    vectors: int
-    origin: str
-    class_mismatches: int
-    mismatches: int
-    worst_error: float
-    fault: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the exported code agrees on every input."""
-        return not self.fault
-
-    def summary(self) -> str:
-        """Return the outcome as one sentence."""
-        if not self.passed:
-            return self.fault
-        return (
-            f"The exported C agrees with the engine on all {self.vectors:,} inputs ({self.origin}); "
-            f"largest relative difference {self.worst_error:.1e}, compiled by {self.compiler}."
-        )
-
-
-def verify_host(
-    model: Model,
-    vectors: Vectors,
-    compiler: str | None = None,
-    progress: Progress | None = None,
-    cancel: Cancel | None = None,
-) -> Verification:
-    """Do what `verify` does for ``c-float32`` on this computer alone."""
-    setup = Setup(compiler)
-    (result,) = verify(model, "c-float32", ("host",), vectors, setup, progress, cancel).results
-    counts = Comparison(result.mismatches, result.class_mismatches, result.worst_error, None, "")
-    return _verification(vectors, counts, result.fault, result.compiler)
-
-
-def compare(
-    model: Model,
-    vectors: Vectors,
-    best: NDArray[np.int32],
-    scores: NDArray[np.float32],
-    outputs: NDArray[np.float32],
-    compiler: str = "",
-) -> Verification:
-    """Return how the answers of ``c-float32`` code differ from those of `vectors`.
-
-    Parameters
-    ----------
-    model : Model
-    vectors : Vectors
-    best : ndarray of int32, shape (n,)
-        Classes.
-    scores, outputs : ndarray of float32, shape (n, classes)
-    compiler : str
-        What compiled it.
-    """
-    found = compare_answers(FloatReference(model, vectors), Answers(best, scores, outputs))
-    return _verification(vectors, found, found.sentence(len(vectors)), compiler)
-
-
-def _verification(vectors: Vectors, found: Comparison, fault: str, compiler: str) -> Verification:
-    return Verification(
-        target="host",
-        compiler=compiler,
-        flags=shlex.join(FLAGS),
-        vectors=len(vectors),
-        origin=vectors.origin,
-        class_mismatches=found.class_mismatches,
-        mismatches=found.mismatches,
-        worst_error=found.worst_error,
-        fault=fault,
-    )

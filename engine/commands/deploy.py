@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import Any
 
-from engine.commands.console import Console
+from engine.certificate import Certificate, Figures, Result, certified
+from engine.commands.console import Console, percent, table
 from engine.commands.options import (
     MODEL_HELP,
     Commands,
@@ -20,11 +21,14 @@ from engine.commands.options import (
 from engine.commands.sources import load_model
 from engine.data import Dataset
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
-from engine.verify import verify_host
+from engine.reference import REFERENCES
+from engine.targets import TARGETS
+from engine.verify import OPTIMIZATIONS, Setup
+from engine.verify import verify as verify_on
 
 __all__ = ["register"]
 
-TARGETS = {"host": verify_host}
+ALL = "all"
 
 
 def register(commands: Commands[Any]) -> None:
@@ -38,12 +42,32 @@ def register(commands: Commands[Any]) -> None:
         "--out", required=True, metavar="PATH", help="folder for the files, or one file's path"
     )
     parser.add_argument("--force", action="store_true", help="allow overwriting files that exist")
+    parser.add_argument(
+        "--certificate",
+        metavar="C.json",
+        help="what tinyml verify has written about this model; its figures go into the head comment",
+    )
     _add_images(parser)
     add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})
+    _add_verify(commands)
+
+
+def _add_verify(commands: Commands[Any]) -> None:
     parser = add_command(commands, "verify", verify, "compile a model's export, run it and compare")
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
+    first = next(iter(TARGETS))
     parser.add_argument(
-        "--target", choices=tuple(TARGETS), default=next(iter(TARGETS)), help="where to run it"
+        "--target",
+        choices=(*TARGETS, ALL),
+        nargs="+",
+        default=[first],
+        help=f"where to run it; {ALL} takes those whose tools are installed (default: {first})",
+    )
+    parser.add_argument(
+        "--format",
+        choices=tuple(REFERENCES),
+        default=next(iter(REFERENCES)),
+        help="what to export it as (default: %(default)s)",
     )
     parser.add_argument(
         "--vectors",
@@ -52,8 +76,17 @@ def register(commands: Commands[Any]) -> None:
         metavar="N",
         help="inputs to run (default: %(default)s)",
     )
-    parser.add_argument("--compiler", metavar="CC", help="C compiler to use (default: CC, or the one found)")
+    parser.add_argument(
+        "--compiler",
+        metavar="CC",
+        help="C compiler to use, such as zig or arm-none-eabi-gcc (default: what is found for each target)",
+    )
+    parser.add_argument(
+        "--optimization", choices=OPTIMIZATIONS, default="2", help="the compiler's -O (default: %(default)s)"
+    )
+    parser.add_argument("--certificate", metavar="OUT.json", help="write what was found to this file")
     _add_images(parser)
+    add_knobs(parser, ExportOptions, "export options", without=("name", "test_vectors"))
 
 
 def _add_images(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +100,11 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     """Write a model as code."""
     model = load_model(arguments.model)
     given = {"name": suggest_name(model.name), **given_knobs(arguments, ExportOptions)}
-    files = export_model(model, arguments.format, ExportOptions(**given), _images(arguments))
+    proof = Certificate.load(arguments.certificate) if arguments.certificate else None
+    options = ExportOptions(**given)
+    files = export_model(model, arguments.format, options, _images(arguments))
+    if proof is not None:
+        files = certified(files, proof, model, arguments.format, options)
     paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
     result = {
         "model": model.name,
@@ -84,15 +121,69 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     """Compile a model's export, run it and compare; fail when anything differs."""
     model = load_model(arguments.model)
     vectors = make_vectors(model, arguments.vectors, _images(arguments))
+    everywhere = ALL in arguments.target
+    setup = Setup(
+        arguments.compiler,
+        arguments.optimization,
+        ExportOptions(**given_knobs(arguments, ExportOptions)),
+        skip_missing=everywhere,
+    )
+    targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))
     with console.progress(1, "part") as bar:
 
         def report(what: str, share: float) -> None:
             bar.set_description_str(what, refresh=False)
             bar.update(share - bar.n)
 
-        found = TARGETS[arguments.target](model, vectors, arguments.compiler, report)
-    console.show({"model": model.name, "passed": found.passed, **asdict(found)}, [found.summary()])
+        found = verify_on(model, arguments.format, targets, vectors, setup, report)
+    if arguments.certificate:
+        found.save(arguments.certificate)
+    mismatches = sum(result.mismatches for result in found.results)
+    result = {"model": model.name, "mismatches": mismatches, **found.to_json()}
+    console.show(result, _report(found, arguments.certificate))
     return 0 if found.passed else 1
+
+
+def _report(found: Certificate, path: str | None) -> Iterator[str]:
+    yield found.summary()
+    measured = [(result, figures) for result in found.results for figures in result.figures]
+    if measured:
+        yield ""
+        yield from _figures_table(measured)
+    for result in found.results:
+        if result.network is not None and result.network.layers:
+            yield ""
+            yield from _layers_table(result, result.network)
+    for skipped in found.skipped:
+        yield f"{TARGETS[skipped.target].title} was not tried: {skipped.reason}"
+    if path:
+        yield f"Wrote {path}."
+
+
+def _figures_table(measured: list[tuple[Result, Figures]]) -> list[str]:
+    head = ("target", "function", "code", "constants", "static RAM", "stack", "an inference", "")
+    rows = [
+        (
+            result.title,
+            f.function,
+            f"{f.code_bytes:,}",
+            f"{f.constant_bytes:,}",
+            f"{f.static_bytes:,}",
+            f"{f.stack_bytes:,}",
+            f"{f.mean:,.0f}" if f.counted else "–",
+            f.unit,
+        )
+        for result, f in measured
+    ]
+    return table([head, *rows], left=(0, 1, 7))
+
+
+def _layers_table(result: Result, figures: Figures) -> list[str]:
+    head = (f"{result.title}, {figures.function}", figures.unit, "share")
+    rows = [
+        (layer.title, f"{layer.count:,.0f}", percent(layer.count / figures.mean)) for layer in figures.layers
+    ]
+    return table([head, *rows])
 
 
 def _images(arguments: argparse.Namespace) -> Dataset | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,14 +18,15 @@ import pytest
 import engine.commands.deploy
 import engine.commands.report
 from engine import project
+from engine.certificate import Certificate, Result, code_options
 from engine.commands.console import plain, table
 from engine.data.idx import write_idx
 from engine.errors import VerifyError
+from engine.export import ExportOptions
 from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.presets import PRESETS
 from engine.specs import ModelSpec
-from engine.verify import Verification
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DIGITS = tuple("0123456789")
@@ -240,8 +242,9 @@ def test_exported_code_agrees(run: Run, saved: Path) -> None:
 
 
 def test_code_that_differs_is_a_failure(run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Verification("host", "cc", "", 9, "random", 1, 2, 0.5, "Input 3 gives another class.")
-    monkeypatch.setitem(engine.commands.deploy.TARGETS, "host", lambda *_: found)
+    result = Result("host", "Here", "cc", "", "here", 9, 2, 1, 0.5, "Input 3 gives another class.")
+    found = Certificate("x", "0", "c-float32", 9, "random", "", "", "", "", (result,))
+    monkeypatch.setattr(engine.commands.deploy, "verify_on", lambda *_: found)
     code, out, _ = run("verify", saved, "--json")
     assert (code, json.loads(out)["passed"]) == (1, False)
     assert run("verify", saved)[1] == "Input 3 gives another class.\n"
@@ -253,8 +256,26 @@ def test_code_that_does_not_compile_is_a_failure(
     def fail(*_: object) -> None:
         raise VerifyError("The exported code does not compile.")
 
-    monkeypatch.setitem(engine.commands.deploy.TARGETS, "host", fail)
+    monkeypatch.setattr(engine.commands.deploy, "verify_on", fail)
     assert "does not compile" in one_fault(run("verify", saved), 1)
+
+
+def test_a_certificate_goes_into_the_header(run: Run, saved: Path, tmp_path: Path) -> None:
+    paper = tmp_path / "paper.json"
+    paper.write_text("{}", encoding="utf-8")
+    assert "no certificate" in one_fault(run("export", saved, "--out", "made", "--certificate", paper))
+    result = Result("host", "Here", "some compiler", "-O2", "here", 9, 0, 0, 0.0)
+    model = project.load(saved)
+    about = ("x", model.fingerprint, "c-float32", 9, "random", "", "", "today", "us", (result,))
+    good = Certificate(*about, options=code_options(ExportOptions()))
+    good.save(paper)
+    words = ("export", saved, "--name", "digits", "--test-vectors", 1, "--certificate", paper)
+    assert run(*words, "--out", "made")[0] == 0
+    head = (tmp_path / "made" / "digits.h").read_text(encoding="utf-8").partition(" */")[0]
+    assert "Here: agrees; compiled by some compiler -O2; run by here" in head
+    dataclasses.replace(good, model_hash="0123").save(paper)
+    assert "another model" in one_fault(run(*words, "--out", "other"))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_missing_compiler_is_named(run: Run, saved: Path) -> None:

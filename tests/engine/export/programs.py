@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.comparison import compare_answers
 from engine.export import ExportOptions, Vectors, export_model, make_vectors
 from engine.model import Model
 from engine.params import ParamLayout
+from engine.reference import Answers, FloatReference
 from engine.specs import ModelSpec, size
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
@@ -73,6 +75,12 @@ class Answer:
     best: np.ndarray
     scores: np.ndarray
     outputs: np.ndarray
+
+
+def fault_of(model: Model, vectors: Vectors, answer: Answer) -> str:
+    """Return how the answers of float code differ from the engine's, empty when they do not."""
+    answers = Answers(answer.best, answer.scores, answer.outputs)
+    return compare_answers(FloatReference(model, vectors), answers).sentence(len(vectors))
 
 
 def compiler(name: str) -> str:

@@ -16,13 +16,13 @@ from engine.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Dropout,
 from engine.model import Model
 from engine.presets import PRESETS
 from engine.specs import LayerSpec, ModelSpec
-from engine.verify import compare
 from tests.engine.export.programs import (
     C99,
     CPP,
     STRICT,
     Answer,
     compiler,
+    fault_of,
     random_model,
     run_models,
     vectors_of,
@@ -42,7 +42,7 @@ def assert_agree(models: list[Model], vectors: list, answers: list[Answer]) -> N
     faults = [
         f"{model.spec}: {fault}"
         for model, v, a in zip(models, vectors, answers, strict=True)
-        if (fault := compare(model, v, a.best, a.scores, a.outputs).fault)
+        if (fault := fault_of(model, v, a))
     ]
     assert not faults, f"{len(faults)} networks differ:\n" + "\n".join(faults[:5])
 
