@@ -86,7 +86,7 @@ def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:
 
 
 def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
-    """Return the table if there is one, and by filter twice the bias, the multiplier and the shift less one."""
+    """Return the table, if any, and by filter twice the bias, the multiplier and the shift less one."""
     arrays = dict(requantization_arrays(call.requantization, call.bias))
     columns = [2 * arrays.pop("bias"), arrays.pop("multiplier"), arrays.pop("shift").astype(np.int32)]
     return {"scaling": np.stack(columns, axis=1).ravel(), **arrays}

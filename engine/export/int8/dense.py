@@ -17,6 +17,7 @@ __all__ = ["dense"]
 FOUR = 4
 CODE_FOR_TWO = 250  # bytes
 LARGEST_BYTE = 255
+MANY_WEIGHTS = 1 << 15
 ROOM = 1 << 23  # what the sum of a run stays below, see kernels/dense_dot_s8.c
 
 
@@ -27,7 +28,13 @@ def dense(call: IntegerDense, fast: bool) -> StageCode:
     rows = outputs // FOUR * FOUR + left if left else _fours(outputs)
     weight = np.zeros((rows, _fours(inputs)), np.int16)
     weight[:outputs, :inputs] = call.weight
-    sizes = {"left": left, "run": _run(weight), **requantization_sizes(call.requantization)}
+    run = _run(weight)
+    sizes = {
+        "left": left,
+        "run": run,
+        "round": _round(call, run),
+        **requantization_sizes(call.requantization),
+    }
     return StageCode("dense_s8", sizes, {"weight": _laid_out(weight), **_scaled(call)})
 
 
@@ -46,6 +53,12 @@ def _run(weight: NDArray[np.int16]) -> int:
     while max(_largest(weight, run), _largest(-weight, run)) >= ROOM:
         run = -(-run // (2 * FOUR)) * FOUR
     return run
+
+
+def _round(call: IntegerDense, run: int) -> int:
+    """Return how many fours of inputs a round of the kernel's loop takes: code beside weights."""
+    whole = run == call.weight.shape[1] and run % (4 * FOUR) == 0
+    return FOUR if whole and call.weight.size >= MANY_WEIGHTS else 2
 
 
 def _largest(weight: NDArray[np.int16], run: int) -> int:

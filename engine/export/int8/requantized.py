@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from engine.fixed_point import Affine, Int8s, Int32s, Requantization
 
-__all__ = ["bytes_of", "requantization_arrays", "requantization_sizes", "scaling_arrays", "table_bytes", "zero_byte"]
+__all__ = [
+    "bytes_of",
+    "requantization_arrays",
+    "requantization_sizes",
+    "scaling_arrays",
+    "table_bytes",
+    "zero_byte",
+]
 
 
 def zero_byte(affine: Affine) -> int:
@@ -47,7 +54,7 @@ def requantization_arrays(requantization: Requantization, bias: Int32s) -> Mappi
 
 
 def scaling_arrays(requantization: Requantization, bias: Int32s) -> Mapping[str, NDArray[Any]]:
-    """Return ``scaling``, by channel twice the bias and the multiplier, ``shift``, and ``table`` if there is one."""
+    """Return ``scaling``, by channel twice the bias and the multiplier; ``shift``; ``table``, if any."""
     arrays = dict(requantization_arrays(requantization, bias))
     scaling = np.stack([2 * arrays.pop("bias"), arrays.pop("multiplier")], axis=1)
     return {"scaling": scaling.ravel(), **arrays}

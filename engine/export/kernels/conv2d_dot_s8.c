@@ -50,11 +50,12 @@ TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **sec
     __asm__(pairs : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(x),     \
             [p] "=&r"(p), [q] "=&r"(q) : [pitch] "i"(pitch) : "r4", "r5", "r6", "r8", "memory")
 
-/* An even number of pairs, 12 twos in a round; what is left over is straight code. */
-TM_KERNEL const tm_word *tm_pairs(tm_sums *sum, const tm_word *x, const int pitch, const tm_word *w, const int twos)
+/* An even number of pairs, 12 twos in a round; what is left over is straight code. The pointers move on. */
+TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word **from, const int pitch, const tm_word **weight, const int twos)
 {
     int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1;
     uint32_t p, q;
+    const tm_word *x = *from, *w = *weight;
     int round;
     for (round = twos / 12; round > 0; round--) {
         TM_PAIRS(TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS TM_TWO_PAIRS
@@ -77,7 +78,8 @@ TM_KERNEL const tm_word *tm_pairs(tm_sums *sum, const tm_word *x, const int pitc
     sum->a1 = a1;
     sum->b0 = b0;
     sum->b1 = b1;
-    return w;
+    *from = x;
+    *weight = w;
 }
 #endif
 
@@ -154,8 +156,7 @@ TM_KERNEL const int16_t *tm_conv2d_dot(tm_sums *sum, const tm_int16 *x, int pitc
     const tm_word *from = (const tm_word *)(const void *)x, *w = (const tm_word *)(const void *)weight, *second;
 #if TM_ASM
     if (pitch <= TM_PITCH_MAX) {
-        w = tm_pairs(sum, from, pitch, w, words / 2);
-        from += words / 2 * 2;
+        tm_pairs(sum, &from, pitch, &w, words / 2);
         words %= 2;
     }
 #endif
@@ -170,8 +171,9 @@ TM_KERNEL const int16_t *tm_conv2d_dot(tm_sums *sum, const tm_int16 *x, int pitc
         tm_two_pairs(sum, &from, &second, &w);
     }
     if (words & 1) {
-        tm_pair(sum, *from, *second, w[0], w[1]);
-        w += 2;
+        uint32_t a, b;
+        tm_load_two(&a, &b, &w);
+        tm_pair(sum, *from, *second, a, b);
     }
     return (const int16_t *)(const void *)w;
 #elif TM_ASM

@@ -61,23 +61,30 @@ typedef struct {
 #endif
 
 #if TM_ASM
-TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, const int flip)
+#define TM_ONCE(flip) TM_INPUTS(TM_FOUR_INPUTS(flip))
+#define TM_TWICE(flip) TM_INPUTS(TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip))
+#define TM_FOUR_TIMES(flip) TM_INPUTS(TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip))
+
+/* `round` fours in a round of the loop, 4 or 2; one that is left over. */
+TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int round, const int flip)
 {
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, u, v;
     const uint8_t *const end = x + fours / 2 * 8;
     while (x != end) {
-        if (flip) {
-            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP) TM_FOUR_INPUTS(TM_FLIP));
+        if (round == 4 && flip) {
+            TM_FOUR_TIMES(TM_FLIP);
+        } else if (round == 4) {
+            TM_FOUR_TIMES("");
+        } else if (flip) {
+            TM_TWICE(TM_FLIP);
         } else {
-            TM_INPUTS(TM_FOUR_INPUTS("") TM_FOUR_INPUTS(""));
+            TM_TWICE("");
         }
     }
-    if (fours % 2) {
-        if (flip) {
-            TM_INPUTS(TM_FOUR_INPUTS(TM_FLIP));
-        } else {
-            TM_INPUTS(TM_FOUR_INPUTS(""));
-        }
+    if (fours % 2 && flip) {
+        TM_ONCE(TM_FLIP);
+    } else if (fours % 2) {
+        TM_ONCE("");
     }
     (void)v;
     sum->a = a;
@@ -131,14 +138,15 @@ TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weig
     }
 }
 
-/* Sums over `size` inputs, of which a last four may be incomplete. */
-TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, int size, int outputs, int in_flip)
+/* Sums over `size` inputs, of which a last four may be incomplete; `round` fours in a round of an assembly loop. */
+TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, int size, int outputs, int round, int in_flip)
 {
     tm_dense_sums sum = {0, 0, 0, 0};
     int i = 0;
+    (void)round;
 #if TM_ASM
     if (outputs == 4) {
-        tm_dense_fours(&sum, x, weight, size / 4, in_flip);
+        tm_dense_fours(&sum, x, weight, size / 4, round, in_flip);
         i = size / 4 * 4;
     }
 #endif
