@@ -106,14 +106,21 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     if proof is not None:
         files = certified(files, proof, model, arguments.format, options)
     paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
+    facts = FORMATS[arguments.format].measure(model, options)
     result = {
         "model": model.name,
         "fingerprint": model.fingerprint,
         "format": arguments.format,
         "name": given["name"],
         "files": paths,
+        "ram_bytes": facts.arena_bytes,
+        "weight_bytes": facts.weight_bytes,
     }
-    console.show(result, (f"Wrote {path}." for path in paths))
+    takes = (
+        f"It takes {facts.arena_bytes:,} bytes of static RAM and {facts.weight_bytes:,} bytes of flash for "
+        "weights (counted); code and stack are extra."
+    )
+    console.show(result, [*(f"Wrote {path}." for path in paths), takes])
     return 0
 
 

@@ -220,9 +220,10 @@ def test_formats_that_cannot_learn_say_so(name: str) -> None:
 
 
 def test_the_command_line_exports_code_that_learns(run: Run, saved: Path) -> None:
-    code, _, _ = run("export", saved, "--out", "c", "--name", "net", "--training", "--train-layers", 2)
+    code, out, _ = run("export", saved, "--out", "c", "--name", "net", "--training", "--train-layers", 2)
+    options = ExportOptions("net", training=True, train_layers=2)
     assert code == 0
+    assert f"{training_memory(project.load(saved), options):,} bytes of static RAM" in out
     text = Path("c/net.h").read_text(encoding="utf-8")
     assert "float net_train_step(const uint8_t *image, int label, float learning_rate);" in text
     assert f"#define NET_WEIGHT_COUNT {32 * 33 + 10 * 33} " in text
-    assert project.load(saved).spec == PRESETS["mlp-32-32"].build()
