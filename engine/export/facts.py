@@ -75,7 +75,7 @@ class Facts:
         yield f"Accuracy: {self.accuracy()}"
         yield f"Parameters: {model.spec.parameters:,} (counted)"
         yield f"Multiply-accumulates: {self.macs:,} an inference (counted)"
-        yield f"RAM: {self.arena_bytes:,} bytes of static arena (counted); stack and caller's buffers extra"
+        yield f"RAM: {self.arena_bytes:,} bytes of static memory (counted); stack and caller's buffers extra"
         yield f"Flash: {self.weight_bytes:,} bytes of weights (counted); code extra"
 
     def accuracy(self) -> str:

@@ -7,6 +7,7 @@ microcontroller.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +71,8 @@ def measure_int8(model: Model, options: ExportOptions) -> Facts:
 
 
 def _facts(header: TrainingHeader) -> Facts:
-    return Facts(header.model, header.ram_bytes, sum(a.nbytes for a in header.arrays.values()))
+    constants = sum(array.nbytes for array in header.arrays.values())
+    return replace(common.facts(header), arena_bytes=header.ram_bytes, weight_bytes=constants)
 
 
 def training_memory(model: Model, options: ExportOptions, body_in_int8: bool = False) -> int:
@@ -91,7 +93,7 @@ def _files(
     kind = "int8 with float32 layers that learn" if header.body else "float32, that learns on the device"
     text = common.guarded(
         c,
-        common.head(header, kind, list(_advice(header))),
+        common.head(header, kind, list(_advice(header)), _facts(header)),
         common.declarations(header, macros, "train_declarations.h"),
         "\n".join(_definitions(header, options)),
     )
@@ -119,8 +121,8 @@ def _advice(header: TrainingHeader) -> Iterator[str]:
             "and shift are part of the weights and biases before them, which learn."
         )
     yield (
-        f"RAM for learning: {header.ram_bytes:,} bytes of static memory in all (counted): the arena below, "
-        f"{found.weights.nbytes:,} for weights, {STATE_BYTES} for the state."
+        f"Of the RAM {found.weights.nbytes:,} bytes are the weights that learn, {header.arena.size:,} the arena "
+        f"for feature maps and gradients, {STATE_BYTES} the state."
     )
 
 

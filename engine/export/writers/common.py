@@ -119,7 +119,7 @@ def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> 
     )
 
 
-def head(header: Header, kind: str, advice: Sequence[str]) -> Iterator[str]:
+def head(header: Header, kind: str, advice: Sequence[str], figures: Facts | None = None) -> Iterator[str]:
     """Yield the lines of the head comment.
 
     Parameters
@@ -129,6 +129,8 @@ def head(header: Header, kind: str, advice: Sequence[str]) -> Iterator[str]:
         The kind of numbers, in words.
     advice : sequence of str
         Lines about compiling and calling.
+    figures : Facts or None
+        Where they are others than those of the stages.
     """
     c = header.context
     yield f"{c.name}.h: a neural network in plain C, {kind}, exported by TinyML Studio."
@@ -143,7 +145,7 @@ def head(header: Header, kind: str, advice: Sequence[str]) -> Iterator[str]:
     yield ""
     yield from advice
     yield ""
-    yield from facts(header).lines()
+    yield from (figures or facts(header)).lines()
     if header.preprocess:
         yield f"Preprocessing: {PREPROCESS_BYTES:,} bytes of static RAM more (counted)"
 

@@ -198,7 +198,7 @@ def test_the_header_needs_nothing_but_stdint_and_says_what_it_does() -> None:
     assert not re.search(r"\b(malloc|printf|expf|logf|memcpy|tm_\w+|TM_\w+)\b", code)
     head = re.sub(r"\s*\n \* ", " ", header[: header.index("*/")])
     ram = training_memory(model, LEARNING)
-    for fact in ("loss: cross-entropy", "statistics of a single image", f"RAM for learning: {ram:,} bytes"):
+    for fact in ("loss: cross-entropy", "statistics of a single image", f"RAM: {ram:,} bytes of static"):
         assert fact in head
     assert header.isascii()
     assert (
