@@ -263,8 +263,10 @@ class Emulator:
         return core
 
     def _load(self) -> None:
-        for start, stop in self._image.pages(_PAGE):
-            self._core.mem_map(start, stop - start)
+        unicorn = self._unicorn
+        for start, stop, writable in self._image.pages(_PAGE):
+            access = unicorn.UC_PROT_READ | (unicorn.UC_PROT_WRITE if writable else unicorn.UC_PROT_EXEC)
+            self._core.mem_map(start, stop - start, access)
         for address, data in self._image.segments:
             self.write(address, data)
         self._core.mem_map(_STACK, _STACK_BYTES)

@@ -29,6 +29,7 @@ _SECTIONS = (
     "-fno-asynchronous-unwind-tables",
 )
 _WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # flags of ELF sections
+_WRITABLE = 2  # of segments
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Image:
     ----------
     segments : tuple of (int, bytes)
         What to load where.
-    memory : tuple of (int, int)
-        Start and end of what it occupies, variables included.
+    memory : tuple of (int, int, bool)
+        Start and end of what it occupies, variables included, and whether that may be written.
     functions : tuple of Function
         In the order of their places.
     code_bytes, constant_bytes : int
@@ -59,7 +60,7 @@ class Image:
     """
 
     segments: tuple[tuple[int, bytes], ...]
-    memory: tuple[tuple[int, int], ...]
+    memory: tuple[tuple[int, int, bool], ...]
     functions: tuple[Function, ...]
     code_bytes: int
     constant_bytes: int
@@ -77,14 +78,16 @@ class Image:
         found = self.functions[place]
         return found if address < found.start + max(found.size, 1) else None
 
-    def pages(self, page: int) -> list[tuple[int, int]]:
-        """Return the start and end of the memory that it occupies, in whole pages."""
-        merged: list[tuple[int, int]] = []
-        for start, stop in sorted((a // page * page, -(-b // page) * page) for a, b in self.memory):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = merged[-1][0], max(stop, merged[-1][1])
+    def pages(self, page: int) -> list[tuple[int, int, bool]]:
+        """Return the memory that it occupies in whole pages: start, end, whether it may be written."""
+        merged: list[tuple[int, int, bool]] = []
+        whole = sorted((a // page * page, -(-b // page) * page, w) for a, b, w in self.memory)
+        for start, stop, writable in whole:
+            if merged and start < merged[-1][1]:
+                first, last, also = merged.pop()
+                merged.append((first, max(stop, last), writable or also))
             else:
-                merged.append((start, stop))
+                merged.append((start, stop, writable))
         return merged
 
     def address(self, name: str) -> int:
@@ -170,7 +173,7 @@ def read_image(data: bytes) -> Image:
     loaded = [s for s in elf.iter_segments("PT_LOAD") if s["p_memsz"]]
     return Image(
         tuple((s["p_vaddr"], s.data()) for s in loaded if s["p_filesz"]),
-        tuple((s["p_vaddr"], s["p_vaddr"] + s["p_memsz"]) for s in loaded),
+        tuple((s["p_vaddr"], s["p_vaddr"] + s["p_memsz"], bool(s["p_flags"] & _WRITABLE)) for s in loaded),
         _functions(elf),
         sizes["code"],
         sizes["constants"] + sizes["initialized"],
