@@ -78,7 +78,7 @@ install_system_packages() {
 
 make_environment() {
     "${PYTHON:-python3}" -m venv "$VENV"
-    "$BIN/pip" install -q -e ".[dev]"
+    "$BIN/pip" install -q -e ".[dev,verify]"
     # The ground truth of the gradient tests; they skip where it cannot be had.
     "$BIN/pip" install -q "torch==2.13.0" || echo "no PyTorch: the comparisons with it will be skipped"
     "$BIN/python" --version
