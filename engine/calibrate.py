@@ -7,6 +7,7 @@ inside gets finer steps the narrower the range is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ __all__ = ["DEFAULT_IMAGES", "DEFAULT_METHOD", "METHODS", "Histogram", "Method",
 DEFAULT_IMAGES = 1000
 BATCH = 50
 BINS = 4096
-CANDIDATES = np.linspace(0.3, 1.0, 71)
+CANDIDATES = np.linspace(0.1, 1.0, 91)
 ROUNDS = 3
 
 Floats = NDArray[np.float64]
@@ -169,7 +170,10 @@ def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
 
     def widen(point: Point, values: FloatArray) -> None:
         low, high = extremes.get(point, (0.0, 0.0))
-        extremes[point] = (min(low, float(values.min())), max(high, float(values.max())))
+        lowest, highest = float(values.min()), float(values.max())
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
+            raise QuantizationError("the network gives numbers that are not finite; train it again.")
+        extremes[point] = (min(low, lowest), max(high, highest))
 
     def count(point: Point, values: FloatArray) -> None:
         counts[point] = counts.get(point, 0) + np.histogram(values, BINS, _bounds(*extremes[point]))[0]
@@ -177,8 +181,6 @@ def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
     for look in (widen, count):
         for start in range(0, len(images), BATCH):
             probe.run(images[start : start + BATCH], look)
-        if not np.isfinite(list(extremes.values())).all():
-            raise QuantizationError("the network gives numbers that are not finite; train it again.")
     return {point: Histogram(*extremes[point], counts[point]) for point in counts}
 
 

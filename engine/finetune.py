@@ -27,6 +27,8 @@ from engine.train import Trainer
 
 __all__ = ["QuantizeConfig", "calibration_images", "quantize_run", "trained_config"]
 
+AVERAGING = 0.999  # of the weights while they are fine-tuned: it evens out what single steps do
+
 
 @dataclass(frozen=True)
 class QuantizeConfig:
@@ -137,7 +139,7 @@ def _tuning(model: Model, config: QuantizeConfig) -> TrainConfig:
         schedule="cosine",
         weight_decay=0.0,
         accumulate=1,
-        averaging=0.0,
+        averaging=AVERAGING,
         patience=0,
         seed=config.seed,
         threads=config.threads,

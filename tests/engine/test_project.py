@@ -22,6 +22,7 @@ from engine.errors import FileError, ProjectError
 from engine.layers import BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
 from engine.model import Model
 from engine.presets import PRESETS
+from engine.quantization import LayerRanges, Quantization, Range
 from engine.specs import ModelSpec
 
 Entries = dict[str, bytes]
@@ -31,6 +32,13 @@ MODEL = Model.new(SPEC, ("a", "ä", "♥"), np.random.default_rng(1), "tiny").re
     record={"data": "mnist", "history": [{"loss": 0.25}]}
 )
 DATA = project.to_bytes(MODEL)
+QUANTIZATION = Quantization(
+    (LayerRanges(Range(-0.1, 1 / 3), Range(-5.5, 1 / 3)), *[LayerRanges(Range(0.0, 2.5))] * 4),
+    "mse",
+    500,
+    "mnist",
+    {"accuracy": 0.99},
+)
 
 
 def entries_of(data: bytes) -> Entries:
@@ -73,6 +81,18 @@ def test_a_loaded_model_is_the_saved_one(preset: Any, tmp_path: Path) -> None:
 
 def test_the_record_comes_back() -> None:
     assert project.from_bytes(DATA, "x").record == MODEL.record
+
+
+def test_the_quantization_comes_back_to_the_bit() -> None:
+    quantized = MODEL.replace(quantization=QUANTIZATION)
+    loaded = project.from_bytes(project.to_bytes(quantized), "x")
+    assert loaded.quantization == QUANTIZATION
+    assert loaded.fingerprint == quantized.fingerprint
+
+
+def test_a_file_without_quantization_has_none() -> None:
+    assert "quantization" not in json.loads(entries_of(DATA)["model.json"])
+    assert project.from_bytes(DATA, "x").quantization is None
 
 
 def test_numbers_that_json_lacks_are_dropped_from_the_record() -> None:
@@ -137,6 +157,10 @@ def with_nan() -> bytes:
     return with_entry("params/4.bias.npy", npy(array))
 
 
+def with_ranges(**changes: Any) -> bytes:
+    return with_json(quantization=QUANTIZATION.to_json() | changes)
+
+
 WEIGHT = "params/0.weight.npy"
 FAULTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "not a .tinyml file"),
@@ -188,6 +212,17 @@ FAULTS: dict[str, tuple[Callable[[], bytes], str]] = {
             spec={"layers": [{"kind": "flatten"}, *[{"kind": "dense", "units": 4096}] * 5]},
         ),
         "at most",
+    ),
+    "quantization": (lambda: with_json(quantization=[]), "quantization in it cannot be used"),
+    "quantization of another network": (lambda: with_ranges(layers=[]), "5 layers but its quantization 0"),
+    "ranges": (lambda: with_ranges(layers=[{"output": [1, 2], "argument": None}] * 5), "calibrate again"),
+    "many ranges": (
+        lambda: with_ranges(layers=[{"output": [0, 2], "argument": None}] * 5000),
+        "must be a list",
+    ),
+    "absurd range": (
+        lambda: with_ranges(layers=[{"output": [0, 10**400], "argument": None}] * 5),
+        "finite numbers",
     ),
     "layout": (lambda: with_json(layout=[]), "list of parameters"),
     "classes": (lambda: with_json(classes=["a", "b"]), "2 classes"),
