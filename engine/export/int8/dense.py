@@ -63,7 +63,8 @@ def _round(call: IntegerDense, run: int) -> int:
 
 def _largest(weight: NDArray[np.int16], run: int) -> int:
     """Return the largest sum over `run` inputs that occurs if each byte is the worst that it can be."""
-    runs = np.add.reduceat(np.maximum(weight, 0), np.arange(0, weight.shape[1], run), axis=1, dtype=np.int64)
+    starts = np.arange(0, weight.shape[1], run)
+    runs = np.add.reduceat(np.maximum(weight, 0), starts, axis=1, dtype=np.int64)
     return int(runs.max()) * LARGEST_BYTE
 
 

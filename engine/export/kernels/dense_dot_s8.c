@@ -63,7 +63,9 @@ typedef struct {
 #if TM_ASM
 #define TM_ONCE(flip) TM_INPUTS(TM_FOUR_INPUTS(flip))
 #define TM_TWICE(flip) TM_INPUTS(TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip))
-#define TM_FOUR_TIMES(flip) TM_INPUTS(TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip) TM_FOUR_INPUTS(flip))
+#define TM_FOUR_TIMES(flip) \
+    TM_TWICE(flip);         \
+    TM_TWICE(flip)
 
 /* `round` fours in a round of the loop, 4 or 2; one that is left over. */
 TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int round, const int flip)
