@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from engine.export.training.body import Body, int8_body, plan_together
 from engine.export.training.reference import head_inputs, head_model, outputs_behind_int8
-from engine.export.training.timetable import NOWHERE, Timetable, TrainedStep, suitable_loss, timetable
+from engine.export.training.timetable import NOWHERE, Places, Timetable, TrainedStep, suitable_loss, timetable
 
 __all__ = [
     "NOWHERE",
     "Body",
+    "Places",
     "Timetable",
     "TrainedStep",
     "head_inputs",

@@ -12,6 +12,7 @@ known, which is therefore never stored.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -34,9 +35,31 @@ __all__ = ["NOWHERE", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
 NOWHERE = -1
 
 
+@dataclass(frozen=True)
+class Places:
+    """The buffers of one call; `NOWHERE` where there is none.
+
+    Attributes
+    ----------
+    x, y : int
+        Input and output.
+    dx, dy : int
+        Their gradients.
+    kept, scratch : int
+        What is left for the backward pass, and what only that needs.
+    """
+
+    x: int
+    y: int
+    kept: int = NOWHERE
+    dx: int = NOWHERE
+    dy: int = NOWHERE
+    scratch: int = NOWHERE
+
+
 @dataclass(frozen=True, eq=False)
 class TrainedStep:
-    """One call with its place in a step of training; buffers are `NOWHERE` where there is none.
+    """One call with its place in a step of training.
 
     Attributes
     ----------
@@ -45,12 +68,7 @@ class TrainedStep:
     training : Training
     learned : mapping of str to int
         Where each array that learns begins among the weights.
-    x, y : int
-        Buffers of input and output.
-    dx, dy : int
-        Buffers of their gradients.
-    kept, scratch : int
-        Buffers of what is left for the backward pass, and for it alone.
+    places : Places
     active : bool
         Whether it behaves as in training, which dropout does otherwise.
     backward : bool
@@ -61,19 +79,14 @@ class TrainedStep:
     call: Call
     training: Training
     learned: Mapping[str, int]
-    x: int
-    y: int
-    dx: int
-    dy: int
-    kept: int
-    scratch: int
+    places: Places
     active: bool
     backward: bool
 
     @property
     def has_gradient(self) -> bool:
         """Whether there is more to do backward than the function's slope."""
-        goes_on = self.dx != NOWHERE or bool(self.learned)
+        goes_on = self.places.dx != NOWHERE or bool(self.learned)
         return self.backward and bool(self.training.backward) and goes_on
 
 
@@ -108,7 +121,7 @@ class Timetable:
     @property
     def loss_gradient(self) -> int:
         """The buffer that the loss writes."""
-        return self.steps[-1].dy
+        return self.steps[-1].places.dy
 
     @property
     def arena_bytes(self) -> int:
@@ -149,33 +162,24 @@ def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timeta
     first = _first_trained(steps, trained)
     if head_only:
         steps, first = steps[first:], 0
-    moments = _Moments(len(steps), size(steps[0][1].in_shape))
-    forward = [moments.forward(call, index >= first) for index, (_, call) in enumerate(steps)]
-    backward = moments.backward([call for _, call in steps], forward, first)
-    placed, starts, weights = [], [], _Weights()
-    for index, (layers, call) in enumerate(steps):
-        training = call.training()
-        learned = weights.add(call, training) if index >= first else {}
-        starts += [(call.arrays[name].values.size, training.learned[name]) for name in learned]
-        flow, gradients = forward[index], backward[index]
-        placed.append(
-            TrainedStep(
-                layers,
-                call,
-                training,
-                learned,
-                flow.x,
-                flow.y,
-                gradients.dx,
-                gradients.dy,
-                flow.kept,
-                gradients.scratch,
-                index >= first or not trained,
-                index >= first,
-            )
+    moments, weights = _Moments(len(steps), size(steps[0][1].in_shape)), _Weights()
+    places = moments.placed([call for _, call in steps], first)
+    placed = [
+        TrainedStep(
+            layers,
+            call,
+            call.training(),
+            weights.add(call) if index >= first else {},
+            places[index],
+            active=index >= first or not trained,
+            backward=index >= first,
         )
+        for index, (layers, call) in enumerate(steps)
+    ]
     buffers = moments.buffers()
-    return Timetable(tuple(placed), buffers, plan(buffers), weights.values(), tuple(starts), loss, absorbed)
+    return Timetable(
+        tuple(placed), buffers, plan(buffers), weights.values(), weights.starts(), loss, absorbed
+    )
 
 
 def _without_absorbed(
@@ -201,38 +205,26 @@ class _Weights:
 
     def __init__(self) -> None:
         self._arrays: list[NDArray[np.float32]] = []
-        self._size = 0
+        self._starts: list[Start] = []
 
-    def add(self, call: Call, training: Training) -> dict[str, int]:
+    def add(self, call: Call) -> dict[str, int]:
         """Append those of `call`; return where each begins."""
         places = {}
-        for name in training.learned:
-            places[name] = self._size
+        for name, start in call.training().learned.items():
+            places[name] = sum(array.size for array in self._arrays)
             self._arrays.append(call.arrays[name].values.astype(np.float32).ravel())
-            self._size += self._arrays[-1].size
+            self._starts.append(start)
         return places
 
     def values(self) -> NDArray[np.float32]:
         return np.concatenate(self._arrays)
 
-
-@dataclass(frozen=True)
-class _Forward:
-    x: int
-    y: int
-    kept: int
-    reads_y: bool  # in its backward pass
-
-
-@dataclass(frozen=True)
-class _Backward:
-    dx: int = NOWHERE
-    dy: int = NOWHERE
-    scratch: int = NOWHERE
+    def starts(self) -> tuple[tuple[int, Start], ...]:
+        return tuple((array.size, start) for array, start in zip(self._arrays, self._starts, strict=True))
 
 
 class _Moments:
-    """Buffers as they come into use, in the order of a step: `forward` for each call, then `backward`."""
+    """Buffers as they come into use: call after call forward, then back again."""
 
     def __init__(self, count: int, input_size: int) -> None:
         self._count = count
@@ -244,41 +236,42 @@ class _Moments:
     def buffers(self) -> tuple[Buffer, ...]:
         return tuple(Buffer(*life) for life in self._lives)
 
-    def forward(self, call: Call, trained: bool) -> _Forward:
+    def placed(self, calls: Sequence[Call], first: int) -> list[Places]:
+        """Return where all that `calls` read and write is; the gradient goes back to call `first`."""
+        found = [self._forward(call, index >= first) for index, call in enumerate(calls)]
+        self._now += 1
+        self._use(self._place, self._now)
+        dy = self._new(size(calls[-1].out_shape))  # what the loss writes
+        for index in range(len(calls) - 1, first - 1, -1):
+            self._now += 1
+            found[index] = self._backward(calls[index], found[index], dy, index > first)
+            dy = found[index].dx
+        return found
+
+    def _forward(self, call: Call, trained: bool) -> Places:
         """Place the output of `call`, and all that its backward pass will need."""
         self._now += 1
         training, source = call.training(), self._place
         read = _backward_parameters(training) if trained else ()
         back = 2 * self._count + 2 - self._now
         reads_x, reads_y = "x" in read, trained and (call.function is not None or "y" in read)
-        if not (call.in_place and not reads_x and not self._locked):
+        if not call.in_place or reads_x or self._locked:
             self._place = self._new(size(call.out_shape))
         self._use(source, back if reads_x else self._now)
         self._use(self._place, back if reads_y else self._now)
         kept = self._new(-(-training.kept // WORD), back) if training.kept and trained else NOWHERE
         self._locked = reads_y
-        return _Forward(source, self._place, kept, reads_y)
+        return Places(source, self._place, kept)
 
-    def backward(self, calls: Sequence[Call], forward: Sequence[_Forward], first: int) -> list[_Backward]:
-        """Place the gradients, from the loss back to call `first`."""
-        self._now = self._count + 1
-        self._use(self._place, self._now)
-        dy = self._new(size(calls[-1].out_shape))
-        found = [_Backward() for _ in calls]
-        for index in range(len(calls) - 1, first - 1, -1):
-            self._now += 1
-            found[index] = self._gradients(calls[index], dy, index > first)
-            dy = found[index].dx
-        return found
-
-    def _gradients(self, call: Call, dy: int, wanted: bool) -> _Backward:
-        training = call.training()
+    def _backward(self, call: Call, places: Places, dy: int, wanted: bool) -> Places:
+        """Add the gradients' places, that of the input only where it is `wanted`."""
+        training, dx, scratch = call.training(), NOWHERE, NOWHERE
         self._use(dy, self._now)
-        needs_scratch = "scratch" in _backward_parameters(training)
-        dx = NOWHERE
         if wanted:
             dx = dy if call.in_place else self._new(size(call.in_shape))
-        return _Backward(dx, dy, self._new(training.scratch) if needs_scratch else NOWHERE)
+        if "scratch" in _backward_parameters(training):
+            scratch = self._new(training.scratch)
+        return dataclasses.replace(places, dx=dx, dy=dy, scratch=scratch)
 
     def _new(self, elements: int, last: int | None = None) -> int:
         self._lives.append([elements, self._now, self._now if last is None else last])

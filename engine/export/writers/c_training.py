@@ -121,7 +121,7 @@ def _advice(header: TrainingHeader) -> Iterator[str]:
             "and shift are part of the weights and biases before them, which learn."
         )
     yield (
-        f"Of the RAM {found.weights.nbytes:,} bytes are the weights that learn, {header.arena.size:,} the arena "
+        f"Of the RAM {found.weights.nbytes:,} bytes are weights that learn, {header.arena.size:,} the arena "
         f"for feature maps and gradients, {STATE_BYTES} the state."
     )
 

@@ -91,12 +91,13 @@ def _backward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
 def _values(header: TrainingHeader, number: int, step: TrainedStep) -> Values:
     """Return C expressions for all that a kernel of a step may ask for, by name."""
     c, code = header.context, header.codes[number - 1]
-    places = {"x": step.x, "y": step.y, "dx": step.dx, "dy": step.dy, "scratch": step.scratch}
+    at = step.places
+    places = {"x": at.x, "y": at.y, "dx": at.dx, "dy": at.dy, "scratch": at.scratch}
     sizes = common.shape_sizes(step.call) | dict(code.sizes)
     return {
         **{name: str(n) for name, n in sizes.items()},
         **{name: _place(header, buffer) for name, buffer in places.items()},
-        "kept": _place(header, step.kept, "(uint8_t *)"),
+        "kept": _place(header, at.kept, "(uint8_t *)"),
         **{name: c.symbol("stage", number, name) for name in code.arrays},
         **{name: f"{c.symbol('weights')} + {start}" for name, start in step.learned.items()},
         **{name: c.symbol(function) for name, function in code.functions.items()},
@@ -156,7 +157,7 @@ def _random(header: TrainingHeader) -> str:
 
 def _places(header: TrainingHeader) -> str:
     c, found = header.context, header.timetable
-    places = {"INPUT": 0, "OUTPUT": found.steps[-1].y, "GRADIENT": found.loss_gradient}
+    places = {"INPUT": 0, "OUTPUT": found.steps[-1].places.y, "GRADIENT": found.loss_gradient}
     text = "".join(emit.macro(c.macro(f"ARENA_{name}"), header.offset(n)) for name, n in places.items())
     if header.body:
         text += emit.macro(c.macro("ARENA_IMAGE"), header.image, "bytes from the start")

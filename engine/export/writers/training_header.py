@@ -102,7 +102,7 @@ def prepared_int8(model: Model, options: ExportOptions) -> TrainingHeader:
 
 
 def _float_stages(found: Timetable) -> tuple[Network[Any], tuple[StageCode, ...]]:
-    stages = tuple(Stage(step.layers, step.call, step.x, step.y) for step in found.steps)
+    stages = tuple(Stage(step.layers, step.call, step.places.x, step.places.y) for step in found.steps)
     network: Network[Any] = Network(stages, tuple(buffer.size for buffer in found.buffers))
     return network, tuple(_forward_code(step) for step in found.steps)
 
