@@ -166,7 +166,7 @@ TM_KERNEL void tm_depthwise_conv2d(const void *x, float *y, int bytes, int in_he
     for (i = 0; i < out_height; i++, y += out_width * channels) {
         const int first = i * stride - top, from = first < 0 ? -first : 0;
         const int to = in_height - first < kernel ? in_height - first : kernel;
-        if (i > 0) {
+        if (i > 0 && kept > 0) {
             tm_copy(scratch, scratch + stride * line, kept * line);
         }
         for (r = i > 0 ? kept : 0; r < kernel; r++) {

@@ -58,7 +58,7 @@ TM_KERNEL void tm_lines(float *lines, const void *x, int bytes, int first, int i
 {
     const int line = width * channels, kept = rows > advance ? rows - advance : 0;
     int i = 0;
-    if (!is_first) {
+    if (!is_first && kept > 0) {
         tm_copy(lines, lines + advance * line, kept * line);
         i = kept;
     }

@@ -137,10 +137,11 @@ TM_KERNEL void tm_step(tm_sums *to, tm_place *at, int filters, int block)
 TM_KERNEL void tm_window(tm_sums *to, tm_place *at, int filters, int rows, int taps, int block, int whole, int shared,
         int line, int weight_line)
 {
-    const int next = TM_VFP && shared ? line - block - 1 : line - taps;
+    const int reads_pairs = TM_VFP && shared && filters > 1;
+    const int next = reads_pairs ? line - block - 1 : line - taps;
     do {
         int n = taps;
-        if (TM_VFP && shared) {
+        if (reads_pairs) {
             tm_step(to, at, 3, block);
             at->p += next;
             at->r += next;
