@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.model import Model
+from engine.quantization import Quantization
 from engine.specs import Shape, describe_shape
 
 __all__ = ["Facts", "Work"]
@@ -73,6 +74,8 @@ class Facts:
         yield f"Input: {describe_shape(model.spec.input_shape)} (height, width, channels), bytes, ink bright"
         yield f"Classes: {len(model.classes)}"
         yield f"Accuracy: {self.accuracy()}"
+        if model.quantization is not None:
+            yield f"Accuracy in int8: {_accuracy_in_int8(model.quantization)}"
         yield f"Parameters: {model.spec.parameters:,} (counted)"
         yield f"Multiply-accumulates: {self.macs:,} an inference (counted)"
         yield f"RAM: {self.arena_bytes:,} bytes of static memory (counted); stack and caller's buffers extra"
@@ -86,3 +89,13 @@ class Facts:
             return "not measured"
         images, data = metrics.get("images", "?"), metrics.get("data", "?")
         return f"{100 * found:.2f} % of {images} test images of {data} (measured)"
+
+
+def _accuracy_in_int8(quantization: Quantization) -> str:
+    metrics = quantization.metrics
+    ranges = f"ranges by {quantization.method} from {quantization.images:,} images"
+    if "accuracy" not in metrics:
+        return f"not measured; {ranges}"
+    images = f"{metrics['images']:.0f} " if "images" in metrics else ""
+    of_data = f" of {quantization.data}" if quantization.data else ""
+    return f"{100 * metrics['accuracy']:.2f} % of {images}test images{of_data} (measured); {ranges}"

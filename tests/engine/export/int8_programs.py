@@ -71,6 +71,10 @@ class Case:
         outputs = predictor.run(images).reshape(len(images), -1)
         return cls(model, images, outputs, predictor.probabilities(images).reshape(outputs.shape))
 
+    def part(self, count: int) -> Case:
+        """Return the case with its first `count` images."""
+        return Case(self.model, self.images[:count], self.outputs[:count], self.probabilities[:count])
+
 
 def quantized(spec: ModelSpec, seed: int = 0) -> Model:
     """Return a model with random parameters, calibrated on random images."""

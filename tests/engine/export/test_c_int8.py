@@ -30,7 +30,6 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.model import Model
 from engine.presets import PRESETS
 from engine.quantize import integer_network
 from engine.specs import ModelSpec, Shape
@@ -40,6 +39,7 @@ from tests.engine.export.test_c_float32 import MERGING, chain, networks
 
 VECTORS = 4
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+TRAPPED = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=all")  # needs no library
 WHOLE = [preset.build(10) for preset in PRESETS.values()]
 
 
@@ -116,7 +116,7 @@ ROUTES = {
     "clang -O3": ("clang", *C99, "-O3"),
     "clang++": ("clang++", *CPP, "-O2"),
     "sanitizers": ("gcc", *C99, *SANITIZED),
-    "clang, undefined behaviour": ("clang", *C99, "-O1", "-fsanitize=undefined", "-fsanitize-trap=all"),
+    "clang, undefined behaviour": ("clang", *C99, *TRAPPED),
 }
 
 WITH_PRESETS = {"gcc -O2", "clang -O3", "sanitizers"}  # compiling is what costs time
@@ -129,26 +129,41 @@ def test_compilers_and_levels(route: str, tmp_path: Path) -> None:
     run_cases(cases_of(specs, VECTORS), (compiler(program), *flags, *STRICT), tmp_path)
 
 
-def calibrated(name: str, data_dir: Path) -> tuple[Model, np.ndarray]:
-    """Return a shipped model as int8, and the test images of its data."""
-    path = Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml"
-    model = project.load(path)
-    catalogue, data = Catalogue([data_dir]), {"digits": "mnist", "characters": "emnist"}[name]
+@pytest.fixture(scope="module", params=[("digits", "mnist", 10_000), ("characters", "emnist", 9_424)])
+def shipped(request: pytest.FixtureRequest, data_dir: Path) -> Case:
+    """A shipped model with all test images of its data."""
+    name, data, count = request.param
+    model = project.load(Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml")
+    catalogue = Catalogue([data_dir])
     if model.quantization is None:
         model = model.replace(quantization=calibrate(model, catalogue.load(data, "train").images[:500]))
-    return model, catalogue.load(data, "test").images
+    images = catalogue.load(data, "test").images
+    assert len(images) == count
+    return Case.of(model, images)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [("gcc", "-O2"), ("clang", "-O3"), ("gcc", "-O0")], ids=" ".join)
-@pytest.mark.parametrize(("name", "count"), [("digits", 10_000), ("characters", 9_424)])
-def test_shipped_models_on_all_test_images(
-    name: str, count: int, command: Sequence[str], data_dir: Path, tmp_path: Path
-) -> None:
-    model, images = calibrated(name, data_dir)
-    assert len(images) == count
+@pytest.mark.parametrize("command", [("gcc", "-O2"), ("clang", "-O3")], ids=" ".join)
+def test_shipped_models_on_all_test_images(shipped: Case, command: Sequence[str], tmp_path: Path) -> None:
     program, level = command
-    run_cases([Case.of(model, images)], (compiler(program), *C99, *STRICT, level), tmp_path)
+    run_cases([shipped], (compiler(program), *C99, *STRICT, level), tmp_path)
+
+
+OTHERWISE = {
+    "gcc -O0": ("gcc", "-O0"),
+    "gcc -Os": ("gcc", "-Os"),
+    "clang -O0": ("clang", "-O0"),
+    "clang -Os": ("clang", "-Os"),
+    "sanitizers": ("gcc", *SANITIZED),
+    "clang, undefined behaviour": ("clang", *TRAPPED),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("route", OTHERWISE)
+def test_shipped_models_otherwise_compiled(shipped: Case, route: str, tmp_path: Path) -> None:
+    program, *flags = OTHERWISE[route]
+    run_cases([shipped.part(200)], (compiler(program), *C99, *STRICT, *flags), tmp_path)
 
 
 def test_avr_takes_the_header_without_a_warning(tmp_path: Path) -> None:
