@@ -1,3 +1,5 @@
+#ifndef TM_MULTIPLY_S8
+#define TM_MULTIPLY_S8
 #include "tm_s8.h"
 /* begin */
 /* Instructions that C has no words for, where the processor has them: Cortex-M4, M7, M33 with DSP extension. */
@@ -134,3 +136,4 @@ TM_KERNEL int32_t tm_high_multiply(int32_t twice, int32_t multiplier)
 #endif
 }
 /* end */
+#endif
