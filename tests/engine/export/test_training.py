@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.errors import SpecError
 from engine.inference import Predictor
 from engine.layers import (
     LAYERS,
@@ -33,7 +34,7 @@ from tests.engine.export.learners import (
     learn_in_engine,
 )
 from tests.engine.export.programs import C99, CPP, STRICT, compiler, random_model
-from tests.engine.helpers import CASES
+from tests.engine.helpers import ALL_INSTANCES, CASES
 
 TOLERANCE = 1e-5
 STEPS = 3
@@ -150,3 +151,26 @@ WHOLE = [
 )
 def test_merged_layers_and_presets(specs: list[ModelSpec], command: tuple[str, ...], tmp_path: Path) -> None:
     assert_learns_alike(specs, command, tmp_path, rate=0.03)
+
+
+def chain(rng: np.random.Generator) -> ModelSpec:
+    """Return a random network of up to eight layers, batch norm left out: where it folds differs by place."""
+    shape = (int(rng.integers(1, 12)), int(rng.integers(1, 12)), int(rng.integers(1, 7)))
+    layers: list[LayerSpec] = []
+    length = rng.integers(1, 7)
+    while len(layers) < length:
+        layer = without_chance(ALL_INSTANCES[rng.integers(len(ALL_INSTANCES))])
+        try:
+            ModelSpec((*layers, layer, Flatten()), shape).rows()
+        except SpecError:
+            continue
+        if not isinstance(layer, BatchNorm):
+            layers.append(layer)
+    return ModelSpec((*layers, Flatten(), Dense(3)), shape)
+
+
+def test_random_networks(tmp_path: Path) -> None:
+    seed = int(np.random.default_rng().integers(1 << 32))
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
+    rng = np.random.default_rng(seed)
+    assert_learns_alike([chain(rng) for _ in range(20)], ("gcc", *C99, "-O0"), tmp_path, rate=0.01)
