@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
@@ -17,7 +17,7 @@ from engine.events import BatchDone, Finished
 from engine.inference import Predictor
 from engine.model import Model
 from tinyml_gui.jobs import Progress
-from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, metrics_of
+from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images, metrics_of
 from tinyml_gui.viewmodels.starts import trained_on
 
 __all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
@@ -140,13 +140,17 @@ def compare(model: Model, test: Dataset) -> Generator[Progress, None, Compared]:
             answers[row, start : start + len(part)] = predictor.logits(part).argmax(axis=1)
         yield Progress(start + len(part), len(test))
     right = answers == test.labels
-    quantization = model.quantization
-    assert quantization is not None
+    flips = _flips(test, answers, right)
     in_float, in_int8 = (float(share) for share in right.mean(axis=1))
-    metrics = {**quantization.metrics, **metrics_of(in_float, in_int8, len(test))}
-    return Compared(
-        model.replace(quantization=replace(quantization, metrics=metrics)), _flips(test, answers, right)
-    )
+    return Compared(_measured(model, metrics_of(in_float, in_int8, len(test), flips.count)), flips)
+
+
+def _measured(model: Model, metrics: Mapping[str, float]) -> Model:
+    """Return `model` with what was measured, unless more is known of it already."""
+    quantization = model.quantization
+    if quantization is None or measured_images(model) > metrics["images"]:
+        return model
+    return model.replace(quantization=replace(quantization, metrics={**quantization.metrics, **metrics}))
 
 
 def _flips(test: Dataset, answers: NDArray[np.intp], right: NDArray[np.bool_]) -> Flips:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from engine.data import Dataset
 from engine.errors import QuantizationError
 from engine.model import Model
+from engine.quantize import untrained_quantization
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui import quantize_jobs
 from tinyml_gui.controller import Controller
@@ -17,7 +19,7 @@ from tinyml_gui.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.quantizing import Quantizing
 from tinyml_gui.settings import Settings
 from tinyml_gui.state import change_layer
-from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured
+from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured, metrics_of
 
 LEARNED = {"data": "starter"}
 
@@ -196,3 +198,12 @@ def test_fine_tuning_needs_labelled_images() -> None:
     steps = quantize_jobs.tune(QuantizeOrder(model, TinyCatalogue()))
     with pytest.raises(QuantizationError, match="labelled"):
         next(steps)
+
+
+def test_what_was_measured_on_more_images_is_kept() -> None:
+    model = spot_model().replace(record=LEARNED)
+    known = replace(untrained_quantization(model.spec), metrics=metrics_of(0.9, 0.8, 10_000))
+    _, compared = run(QuantizeOrder(model.replace(quantization=known), TinyCatalogue()))
+    assert measured(compared.model).in_int8 == 0.8
+    assert compared.flips is not None
+    assert compared.flips.images == 320

@@ -16,7 +16,7 @@ from tinyml_gui.viewmodels.fit import Meter, budget, verdict
 
 __all__ = ["BudgetStrip"]
 
-_PICKER_WIDTHS: Final = (42 * theme.GRID, 54 * theme.GRID)  # at least, at most
+_PICKER_WIDTHS: Final = (46 * theme.GRID, 54 * theme.GRID)  # at least, at most
 
 
 class BudgetStrip(QWidget):

@@ -19,6 +19,7 @@ from tinyml_gui.worker import Outcome
 
 __all__ = ["CertificateCard"]
 
+_OUTDATED: Final = "The model or its options have changed since; verify again."
 _STEPS: Final = 1000
 _COLUMNS: Final = ("", "Inputs", "Differ", "Flash", "RAM")
 _RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -43,6 +44,7 @@ class CertificateCard(Card):
         self.certificate: Certificate | None = None
         self._board: Board | None = None
         self.verdict = muted(wrap=True)
+        self.outdated = label(_OUTDATED, "warning", wrap=True)
         self.progress = QProgressBar()
         self.cancel_button, self.save_button = button("Cancel"), button("Save as JSON…")
         self.details_button = disclosure("Certificate")
@@ -66,6 +68,8 @@ class CertificateCard(Card):
         self.progress.setRange(0, _STEPS)
         self.progress.setAccessibleName("Progress of the verification")
         self.body.addLayout(row)
+        self.body.addWidget(self.outdated)
+        self.outdated.hide()
         self.body.addWidget(self.verdict)
         self.body.addLayout(self._figures)
         self.body.addWidget(self._details)
@@ -97,6 +101,10 @@ class CertificateCard(Card):
             self._show_view(certificate_view(outcome.result, self._board))
         else:
             self._show_verdict("Cancelled; nothing was compared.", "muted")
+
+    def show_outdated(self, outdated: bool) -> None:
+        """Say that the certificate is about what was there before a change."""
+        self.outdated.setVisible(outdated and self.certificate is not None)
 
     def _show_busy(self, busy: bool) -> None:
         self.progress.setVisible(busy)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QVBoxLayout
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from engine.errors import TinyMLError
 from engine.export import ExportOptions, suggest_name
@@ -20,6 +20,9 @@ from tinyml_gui.widgets import Card, button, caption
 
 __all__ = ["ExportCard"]
 
+_BOTH_TIP: Final = "Write the files, then compile and run them to prove what they do"
+_EXPORT_TIP: Final = "Write the files only"
+_VERIFY_TIP: Final = "Compile and run only; no files are written"
 _NAME: Final = "name"  # the option that has to be a C identifier
 _FOLDER: Final = "export_folder"
 
@@ -39,6 +42,7 @@ class ExportCard(Card):
         super().__init__()
         self._controller = controller
         self._suggested = ""
+        self._left: QPushButton | None = None  # had the focus before it was disabled
         self.form = KnobForm(knobs_of(ExportOptions), columns=4, more="More options")
         self.folder_edit = QLineEdit()
         self.folder_button = button("Choose…")
@@ -58,9 +62,6 @@ class ExportCard(Card):
         row = QHBoxLayout()
         row.setSpacing(theme.GAP)
         self.both_button.setMinimumWidth(36 * theme.GRID)
-        self.both_button.setToolTip("Write the files, then compile and run them to prove what they do")
-        self.export_button.setToolTip("Write the files only")
-        self.verify_button.setToolTip("Compile and run only; no files are written")
         for made in (self.both_button, self.export_button, self.verify_button):
             row.addWidget(made)
         row.addStretch()
@@ -103,12 +104,23 @@ class ExportCard(Card):
             return None
 
     def enable(self, usable: bool, reason: str) -> None:
-        """Let the buttons be pressed, or say by `reason` why not."""
-        for made in (self.both_button, self.export_button, self.verify_button):
+        """Let the buttons be pressed, or say by `reason` why not; the focus comes back to where it was."""
+        buttons = {
+            self.both_button: _BOTH_TIP,
+            self.export_button: _EXPORT_TIP,
+            self.verify_button: _VERIFY_TIP,
+        }
+        focused = next((made for made in buttons if made.hasFocus()), None)
+        if focused is not None and not usable:
+            self._left = focused
+            self.setFocus()
+        for made, tip in buttons.items():
             made.setEnabled(usable)
-            tip = made.property("tip") or made.toolTip()
-            made.setProperty("tip", tip)
             made.setToolTip(reason or tip)
+        if usable and self._left is not None:
+            if self.hasFocus():
+                self._left.setFocus()
+            self._left = None
 
     def suggest_name(self) -> None:
         """Think of a name where the model is another one; one that the user has typed stays."""

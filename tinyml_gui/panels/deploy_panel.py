@@ -23,6 +23,7 @@ from tinyml_gui.panels.deploy_target import TargetCard
 from tinyml_gui.viewmodels.accuracy import Activity
 from tinyml_gui.viewmodels.certificate import file_name
 from tinyml_gui.viewmodels.deploy import overwrite_question
+from tinyml_gui.viewmodels.fit import obstacle
 from tinyml_gui.viewmodels.model_editor import head
 from tinyml_gui.widgets import HeadFigures, page_head, scrolling
 from tinyml_gui.worker import Outcome
@@ -40,9 +41,11 @@ class DeployPanel(QWidget):
         self._quantizing = controller.quantizing
         self._order: ExportOrder | None = None
         self._verify_next = False
+        self._refused = False
         self._reveal = QTimer(self)
         self._reveal.setSingleShot(True)
-        self._reveal.timeout.connect(self._show_verification)
+        self._reveal.timeout.connect(self._show_news)
+        self._news: QWidget = self
         self.head = HeadFigures()
         self.target = TargetCard(self._deployment)
         self.accuracy = AccuracyCard(controller.quantizing)
@@ -83,6 +86,8 @@ class DeployPanel(QWidget):
         self._controller.model_changed.connect(self._fill)
         self._controller.training.changed.connect(self._update_buttons)
         self._quantizing.changed.connect(self._update_buttons)
+        self._deployment.fit_changed.connect(self._show_fit)
+        self._controller.opened.connect(self._forget)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -104,6 +109,18 @@ class DeployPanel(QWidget):
         reason = f"{fault} Fix it on the Model page first." if fault else ""
         self.options.enable(fault is None and not busy, reason)
 
+    def _show_fit(self) -> None:
+        deployment = self._deployment
+        self.certificate.show_outdated(deployment.fit is not None and deployment.proved is None)
+        if self._refused and not obstacle(deployment.fit):
+            self._refused = False
+            self.banner.hide()
+
+    def _forget(self) -> None:
+        """Show nothing that is about another model."""
+        for card in (self.banner, self.certificate, self.result):
+            card.hide()
+
     def _say_copied(self) -> None:
         self._controller.message.emit("The code is on the clipboard")
 
@@ -118,6 +135,12 @@ class DeployPanel(QWidget):
     def _begin_export(self, then_verify: bool) -> None:
         options = self.options.options()
         if options is None:
+            return
+        reason = obstacle(self._deployment.fit)
+        self._refused = bool(reason)
+        if reason:
+            self.banner.show_error(reason)
+            self._show_soon(self.banner)
             return
         self._verify_next = then_verify
         model, data = self._controller.model, self._controller.training.data
@@ -169,17 +192,17 @@ class DeployPanel(QWidget):
         self.certificate.begin(deployment.board)
         deployment.verify(order, self._verified, self.certificate.progressed)
         self._update_buttons()
-        self._reveal.start()
+        self._show_soon(self.certificate)
 
     def _verified(self, outcome: Outcome) -> None:
         self.certificate.end(outcome)
         certificate = self.certificate.certificate
-        if certificate is not None and certificate.passed:
+        if certificate is not None:
             self._deployment.take_certificate(certificate)
-            if self._order is not None:
+            if certificate.passed and self._order is not None:
                 self._deployment.certify(self._order, certificate, self._certified)
         self._update_buttons()
-        self._reveal.start()
+        self._show_soon(self.certificate)
 
     def _certified(self, outcome: Outcome) -> None:
         self._update_buttons()
@@ -204,6 +227,10 @@ class DeployPanel(QWidget):
         elif isinstance(outcome.result, Path):
             self._controller.message.emit(f"Saved as {outcome.result.name}")
 
-    def _show_verification(self) -> None:
-        """Scroll to what happens now."""
-        self._area.ensureWidgetVisible(self.certificate, 0, theme.GAP)
+    def _show_soon(self, news: QWidget) -> None:
+        """Scroll to `news` once it has its place."""
+        self._news = news
+        self._reveal.start()
+
+    def _show_news(self) -> None:
+        self._area.ensureWidgetVisible(self._news, 0, theme.GAP)

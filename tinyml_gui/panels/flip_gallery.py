@@ -41,6 +41,7 @@ class FlipGallery(QWidget):
         """Show `flips` in place of those before."""
         if self._grid is not None:
             self._column.removeWidget(self._grid)
+            self._grid.hide()
             self._grid.deleteLater()
         self._grid = FlowGrid([_Tile(flip) for flip in flips], _COLUMNS)
         self._column.addWidget(self._grid)

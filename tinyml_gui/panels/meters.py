@@ -127,12 +127,21 @@ class _Row:
             widget.setToolTip(meter.tip)
 
 
+class _WholeOrNothing(Elided):
+    """Words that are left out where there is no room for all of them."""
+
+    def _fit(self) -> None:
+        super()._fit()
+        if self.text() != self.whole:
+            self.setText("")
+
+
 class MeterTile(QWidget):
     """One meter in little room: its words above a thin bar."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title, self._used, self._limit = caption(), caption(), Elided("caption")
+        self._title, self._used, self._limit = caption(), caption(), _WholeOrNothing("caption")
         self._limit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._used.setFont(theme.number_font(theme.CAPTION))
         self.bar = ShareBar(theme.GRID + 2)

@@ -26,6 +26,7 @@ __all__ = [
     "flips_sentence",
     "loss_sentence",
     "measured",
+    "measured_images",
     "metrics_of",
     "summary",
     "test_accuracy",
@@ -46,6 +47,7 @@ class Activity(enum.Enum):
 _ACCURACY: Final = "accuracy"
 _FLOAT: Final = "float_accuracy"
 _IMAGES: Final = "images"
+_FLIPS: Final = "flips"
 _MANY: Final = 10**9  # what comes from a file may say anything
 _NAME_LENGTH: Final = 40
 _SEEN: Final = " – most of these images were in its training"
@@ -96,9 +98,14 @@ def measured(model: Model) -> Accuracies:
     return Accuracies(_share(found, _FLOAT), _share(found, _ACCURACY), words)
 
 
-def metrics_of(in_float: float, in_int8: float, images: int) -> dict[str, float]:
-    """Return what was measured as a quantization keeps it."""
-    return {_FLOAT: in_float, _ACCURACY: in_int8, _IMAGES: images}
+def metrics_of(in_float: float, in_int8: float, images: int, flips: int = 0) -> dict[str, float]:
+    """Return what was measured as a quantization keeps it, the command line's too."""
+    return {_FLOAT: in_float, _ACCURACY: in_int8, _IMAGES: images, _FLIPS: flips}
+
+
+def measured_images(model: Model) -> int:
+    """Return on how many images `model` was measured in int8."""
+    return _images(_metrics(model))
 
 
 def test_accuracy(model: Model) -> float:

@@ -21,11 +21,22 @@ from engine.model import Model
 from tinyml_gui.viewmodels.certificate import milliseconds
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
 
-__all__ = ["Fit", "FitOrder", "Meter", "Verdict", "budget", "measure", "meters", "proved", "verdict"]
+__all__ = [
+    "Fit",
+    "FitOrder",
+    "Meter",
+    "Verdict",
+    "budget",
+    "measure",
+    "meters",
+    "obstacle",
+    "proved",
+    "verdict",
+]
 
 _TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
 _UNKNOWN: Final = "–"
-_LEARNING: Final = "Training RAM"
+_LEARNING: Final = "Training"
 
 
 @dataclass(frozen=True)
@@ -233,6 +244,13 @@ def _part(stage: StageCost, cost: Cost) -> float:
 def _title(stage: StageCost, fit: Fit) -> str:
     layers = fit.order.model.spec.layers
     return " and ".join(layers[index].title for index in stage.layers) or "Moving numbers"
+
+
+def obstacle(fit: Fit | None) -> str:
+    """Say why the model cannot go onto the board; empty where it can or nobody knows yet."""
+    if fit is None or (fit.cost is not None and fit.cost.fits):
+        return ""
+    return verdict(fit).sentence
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from engine.export import FORMATS
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.controller import Controller
 from tinyml_gui.panels.deploy_panel import DeployPanel
-from tinyml_gui.state import remove_layer
+from tinyml_gui.state import change_layer, remove_layer
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -135,6 +135,11 @@ def test_the_name_follows_the_model_until_it_is_edited(panel: DeployPanel, contr
     assert panel.options.form.values()["name"] == "own"
 
 
+def warnings(panel: DeployPanel) -> list[str]:
+    labels = panel.certificate.findChildren(QLabel)
+    return [w.text() for w in labels if w.property("role") == "warning" and w.isVisible()]
+
+
 def finish(controller: Controller, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: not controller.deployment.is_busy, timeout=120_000)
 
@@ -187,7 +192,7 @@ def test_what_is_missing_is_said_and_the_rest_is_done(
     monkeypatch.setattr(verify, "find_cross_compiler", missing)
     qtbot.mouseClick(panel.options.verify_button, LEFT)
     finish(controller, qtbot)
-    notes = [w.text() for w in panel.certificate.findChildren(QLabel) if w.property("role") == "warning"]
+    notes = warnings(panel)
     assert notes == ['The compiler is not there; run "pip install it".']
     assert panel.certificate.verdict.property("role") == "good"
 
@@ -205,7 +210,7 @@ def test_without_any_tool_nothing_is_verified(
     qtbot.mouseClick(panel.options.verify_button, LEFT)
     finish(controller, qtbot)
     assert panel.certificate.verdict.text() == "Nothing could be verified."
-    notes = [w.text() for w in panel.certificate.findChildren(QLabel) if w.property("role") == "warning"]
+    notes = warnings(panel)
     assert "No C compiler was found; install gcc." in notes
 
 
@@ -214,3 +219,46 @@ def test_verification_can_be_cancelled(panel: DeployPanel, controller: Controlle
     qtbot.mouseClick(panel.certificate.cancel_button, LEFT)
     qtbot.waitUntil(lambda: not controller.deployment.is_busy)
     assert panel.certificate.verdict.text().startswith("Cancelled")
+
+
+def test_what_does_not_fit_the_board_is_not_exported(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    layers = controller.model.spec.layers
+    controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=2000)))
+    controller.deployment.choose_board("arduino-uno")
+    qtbot.waitUntil(lambda: not controller.deployment.is_measuring and not controller.quantizing.is_running)
+    qtbot.mouseClick(panel.options.export_button, LEFT)
+    assert panel.banner.text.startswith("Too large for Arduino Uno")
+    assert not controller.deployment.is_busy
+    assert not (tmp_path / "c").exists()
+    controller.deployment.choose_board("pico")
+    qtbot.waitUntil(lambda: not panel.banner.isVisible())
+
+
+def test_a_certificate_says_when_it_is_outdated(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("a C compiler is needed: cc")
+    controller.deployment.choose_board("esp32-s3")
+    qtbot.mouseClick(panel.options.verify_button, LEFT)
+    finish(controller, qtbot)
+    assert not panel.certificate.outdated.isVisible()
+    controller.deployment.choose_format("c-float32")
+    qtbot.waitUntil(panel.certificate.outdated.isVisible)
+    controller.deployment.choose_format("c-int8")
+    qtbot.waitUntil(lambda: not panel.certificate.outdated.isVisible())
+    controller.state.mark_saved()
+    controller.open_shipped("digits")
+    assert not panel.certificate.isVisible()
+
+
+def test_the_focus_comes_back_to_the_button(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
+    panel.activateWindow()
+    panel.options.export_button.setFocus()
+    qtbot.waitUntil(panel.options.export_button.hasFocus)
+    qtbot.keyClick(panel.options.export_button, Qt.Key.Key_Space)
+    assert not panel.options.export_button.isEnabled()
+    qtbot.waitUntil(lambda: not controller.deployment.is_busy)
+    assert panel.options.export_button.hasFocus()

@@ -11,7 +11,7 @@ from engine.export import FORMATS, ExportOptions
 from engine.figures import counted, estimated
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels import fit as fits
-from tinyml_gui.viewmodels.fit import Fit, FitOrder, budget, measure, memory_meter, meters, verdict
+from tinyml_gui.viewmodels.fit import Fit, FitOrder, budget, measure, memory_meter, meters, obstacle, verdict
 from tinyml_gui.viewmodels.targets import board_choices, format_choices, known_board, known_format
 
 BOARD = BOARDS["nano-33-ble"]
@@ -91,9 +91,16 @@ def test_learning_on_the_device_has_a_meter_of_its_own() -> None:
     ram, learning = budget(found)[1:]
     assert found.training is not None
     assert found.training.value > 4 * spot_model().spec.parameters
-    assert learning.title == "Training RAM"
+    assert learning.title == "Training"
     assert learning.limit == ram.limit
     assert "cannot learn" in budget(replace(found, training=None))[2].tip
+
+
+def test_only_what_fits_may_go_onto_the_board() -> None:
+    assert obstacle(None) == ""
+    assert obstacle(fit()) == ""
+    assert obstacle(fit(ram=300 * 1024)).startswith("Too large")
+    assert obstacle(Fit(order(), fault="No such layer.")) == "No such layer."
 
 
 def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.MonkeyPatch) -> None:
