@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.errors import QuantizationError
 from engine.fixed_point import Affine
+from engine.inference import checked_images
 from engine.model import Model
 from engine.ops import FloatArray
 from engine.probe import ARGUMENT, OUTPUT, Point, Probe
@@ -142,12 +143,14 @@ def calibrate(
     ------
     QuantizationError
         When there are no images, or the network gives numbers that are not finite.
+    SpecError
+        When the network reads images of another shape.
     """
     if method not in METHODS:
         raise QuantizationError(f'there is no method "{method}"; methods are: {", ".join(METHODS)}.')
     if not len(images):
         raise QuantizationError("there are no images to calibrate on; choose a data set that has some.")
-    histograms = observe(model, images[..., None] if images.ndim == 3 else images)
+    histograms = observe(model, checked_images(model.spec, images))
     ranges = {point: METHODS[method].choose(histogram) for point, histogram in histograms.items()}
     return Quantization(_by_layer(model.spec, ranges), method, len(images), data)
 

@@ -121,7 +121,8 @@ def evaluate_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Eva
         outputs = np.log(np.maximum(outputs, np.float32(LEAST_PROBABILITY)))
     count = max(len(predictions), 1)
     correct = np.count_nonzero(predictions == work.labels)
-    return Evaluation(loss.compute(outputs, work.labels, None, 1.0) / count, correct / count, predictions)
+    mean = loss.compute(outputs, work.labels, None, 1.0) / count
+    return Evaluation(mean, float(correct / count), predictions)
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def quantize_run(
 
     Raises
     ------
-    QuantizationError, TrainingError
+    QuantizationError, SpecError, TrainingError
         When model and data do not go together, or the network gives numbers that are not finite.
     """
     images = calibration_images(data, config)

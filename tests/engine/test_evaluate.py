@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.evaluate import BATCH, Evaluator
+from engine.calibrate import calibrate
+from engine.errors import QuantizationError
+from engine.evaluate import BATCH, Evaluator, compare_int8, evaluate_int8, flips
 from engine.inference import Predictor
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS
+from engine.quantize import IntegerPredictor
 from engine.work import Work
 from tests.engine.helpers import blobs
 
@@ -52,3 +55,51 @@ def test_softmax_at_the_end_is_counted_once() -> None:
     params = Model.new(plain, DATA.classes, np.random.default_rng(0)).params
     losses = [Evaluator(s, LOSSES["cross_entropy"]).run(params, WORK).loss for s in (plain, ending)]
     assert losses[0] == losses[1]
+
+
+QUANTIZED = MODEL.replace(quantization=calibrate(MODEL, DATA.images))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("name", LOSSES)
+def test_int8_is_evaluated_like_float(name: str, threads: int) -> None:
+    found = evaluate_int8(QUANTIZED, LOSSES[name], WORK, threads)
+    logits = IntegerPredictor(QUANTIZED).logits(DATA.images)
+    loss = LOSSES[name].compute(np.ascontiguousarray(logits.T), DATA.labels, None, 1.0) / len(DATA)
+    assert found.loss == pytest.approx(loss, rel=1e-5)
+    assert np.array_equal(found.predictions, logits.argmax(axis=1))
+    assert found.accuracy == np.mean(found.predictions == DATA.labels)
+    plain = Evaluator(MODEL.spec, LOSSES[name]).run(MODEL.params, WORK)
+    assert found.loss == pytest.approx(plain.loss, rel=0.05)
+
+
+def test_int8_probabilities_have_a_loss_near_that_of_floats() -> None:
+    from engine.layers import Dense, Flatten
+    from engine.specs import ModelSpec
+
+    spec = ModelSpec((Flatten(), Dense(3, "softmax")), (28, 28, 1))
+    model = Model.new(spec, DATA.classes, np.random.default_rng(0))
+    model = model.replace(quantization=calibrate(model, DATA.images))
+    both = compare_int8(model, LOSSES["cross_entropy"], WORK)
+    assert both.in_int8.loss == pytest.approx(both.in_float.loss, rel=0.05)
+
+
+def test_no_images_have_no_int8_answers() -> None:
+    found = evaluate_int8(QUANTIZED, LOSSES["mse"], Work(DATA.images[:0], DATA.labels[:0]), 2)
+    assert (found.loss, found.accuracy, len(found.predictions)) == (0.0, 0.0, 0)
+
+
+def test_flips_are_the_images_that_change_their_class() -> None:
+    in_float, in_int8 = Predictor(MODEL, 16), IntegerPredictor(QUANTIZED)
+    changed = [
+        index
+        for index, image in enumerate(DATA.images)
+        if in_float.logits(image[None]).argmax() != in_int8.logits(image[None]).argmax()
+    ]
+    assert flips(QUANTIZED, DATA).tolist() == changed
+    assert compare_int8(QUANTIZED, LOSSES["mse"], WORK, 2).flips.tolist() == changed
+
+
+def test_only_a_quantized_model_has_int8_answers() -> None:
+    with pytest.raises(QuantizationError, match="tinyml quantize"):
+        evaluate_int8(MODEL, LOSSES["mse"], WORK)
