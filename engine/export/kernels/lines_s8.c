@@ -8,6 +8,19 @@
 #define TM_OPAQUE(value)
 #endif
 
+/* Whether the processor reads words of any alignment, the first byte lowest: four bytes then cost what one does. */
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ \
+        && (defined(__ARM_FEATURE_UNALIGNED) || defined(__x86_64__) || defined(__i386__) || defined(__aarch64__))
+#define TM_FAST_WORDS 1
+#else
+#define TM_FAST_WORDS 0
+#endif
+#if TM_FAST_WORDS && defined(__ARM_FEATURE_DSP) && defined(__thumb__)
+#define TM_FOUR_LARGER 1
+#else
+#define TM_FOUR_LARGER 0
+#endif
+
 /* Four bytes at once, of any alignment. */
 TM_KERNEL uint32_t tm_load_four(const uint8_t *x)
 {
