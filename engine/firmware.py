@@ -8,6 +8,7 @@ function with all that it calls, the compiler's library included.
 from __future__ import annotations
 
 import importlib
+import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -158,10 +159,14 @@ def require(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingToolError(
-            f"Emulated targets need the package {module.partition('.')[0]}, which is not installed; run "
-            "\"pip install 'tinyml-studio[verify]'\" where Python runs this program."
-        ) from error
+        package = module.partition(".")[0]
+        raise MissingToolError(f"Emulated targets need the package {package}; {_advice()}.") from error
+
+
+def _advice() -> str:
+    if getattr(sys, "frozen", False):
+        return "this standalone program has no room for it: install the one that comes by pip"
+    return "run \"pip install 'tinyml-studio[verify]'\" where Python runs this program"
 
 
 def read_image(data: bytes) -> Image:

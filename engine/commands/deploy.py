@@ -18,6 +18,7 @@ from engine.commands.options import (
     count,
     given_knobs,
 )
+from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.data import Dataset
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
@@ -136,13 +137,13 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
         skip_missing=everywhere,
     )
     targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))
-    with console.progress(1, "part") as bar:
+    with console.progress(1, "part") as bar, asking_for_interrupts() as cancelled:
 
         def report(what: str, share: float) -> None:
             bar.set_description_str(what, refresh=False)
             bar.update(share - bar.n)
 
-        found = verify_on(model, arguments.format, targets, vectors, setup, report)
+        found = verify_on(model, arguments.format, targets, vectors, setup, report, cancelled)
     if arguments.certificate:
         found.save(arguments.certificate)
     mismatches = sum(result.mismatches for result in found.results)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.commands.console import Console, percent
 from engine.events import BatchDone, Diverged, EpochDone, Event
 from engine.train import Trainer
 
-__all__ = ["Progress", "quick_switches", "stopping_on_interrupt"]
+__all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
 SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
 
@@ -77,5 +78,24 @@ def stopping_on_interrupt(trainer: Trainer, console: Console) -> Iterator[None]:
         return
     try:
         yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def asking_for_interrupts() -> Iterator[Callable[[], bool]]:
+    """Yield what says whether Ctrl+C was pressed: work that calls back from other languages must ask."""
+    pressed = threading.Event()
+
+    def press(*_: object) -> None:
+        pressed.set()
+
+    try:
+        before = signal.signal(signal.SIGINT, press)
+    except ValueError:  # not the main thread: nobody can press Ctrl+C there
+        yield pressed.is_set
+        return
+    try:
+        yield pressed.is_set
     finally:
         signal.signal(signal.SIGINT, before)

@@ -27,6 +27,7 @@ from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.presets import PRESETS
 from engine.specs import ModelSpec
+from tests.engine.emulation import need
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DIGITS = tuple("0123456789")
@@ -276,6 +277,26 @@ def test_a_certificate_goes_into_the_header(run: Run, saved: Path, tmp_path: Pat
     dataclasses.replace(good, model_hash="0123").save(paper)
     assert "another model" in one_fault(run(*words, "--out", "other"))
     assert not (tmp_path / "other").exists()
+
+
+def test_figures_come_from_an_emulated_chip(run: Run, saved: Path, tmp_path: Path) -> None:
+    need("cortex-m4")
+    paper = tmp_path / "paper.json"
+    words = ("verify", saved, "--target", "cortex-m4", "--vectors", 2, "--certificate", paper)
+    code, out, _ = run(*words)
+    assert code == 0
+    assert "agrees with the engine on all 2 inputs" in out
+    assert "Cortex-M4, run_float" in out  # a table, layer by layer
+    assert f"Wrote {paper}." in out
+    written = Certificate.load(paper)
+    assert written.results[0].network is not None
+    assert f"{written.results[0].network.code_bytes:,}" in out
+    assert run("export", saved, "--out", "made", "--name", "digits", "--certificate", paper)[0] == 0
+    assert "(emulated)" in (tmp_path / "made" / "digits.h").read_text(encoding="utf-8")
+
+
+def test_int8_needs_a_quantized_model(run: Run, saved: Path) -> None:
+    assert "quantize" in one_fault(run("verify", saved, "--format", "c-int8"))
 
 
 def test_a_missing_compiler_is_named(run: Run, saved: Path) -> None:

@@ -216,3 +216,13 @@ def test_images_of_avr_tell_constants_from_code(tmp_path: Path) -> None:
     image = linker.image(linker.compile(source, "source", None), "look", None)
     assert (image.constant_bytes, image.static_bytes) == (102, 32)
     assert 10 < image.code_bytes < 100
+
+
+def test_a_long_run_is_not_disturbed_by_looking_at_it(
+    target: str, images: dict[str, Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulation, "_SLICE_SECONDS", 0.0005)
+    asked: list[int] = []
+    core = started(target, images["looped"], Limits(1, cancel=lambda: bool(asked.append(1))))
+    assert core.call("looped", (3_000_000,)) == 3_000_000
+    assert asked

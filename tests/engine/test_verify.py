@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from engine import compilers
 from engine import verify as verification
+from engine.commands.progress import asking_for_interrupts
 from engine.comparison import Comparison, compare_answers
 from engine.compilers import find_compiler, find_cross_compiler, run_program
 from engine.errors import ExportError, MissingToolError, VerifyError
@@ -224,6 +226,15 @@ def test_cancelling_ends_it(target: str) -> None:
     asked = []
     with pytest.raises(VerifyError, match="cancelled"):
         verify(MODEL, "c-int8", (target,), VECTORS, cancel=lambda: bool(asked.append(0)) or len(asked) > 1)
+
+
+def test_ctrl_c_is_asked_for() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with asking_for_interrupts() as pressed:
+        assert not pressed()
+        signal.raise_signal(signal.SIGINT)
+        assert pressed()
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_programs_are_ended() -> None:
