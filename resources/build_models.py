@@ -1,7 +1,7 @@
-"""Train the shipped models again, each with the command that it records.
+"""Train the shipped models again, each with the command that it records, and bring them to int8.
 
 ``python -m resources.build_models --data-dir FOLDER`` says whether they come out the same to the bit as
-those that are shipped; ``--replace`` puts them in their place.
+those that are shipped; ``--replace`` puts them in their place. ``--only-quantize`` keeps the parameters.
 """
 
 from __future__ import annotations
@@ -14,35 +14,51 @@ import tempfile
 from pathlib import Path
 
 from engine import cli, project
+from engine.model import Model
 
 MODELS = Path(__file__).parent / "models"
 
 
 def main() -> None:
-    """Train every shipped model and compare."""
+    """Make every shipped model and compare."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", required=True, help="folder that holds mnist/ and emnist/")
     parser.add_argument("--replace", action="store_true", help="put the new models in place of the old")
+    parser.add_argument("--only-quantize", action="store_true", help="keep the parameters as they are")
     options = parser.parse_args()
     for path in sorted(MODELS.glob("*.tinyml")):
-        _rebuild(path, options.data_dir, options.replace)
+        _rebuild(path, options)
 
 
-def _rebuild(path: Path, data_dir: str, replace: bool) -> None:
+def _rebuild(path: Path, options: argparse.Namespace) -> None:
     shipped = project.load(path)
-    words = shlex.split(shipped.record["command"])[1:]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / path.name
-        words[words.index("--out") + 1] = str(out)
-        code = cli.main([*words, "--data-dir", data_dir])
-        if code:
-            raise SystemExit(code)
-        made = project.load(out)
-        same = "the same" if made.fingerprint == shipped.fingerprint else "other"
-        accuracy = made.record["metrics"]["accuracy"]
-        sys.stdout.write(f"{path.name}: {same} parameters, accuracy {accuracy:.2%}\n")
-        if replace:
+        if options.only_quantize:
+            shutil.copy(path, out)
+        else:
+            words = shlex.split(shipped.record["command"])[1:]
+            words[words.index("--out") + 1] = str(out)
+            _run(*words, "--data-dir", options.data_dir)
+        data = shipped.record["data"]
+        _run("quantize", str(out), "--data", data, "--out", str(out), "--data-dir", options.data_dir)
+        _report(path, shipped, project.load(out))
+        if options.replace:
             shutil.copy(out, path)
+
+
+def _run(*words: str) -> None:
+    code = cli.main(words)
+    if code:
+        raise SystemExit(code)
+
+
+def _report(path: Path, shipped: Model, made: Model) -> None:
+    same = "the same" if made.fingerprint == shipped.fingerprint else "another"
+    accuracy = made.record["metrics"]["accuracy"]
+    metrics = made.quantization.metrics if made.quantization is not None else {}
+    figures = f"accuracy {accuracy:.2%}, in int8 {metrics['accuracy']:.2%}"
+    sys.stdout.write(f"{path.name}: {same} model, {figures}\n")
 
 
 if __name__ == "__main__":
