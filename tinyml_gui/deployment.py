@@ -29,7 +29,7 @@ __all__ = ["Deployment"]
 
 Ended = Callable[[Outcome], None]
 _BOARD, _FORMAT = "board", "format"
-_PAUSE_MS: Final = 15  # several changes of one moment are one
+_PAUSE_MS: Final = 60  # several changes of one moment are one, and the page is drawn by then
 
 
 class Deployment(QObject):
@@ -69,7 +69,7 @@ class Deployment(QObject):
         self._tasks = tasks
         self._task: Job | None = None
         self._settings = settings
-        self._worker = Worker("fit", self)
+        self._worker = Worker("fit", self, gives_way=False)
         self._job: Job | None = None
         self._watched = False
         self._stale = True

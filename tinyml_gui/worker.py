@@ -124,13 +124,17 @@ class Worker(QThread):
         For debuggers.
     parent : QObject
         Lives in the window's thread; calls `shut_down` before it goes.
+    gives_way : bool
+        Whether the window goes first. Not for short work in Python: the thread would be put aside while it
+        holds the interpreter, and the window waits for it.
     """
 
     _posted = Signal()
 
-    def __init__(self, name: str, parent: QObject) -> None:
+    def __init__(self, name: str, parent: QObject, *, gives_way: bool = True) -> None:
         super().__init__(parent)
         self.setObjectName(name)
+        self._gives_way = gives_way
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._open: list[Job] = []
         self._lock = threading.Lock()
@@ -167,7 +171,8 @@ class Worker(QThread):
 
     def run(self) -> None:
         """Do jobs until told to end; on the worker's thread."""
-        _give_way()
+        if self._gives_way:
+            _give_way()
         while (job := self._jobs.get()) is not None:
             self._post(job, _do(job, self._post))
 
