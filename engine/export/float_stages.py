@@ -27,6 +27,7 @@ __all__ = ["STAGE_CODES", "stage_codes"]
 
 FLOAT_BYTES = 4
 GROUP = 4  # channels that kernels/depthwise_conv2d.c and kernels/dense.c compute at a time
+PIXELS = 4  # that kernels/taps.c computes at a time
 MOST_TAPS = 6  # in one block of kernels/taps.c
 
 Floats = NDArray[np.float32]
@@ -64,15 +65,34 @@ def _weights(call: Call) -> tuple[Floats, Floats]:
 
 def _convolution(call: Call, registers: bool) -> StageCode:
     weight, bias = _weights(call)
-    taps = call.sizes["kernel"] * call.in_shape[-1]
+    folded, pool = _folded(call), call.sizes["pool"]
     return StageCode(
         call.kernel,
-        {**call.sizes, "block": _block(taps)},
+        {**call.sizes, **_sides(folded), "block": _block(call.sizes["kernel"] * call.in_shape[-1])},
         {"weight": _in_turn(weight.reshape(len(weight), -1), bias, together=2)},
-        scratch=FLOAT_BYTES * _lines(call, call.sizes["pool"], call.in_shape[-1]),
-        lead=_row_lead(call, call.sizes["pool"]),
+        scratch=FLOAT_BYTES * _lines(folded, pool, call.in_shape[-1]),
+        lead=_row_lead(folded, pool),
         functions=_functions(call),
     )
+
+
+def _folded(call: Call) -> Call:
+    """Return the convolution of pixels that do not see one another in rows that are computed at a time."""
+    pixels = size(call.out_shape[:2])
+    alone = call.in_shape[:2] == call.out_shape[:2] and call.sizes["kernel"] == call.sizes["pool"] == 1
+    if not alone or pixels % PIXELS:
+        return call
+    rows = (pixels // PIXELS, PIXELS)
+    return call.replace(in_shape=(*rows, call.in_shape[-1]), out_shape=(*rows, call.out_shape[-1]))
+
+
+def _sides(call: Call) -> Mapping[str, int]:
+    ends = {"in": call.in_shape, "out": call.out_shape}
+    return {
+        f"{end}_{name}": n
+        for end, s in ends.items()
+        for name, n in zip(("height", "width"), s[:2], strict=True)
+    }
 
 
 def _block(taps: int) -> int:

@@ -1,0 +1,237 @@
+"""Float kernels give on every core, in assembly language or not, the bits of plain C on this computer."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.compilers import find_compiler, find_cross_compiler
+from engine.emulator import Emulator, Limits
+from engine.errors import SpecError
+from engine.export import ExportOptions, export_model
+from engine.firmware import Linker
+from engine.layers import Activation, AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
+from engine.model import Model
+from engine.specs import LayerSpec, ModelSpec, Shape, size
+from engine.targets import TARGETS
+from tests.engine.emulation import need
+from tests.engine.export.programs import C99, CPP, STRICT, compiler, random_model
+
+FLAGS = (*C99, *STRICT, "-O2")
+
+BENCH = """
+static float scaled[{most}];
+void bench(const uint8_t *image, float *output);
+void bench(const uint8_t *image, float *output)
+{{
+    int i;
+    (void)i;
+{calls}}}
+"""
+
+CALL = """    for (i = 0; i < {inputs}; i++) {{
+        scaled[i] = (float)image[i] * {scale};
+    }}
+    {name}_run_float(scaled, output);
+    {name}_predict(image, output + {classes});
+    image += {inputs};
+    output += 2 * {classes};
+"""
+
+
+def convolutions() -> list[tuple[Shape, tuple[LayerSpec, ...]]]:
+    """Return convolutions whose rows of taps make blocks of each size, with tails, for each way to pool."""
+    rng = np.random.default_rng(4)
+    found: list[tuple[Shape, tuple[LayerSpec, ...]]] = []
+    while len(found) < 16:
+        kernel, channels = int(rng.integers(1, 8)), int(rng.integers(1, 9))
+        shape = (int(rng.integers(1, 12)), int(rng.integers(1, 12)), channels)
+        padding, activation = str(rng.choice(["same", "valid"])), str(rng.choice(["relu", "linear", "tanh"]))
+        filters, stride, pool = int(rng.integers(1, 6)), int(rng.integers(1, 4)), int(rng.integers(1, 5))
+        convolution = Conv2D(filters, kernel, stride, padding, activation)
+        layers = (convolution, MaxPool2D(pool)) if pool > 1 else (convolution,)
+        if _fits(shape, layers):
+            found.append((shape, layers))
+    return found
+
+
+def _fits(shape: Shape, layers: Sequence[LayerSpec]) -> bool:
+    try:
+        ModelSpec((*layers, Flatten()), shape).rows()
+    except SpecError:
+        return False
+    return True
+
+
+GRAY = [
+    ((9, 8, 1), (Conv2D(3, kernel, 1, padding, "relu"), MaxPool2D(pool)))
+    for kernel, padding, pool in (
+        (5, "same", 2),
+        (3, "valid", 2),
+        (2, "same", 4),
+        (4, "same", 3),
+        (5, "same", 1),
+    )
+]
+DEPTHWISE = [
+    ((8, 7, channels), (DepthwiseConv2D(kernel, stride, padding, "relu"), Conv2D(3, 1)))
+    for kernel, stride, padding in (
+        (3, 1, "same"),
+        (3, 2, "same"),
+        (5, 1, "valid"),
+        (4, 1, "same"),
+    )
+    for channels in (1, 6)
+]
+DENSE = [
+    ((1, width, 1), (Flatten(), Dense(hidden, activation), Dense(outputs)))
+    for width, hidden, outputs, activation in (
+        (784, 32, 10, "relu"),
+        (65, 19, 3, "sigmoid"),
+        (1, 1, 1, "relu"),
+        (2, 4, 2, "tanh"),
+        (130, 8, 5, "relu"),
+    )
+]
+AFTER_CONVOLUTION = [
+    ((6, 6, 2), (Conv2D(5, 3, activation="linear"), AvgPool2D(2), Flatten(), Dense(units, "relu"), Dense(3)))
+    for units in (4, 7, 130)
+]
+IN_PLACE = [
+    ((8, 8, 3), (Conv2D(8, 3), Conv2D(8, 3), DepthwiseConv2D(3), Conv2D(4, 1), AvgPool2D(2), MaxPool2D(2))),
+    ((9, 9, 2), (Conv2D(3, 3), Activation("sigmoid"), MaxPool2D(2), Conv2D(9, 2, 2), AvgPool2D(2))),
+]
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    chosen = [*convolutions(), *GRAY, *DEPTHWISE, *DENSE, *AFTER_CONVOLUTION, *IN_PLACE]
+    specs = [ModelSpec((*layers, *[Flatten()] * (layers[0] != Flatten())), shape) for shape, layers in chosen]
+    return tuple(random_model(spec, seed) for seed, spec in enumerate(specs))
+
+
+@cache
+def source() -> str:
+    """Return all models in one C file with a function that runs them."""
+    parts, calls = [], []
+    for i, model in enumerate(models()):
+        name = f"m{i}"
+        (header,) = export_model(model, "c-float32", ExportOptions(name, test_vectors=0)).values()
+        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
+        sizes = {"inputs": size(model.spec.input_shape), "classes": model.spec.classes}
+        calls.append(CALL.format(name=name, scale=f"M{i}_PIXEL_SCALE", **sizes))
+    most = max(size(model.spec.input_shape) for model in models())
+    return "".join(parts) + BENCH.format(most=most, calls="".join(calls))
+
+
+@cache
+def images() -> bytes:
+    rng = np.random.default_rng(9)
+    return rng.integers(0, 256, sum(size(m.spec.input_shape) for m in models()), dtype=np.uint8).tobytes()
+
+
+def count() -> int:
+    """Return how many numbers the function writes."""
+    return 2 * sum(model.spec.classes for model in models())
+
+
+MAIN = """
+#include <stdio.h>
+static uint8_t images[{inputs}];
+static float outputs[{count}];
+int main(int argc, char **argv)
+{{
+    FILE *file = fopen(argv[1], "rb");
+    if (argc != 3 || !file || fread(images, 1, sizeof images, file) != sizeof images) {{
+        return 1;
+    }}
+    fclose(file);
+    bench(images, outputs);
+    file = fopen(argv[2], "wb");
+    return !file || fwrite(outputs, sizeof outputs, 1, file) != 1 || fclose(file);
+}}
+"""
+
+
+def host(folder: Path, command: Sequence[str]) -> bytes:
+    """Return what the models give on this computer."""
+    program, text = folder / "all", source() + MAIN.format(inputs=len(images()), count=count())
+    (folder / "all.c").write_text(text, encoding="utf-8")
+    (folder / "in").write_bytes(images())
+    subprocess.run([*command, folder / "all.c", "-o", program], check=True)
+    subprocess.run([program, folder / "in", folder / "out"], check=True)
+    return (folder / "out").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the bits that plain C gives, compiled without optimization."""
+    return host(tmp_path_factory.mktemp("host"), (*find_compiler().command, *C99, *STRICT, "-O0"))
+
+
+def emulated(target: str, name: str, flags: Sequence[str], folder: Path) -> bytes:
+    """Return what the models give on an emulated core."""
+    need(target, name)
+    found = TARGETS[target]
+    assert found.machine is not None
+    compiler_name, cross = find_cross_compiler([name])
+    linker = Linker(cross, found.toolchain(compiler_name), tuple(flags), folder)
+    core = Emulator(
+        linker.image(linker.compile(source(), "all", None), "bench", None), found.machine, Limits(1 << 40)
+    )
+    given, made = core.buffer(len(images())), core.buffer(4 * count())
+    core.write(given, images())
+    core.call("bench", (given, made))
+    return core.read(made, 4 * count())
+
+
+def differing(found: bytes, expected: bytes) -> list[str]:
+    """Return which networks give other bits."""
+    a, b = np.frombuffer(found, np.uint32), np.frombuffer(expected, np.uint32)
+    bounds = np.cumsum([0, *(2 * model.spec.classes for model in models())])
+    return [
+        repr(model.spec)
+        for model, start, stop in zip(models(), bounds[:-1], bounds[1:], strict=True)
+        if not np.array_equal(a[start:stop], b[start:stop])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("cortex-m4", "arm-none-eabi-gcc"),
+        ("cortex-m4", "zig"),
+        ("cortex-m0plus", "arm-none-eabi-gcc"),
+        ("rv32imc", "zig"),
+    ],
+)
+def test_cores_give_the_bits_of_this_computer(
+    target: str, name: str, expected: bytes, tmp_path: Path
+) -> None:
+    assert differing(emulated(target, name, FLAGS, tmp_path), expected) == []
+
+
+@pytest.mark.parametrize("level", ["-Os", "-O3"])
+def test_levels_give_the_same_bits(level: str, expected: bytes, tmp_path: Path) -> None:
+    found = emulated("cortex-m4", "arm-none-eabi-gcc", (*C99, *STRICT, level), tmp_path)
+    assert differing(found, expected) == []
+
+
+@pytest.mark.parametrize("command", [("g++", *CPP, "-O3"), ("clang", *C99, "-O2")], ids=str)
+def test_compilers_of_this_computer_give_the_same_bits(
+    command: Sequence[str], expected: bytes, tmp_path: Path
+) -> None:
+    compiler(command[0])
+    assert differing(host(tmp_path, (*command, *STRICT)), expected) == []
+
+
+def test_fused_arithmetic_agrees(expected: bytes, tmp_path: Path) -> None:
+    fused = [f"-DM{i}_FUSED" for i in range(len(models()))]
+    found = emulated("cortex-m4", "arm-none-eabi-gcc", (*FLAGS, *fused), tmp_path)
+    a, b = np.frombuffer(found, np.float32), np.frombuffer(expected, np.float32)
+    assert np.all(np.abs(a - b) <= 1e-5 * np.maximum(1, np.abs(b)))
