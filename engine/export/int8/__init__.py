@@ -14,6 +14,7 @@ from engine.export.int8.dense import dense
 from engine.export.int8.depthwise import depthwise
 from engine.export.int8.elementwise import gather, softmax, table
 from engine.export.int8.pool import avg_pool, max_pool
+from engine.export.int8.small import small_conv2d, small_dense
 from engine.integer import (
     IntegerAvgPool,
     IntegerCall,
@@ -26,7 +27,7 @@ from engine.integer import (
     IntegerTable,
 )
 
-__all__ = ["STAGE_CODES", "StageCode", "stage_code"]
+__all__ = ["SMALL_CODES", "STAGE_CODES", "StageCode", "stage_code"]
 
 STAGE_CODES: Mapping[type[IntegerCall], Callable[[Any, bool], StageCode]] = {
     IntegerAvgPool: avg_pool,
@@ -38,9 +39,16 @@ STAGE_CODES: Mapping[type[IntegerCall], Callable[[Any, bool], StageCode]] = {
     IntegerSoftmax: softmax,
     IntegerTable: table,
 }
-"""How each class of call is written; ``(call, fast)``: fast code, or small code where both exist."""
+"""How each class of call is written; ``(call, fast)``."""
+
+SMALL_CODES: Mapping[type[IntegerCall], Callable[[Any], StageCode]] = {
+    IntegerConv2D: small_conv2d,
+    IntegerDense: small_dense,
+}
+"""What is written instead where small code is wanted."""
 
 
 def stage_code(call: IntegerCall, fast: bool = True) -> StageCode:
     """Return the C of `call`, `fast` or small."""
-    return STAGE_CODES[type(call)](call, fast)
+    small = None if fast else SMALL_CODES.get(type(call))
+    return STAGE_CODES[type(call)](call, fast) if small is None else small(call)

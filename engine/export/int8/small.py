@@ -1,0 +1,34 @@
+"""Convolution and dense layers in the fewest bytes of flash: plain loops, and weights of a byte each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.export.int8.code import StageCode
+from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.integer import IntegerConv2D, IntegerDense
+
+__all__ = ["small_conv2d", "small_dense"]
+
+
+def small_conv2d(call: IntegerConv2D) -> StageCode:
+    """Return the C of a convolution with activation and max pooling."""
+    w = call.window
+    sizes = {
+        "kernel": w.kernel,
+        "stride": w.stride,
+        "top": w.top,
+        "left": w.left,
+        "pool": call.pool,
+        "in_zero": zero_byte(call.source),
+        **requantization_sizes(call.requantization),
+    }
+    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
+    return StageCode("conv2d_small_s8", sizes, arrays)
+
+
+def small_dense(call: IntegerDense) -> StageCode:
+    """Return the C of a dense layer with activation; the input's zero point is folded into the bias."""
+    bias = call.bias - zero_byte(call.source) * call.weight.astype(np.int32).sum(axis=1)
+    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, bias)}
+    return StageCode("dense_small_s8", requantization_sizes(call.requantization), arrays)
