@@ -195,7 +195,7 @@ class Deployment(QObject):
             self._timer.start()
 
     def _measure(self) -> None:
-        if self._job is not None:  # asked again when it has ended
+        if self._job is not None or not self._stale:  # asked again when it has ended
             return
         self._stale = False
         document = self._state.document
@@ -208,8 +208,7 @@ class Deployment(QObject):
 
     def _measured(self, outcome: Outcome) -> None:
         self._job = None
-        if self._stale:
-            self._measure()
+        self._measure()
         if isinstance(outcome.result, Fit):
             self._show(outcome.result)
 
