@@ -21,12 +21,13 @@ from engine.model import Model
 from engine.ops import FloatArray
 from engine.probe import ARGUMENT, OUTPUT, Point, Probe
 from engine.quantization import LayerRanges, Quantization, Range
-from engine.specs import ModelSpec
+from engine.specs import ModelSpec, size
 
 __all__ = ["DEFAULT_IMAGES", "DEFAULT_METHOD", "METHODS", "Histogram", "Method", "calibrate"]
 
 DEFAULT_IMAGES = 1000
-BATCH = 50
+BATCH = 50  # images at once, or fewer of a large network
+ROOM = 1 << 24  # numbers at once
 BINS = 4096
 CANDIDATES = np.linspace(0.1, 1.0, 91)
 ROUNDS = 3
@@ -167,7 +168,9 @@ def _by_layer(spec: ModelSpec, ranges: Mapping[Point, Range]) -> tuple[LayerRang
 
 def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
     """Return the histogram of every tensor of `model` over `images` (n, H, W, C)."""
-    probe = Probe(model.spec, model.params, min(BATCH, len(images)))
+    numbers = sum(size(row.out_shape) for row in model.spec.rows())
+    batch = max(1, min(BATCH, len(images), ROOM // numbers))
+    probe = Probe(model.spec, model.params, batch)
     extremes: dict[Point, tuple[float, float]] = {}
     counts: dict[Point, NDArray[np.int64]] = {}
 
@@ -182,8 +185,8 @@ def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
         counts[point] = counts.get(point, 0) + np.histogram(values, BINS, _bounds(*extremes[point]))[0]
 
     for look in (widen, count):
-        for start in range(0, len(images), BATCH):
-            probe.run(images[start : start + BATCH], look)
+        for start in range(0, len(images), batch):
+            probe.run(images[start : start + batch], look)
     return {point: Histogram(*extremes[point], counts[point]) for point in counts}
 
 

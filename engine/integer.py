@@ -64,6 +64,11 @@ class IntegerCall:
         """How many numbers are read for each that is computed."""
         return max(1, size(self.in_shape) // size(self.out_shape))
 
+    @property
+    def room(self) -> int:
+        """How many numbers `run` holds at once for each image, about."""
+        return size(self.in_shape) + size(self.out_shape)
+
     def run(self, x: Int8s) -> Int8s:
         """Return the output for inputs `x`, (images, *in_shape)."""
         raise NotImplementedError
@@ -146,6 +151,11 @@ class IntegerConv2D(_Weighted):
 
     window: Window
     pool: int = 1
+
+    @property
+    def room(self) -> int:
+        rows, columns, filters = self.out_shape
+        return rows * columns * self.pool**2 * (self.taps + filters)
 
     def run(self, x: Int8s) -> Int8s:
         rows, columns, filters = self.out_shape

@@ -25,7 +25,8 @@ from engine.specs import ModelSpec, size
 
 __all__ = ["IntegerPredictor", "integer_network", "rounding_of", "untrained_quantization"]
 
-BATCH = 64
+BATCH = 64  # images at once, or fewer of a large network
+ROOM = 1 << 24  # numbers at once
 
 
 def untrained_quantization(spec: ModelSpec) -> Quantization:
@@ -105,12 +106,15 @@ class IntegerPredictor:
         self.classes = model.classes
         self.network = integer_network(model)
         self.output: Affine = self.network.stages[-1].call.target
+        largest = max(stage.call.room for stage in self.network.stages)
+        self._batch = max(1, min(BATCH, ROOM // largest))
         self._scores = scores(model.spec)
 
     def run(self, images: NDArray[np.uint8]) -> Int8s:
         """Return the output tensor, (n, classes), for `images` (n, height, width[, channels])."""
         images = checked_images(self.spec, images)
-        parts = [self._batch(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+        starts = range(0, len(images), self._batch)
+        parts = [self._part(images[start : start + self._batch]) for start in starts]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.int8)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -123,7 +127,7 @@ class IntegerPredictor:
         self._scores(outputs)
         return np.ascontiguousarray(outputs.T)
 
-    def _batch(self, images: NDArray[np.uint8]) -> Int8s:
+    def _part(self, images: NDArray[np.uint8]) -> Int8s:
         x = (images ^ 0x80).view(np.int8)
         for stage in self.network.stages:
             x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))

@@ -23,6 +23,7 @@ from engine.losses import LOSSES
 from engine.metrics import confusion_matrix, precision_recall
 from engine.model import Model
 from engine.preprocess import SIDE, preprocess
+from engine.quantization import Quantization
 from engine.quantize import IntegerPredictor
 from engine.specs import LayerRow, ModelSpec, describe_shape
 from engine.work import Work
@@ -208,6 +209,8 @@ def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:
     }
     if isinstance(source, ProjectSource):
         saved = source.saved
+        quantization = saved.quantization
+        result["quantization"] = None if quantization is None else quantization.to_json()
         result |= {"classes": saved.classes, "fingerprint": saved.fingerprint, "record": saved.record}
     return result
 
@@ -245,5 +248,15 @@ def _history_lines(model: Model) -> Iterator[str]:
     metrics = model.record.get("metrics")
     if isinstance(metrics, dict) and isinstance(accuracy := metrics.get("accuracy"), float):
         yield f"test accuracy: {percent(accuracy)} of {metrics.get('images')} images of {metrics.get('data')}"
+    if model.quantization is not None:
+        yield f"int8: {_quantization_line(model.quantization)}"
     if "command" in model.record:
         yield f"made by: {model.record['command']}"
+
+
+def _quantization_line(quantization: Quantization) -> str:
+    how = f"ranges by {quantization.method} on {quantization.images:,} images of {quantization.data}"
+    metrics = quantization.metrics
+    if not {"accuracy", "float_accuracy"} <= metrics.keys():
+        return how
+    return f"{percent(metrics['accuracy'])}, in float {percent(metrics['float_accuracy'])}; {how}"

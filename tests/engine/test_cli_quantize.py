@@ -80,6 +80,14 @@ def test_evaluation_in_int8(run: Run, quantized: Path) -> None:
     assert "in int8" in run("evaluate", quantized, "--data", "starter", "--int8")[1]
 
 
+def test_info_tells_of_int8(run: Run, saved: Path, quantized: Path) -> None:
+    assert json.loads(run("info", saved, "--json")[1])["quantization"] is None
+    assert "\nint8: " not in run("info", saved)[1]
+    found = json.loads(run("info", quantized, "--json")[1])["quantization"]
+    assert found == project.load(quantized).quantization.to_json()
+    assert "ranges by mse on 50 images of starter" in run("info", quantized)[1]
+
+
 def test_prediction_in_int8(run: Run, quantized: Path, drawing: Path) -> None:
     code, out, _ = run("predict", quantized, drawing, "--int8", "--top", 10, "--json")
     assert code == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import engine.calibrate
+import engine.quantize
 from engine.calibrate import METHODS, calibrate
 from engine.errors import QuantizationError, SpecError
 from engine.fixed_point import Affine
@@ -111,6 +113,19 @@ def test_batches_do_not_change_the_answer() -> None:
     np.testing.assert_array_equal(predictor.run(images), alone)
     np.testing.assert_array_equal(predictor.run(images[..., 0]), alone)
     assert predictor.run(images[:0]).shape == (0, 4)
+
+
+def test_large_networks_work_on_fewer_images_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = ModelSpec((Conv2D(3, 3), MaxPool2D(2), Flatten(), Dense(4)), (6, 6, 1))
+    images = images_for(spec, 5)
+    model = quantized(random_model(spec), images)
+    expected = IntegerPredictor(model).run(images)
+    monkeypatch.setattr(engine.quantize, "ROOM", 1)
+    np.testing.assert_array_equal(IntegerPredictor(model).run(images), expected)
+    monkeypatch.setattr(engine.calibrate, "ROOM", 1)
+    again = calibrate(model, images, "min-max").layers
+    for one, other in zip(again, model.quantization.layers, strict=True):
+        assert one.output.high == pytest.approx(other.output.high, rel=1e-5)
 
 
 def test_the_bytes_of_an_image_are_its_int8() -> None:
