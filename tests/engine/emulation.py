@@ -36,7 +36,7 @@ EMULATED = [name for name, target in TARGETS.items() if target.machine is not No
 
 def tiny_model(spec: ModelSpec = SPEC) -> Model:
     """Return a random model, quantized too, whose name must not matter."""
-    model = random_model(spec, 1, ("a", "b", "c")).replace(name='"; /* 数字 */ #error\n')
+    model = random_model(spec, 1, tuple(f"class {i}" for i in range(spec.classes))).replace(name='"; /* 数字 */ #error\n')
     images = make_vectors(model, 40).images
     return model.replace(quantization=calibrate(model, images))
 
