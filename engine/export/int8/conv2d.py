@@ -19,6 +19,9 @@ from engine.integer import IntegerConv2D
 
 __all__ = ["conv2d"]
 
+LARGEST_BYTE = 255
+ROOM = 1 << 23  # what the sums of packed weights stay below, see kernels/dense_dot_s8.c
+
 
 @dataclass(frozen=True)
 class _Strips:
@@ -52,6 +55,7 @@ class _Strips:
 def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
     """Return the C of a convolution with activation and max pooling."""
     w, strips = call.window, _Strips.of(call)
+    packed = int(not fast and _largest(call) < ROOM)
     sizes = {
         "kernel": w.kernel,
         "stride": w.stride,
@@ -61,24 +65,45 @@ def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
         "rows": strips.rows,
         "depth": strips.depth,
         "phases": strips.phases,
+        "packed": packed,
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }
-    arrays = {"weight": _laid_out(call, strips), **_scaling(call)}
+    weight = _packed(call, strips) if packed else _laid_out(call, strips)
+    arrays = {"weight": weight, **_scaling(call)}
     return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call), row_lead(call, w, call.pool))
+
+
+def _largest(call: IntegerConv2D) -> int:
+    """Return the largest sum that occurs if each byte is the worst that it can be."""
+    zero = zero_byte(call.source)
+    positive, negative = (
+        np.maximum(sign * call.weight.astype(np.int64), 0).sum(axis=(1, 2, 3)) for sign in (1, -1)
+    )
+    above, below = LARGEST_BYTE - zero, zero
+    return int(max((positive * above + negative * below).max(), (negative * above + positive * below).max()))
+
+
+def _pairs(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
+    """Return the weights as the kernel sees windows, (pairs of filters, 2, pairs of numbers, 2)."""
+    filters, kernel, _, channels = call.weight.shape
+    sets = np.zeros(
+        (_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips)), np.int16
+    )
+    for phase in range(strips.phases):
+        sets[:filters, phase, :, phase : phase + kernel, :channels] = call.weight.transpose(0, 2, 1, 3)
+    return sets.reshape(len(sets) * strips.phases // 2, 2, -1, 2)
 
 
 def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
     """Return twice the weights, two numbers of a window for a filter, then two for the next one."""
-    filters, kernel, _, channels = call.weight.shape
-    sets = np.zeros(
-        (_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips))
-    )
-    columns_first = 2 * call.weight.astype(np.int16).transpose(0, 2, 1, 3)
-    for phase in range(strips.phases):
-        sets[:filters, phase, :, phase : phase + kernel, :channels] = columns_first
-    pairs = sets.reshape(len(sets) * strips.phases // 2, 2, -1, 2)
-    return np.ascontiguousarray(pairs.transpose(0, 2, 1, 3)).ravel().astype(np.int16)
+    return np.ascontiguousarray(2 * _pairs(call, strips).transpose(0, 2, 1, 3)).ravel()
+
+
+def _packed(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
+    """Return numbers ``256 · b + a`` for filters a and b."""
+    pairs = _pairs(call, strips)
+    return np.ascontiguousarray(pairs[:, 0] + 256 * pairs[:, 1]).ravel()
 
 
 def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ def _left(outputs: int, inputs: int) -> int:
 
 def _run(weight: NDArray[np.int16]) -> int:
     """Return over how many inputs the kernel may add up before it takes sums apart."""
-    run = weight.shape[1]
+    run: int = weight.shape[1]
     while max(_largest(weight, run), _largest(-weight, run)) >= ROOM:
         run = -(-run // (2 * FOUR)) * FOUR
     return run

@@ -14,7 +14,7 @@
    are pairs of rows) a strip holds the windows of two rows; both filters of a pair are then the same one,
    shifted by a row.
 
-   Pooling: maximum of bytes; rescaling keeps the order. Weights, biases and so the sums are doubled. */
+   Pooling: maximum of bytes; rescaling keeps the order. Sums are doubled, by the weights or afterwards. */
 
 /* One pixel: its bytes less the zero point. */
 TM_KERNEL void tm_conv2d_pixel(tm_int16 *to, const uint8_t *from, int channels, int in_flip, int in_zero)
@@ -110,9 +110,25 @@ TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int phases, int ot
     }
 }
 
+/* Four sums with their biases: b's are taken from what `packed` weights gave. */
+TM_KERNEL const int16_t *tm_conv2d_sums(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *weight, int words,
+        int packed, int32_t a, int32_t b)
+{
+    const tm_sums zero = {0, 0, 0, 0}, start = {a, a, b, b};
+    *sum = packed ? zero : start;
+    weight = tm_conv2d_dot(sum, x, pitch, weight, words, packed);
+    if (packed) {
+        sum->b0 = b + ((int32_t)((uint32_t)sum->b0 - (uint32_t)sum->a0) >> 7);
+        sum->b1 = b + ((int32_t)((uint32_t)sum->b1 - (uint32_t)sum->a1) >> 7);
+        sum->a0 = a + 2 * sum->a0;
+        sum->a1 = a + 2 * sum->a1;
+    }
+    return weight;
+}
+
 /* All filters at two places; `row` is how far behind the second row of two phases is, 0 if it is not wanted. */
-TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int filters,
-        int phases, int row, int pool, const int32_t *scaling, const tm_range *r)
+TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int packed,
+        int filters, int phases, int row, int pool, const int32_t *scaling, const tm_range *r)
 {
     const int together = phases > 1 ? 1 : 2;
     uint8_t *const end = y + (filters + together - 1) / together * together;
@@ -121,9 +137,7 @@ TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const 
         const int other = phases > 1 ? row : !single;
         const int32_t *const b = scaling + (phases > 1 || single ? 0 : 3);
         tm_sums sum;
-        sum.a0 = sum.a1 = TM_GET_S32(scaling);
-        sum.b0 = sum.b1 = TM_GET_S32(b);
-        weight = tm_conv2d_dot(&sum, x, pitch, weight, words);
+        weight = tm_conv2d_sums(&sum, x, pitch, weight, words, packed, TM_GET_S32(scaling), TM_GET_S32(b));
         if (pool > 1) {
             tm_conv2d_pool(y, &sum, phases, other, scaling, b, r);
         } else {
@@ -134,7 +148,7 @@ TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const 
 
 TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_width, int in_channels, int out_height,
         int out_width, int out_channels, int kernel, int stride, int top, int left, int pool, int rows, int depth,
-        int phases, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight,
+        int phases, int packed, int in_flip, int in_zero, uint8_t *scratch, const int16_t *weight,
         const int32_t *scaling, int zero, int low, int high, const uint8_t *table)
 {
     const tm_range r = {zero, low, high};
@@ -159,8 +173,8 @@ TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_
             for (j = 0; j < group; j += 2) {
                 const int place = i + (j + 2 > group && group > 1 ? group - 2 : j);
                 tm_conv2d_places(y + (pool > 1 ? i / pool : place) * out_channels, base + place * pitch,
-                        group > 1 ? 2 * pitch : 0, weight, words, out_channels, phases, step + 1 < height ? line : 0, pool,
-                        scaling, &r);
+                        group > 1 ? 2 * pitch : 0, weight, words, packed, out_channels, phases,
+                        step + 1 < height ? line : 0, pool, scaling, &r);
             }
         }
         if ((step + phases) % pool == 0) {

@@ -25,7 +25,7 @@ typedef struct {
     TM_PAIR_OF_INPUTS("u", "r4", "r5") TM_PAIR_OF_INPUTS("v", "r6", "r8")
 #define TM_FLIP "eor %[u], %[u], #0x80808080\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
-    __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
+    __asm__ volatile(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
             [u] "=&r"(u), [v] "=&r"(v) : : "r4", "r5", "r6", "r8", "memory")
 #elif TM_ASM == TM_ASM_THUMB2
 /* 4 + 8 loads, 8 to widen low bytes, 16 multiplications with sum. */
@@ -39,7 +39,7 @@ typedef struct {
     "add %[w], #16\n\t"
 #define TM_FLIP "eor r4, r4, #128\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
-    __asm__(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
+    __asm__ volatile(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
             [u] "=&r"(u), [v] "=&r"(v) : : "r4", "cc", "memory")
 #elif TM_ASM == TM_ASM_THUMB1
 /* 2 + 4 loads and 48 more; sums live in the high registers, which can add. Low halves first: taking high ones leaves
@@ -56,7 +56,7 @@ typedef struct {
     ".syntax unified\n\t" TM_TWO_INPUTS("0", "2", flip) TM_TWO_INPUTS("1", "3", flip) "adds %[x], #4\n\t"
 #define TM_FLIP "sxtb r2, r2\n\tadds r2, #128\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
-    __asm__(inputs : [a] "+h"(a), [b] "+h"(b), [c] "+h"(c), [d] "+h"(d), [w] "+l"(w), [x] "+l"(x),          \
+    __asm__ volatile(inputs : [a] "+h"(a), [b] "+h"(b), [c] "+h"(c), [d] "+h"(d), [w] "+l"(w), [x] "+l"(x),          \
             [u] "=&l"(u) : : "r0", "r1", "r2", "r3", "cc", "memory")
 #endif
 
@@ -120,12 +120,6 @@ TM_KERNEL void tm_dense_word(tm_dense_sums *sum, uint32_t x, const tm_word **wei
     }
 }
 #endif
-
-/* sum + x * weight, without regard to overflow. */
-TM_KERNEL int32_t tm_added(int32_t sum, int32_t x, int32_t weight)
-{
-    return (int32_t)((uint32_t)sum + (uint32_t)(x * weight));
-}
 
 /* One input and its two or four weights. */
 TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weight, int outputs)

@@ -11,7 +11,8 @@
 #endif
 
 /* Whole inner loops in assembly, for the three instruction sets of Cortex-M; -D TM_NO_ASM leaves them to the compiler.
-   They need an optimizing one, which keeps registers free. */
+   They need an optimizing one, which keeps registers free. They are volatile, or GCC's scheduler may put them where
+   the registers that they use hold the arguments of a call. */
 #define TM_ASM_DSP 1    /* M4, M7, M33: two products at once */
 #define TM_ASM_THUMB2 2 /* M3: product and sum at once */
 #define TM_ASM_THUMB1 3 /* M0, M0+, M23: eight registers, products that overwrite a factor */
@@ -116,6 +117,12 @@ TM_KERNEL uint32_t tm_high_halves(uint32_t a, uint32_t b)
     return result;
 }
 #endif
+
+/* sum + x * weight, without regard to overflow. */
+TM_KERNEL int32_t tm_added(int32_t sum, int32_t x, int32_t weight)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)(x * weight));
+}
 
 /* twice * multiplier / 2^32, rounded to nearest, halves up, for a multiplier in 0 .. 2^31 - 1: the product of half of
    `twice` in steps of 2^31, as requantization wants it. */

@@ -35,17 +35,18 @@ def requantization(rng: np.random.Generator, channels: int, taps: int, activatio
 
 
 def conv2d(rng: np.random.Generator, shape: tuple[int, int, int], filters: int, **how: int) -> IntegerConv2D:
-    """Return a convolution with random weights; `how` has kernel, stride, same and pool."""
+    """Return a convolution with random weights; `how` has kernel, stride, same, pool and extreme."""
     kernel, stride, pool = how["kernel"], how.get("stride", 1), how.get("pool", 1)
     sides = [_side(n, kernel, stride, bool(how.get("same", 1))) for n in shape[:2]]
     (rows, top), (columns, left) = sides
     taps = kernel * kernel * shape[2]
+    least = 127 if how.get("extreme") else -127
     return IntegerConv2D(
         shape,
         (rows // pool, columns // pool, filters),
         Affine(1.0, int(rng.choice(ZEROS))),
         Affine(1.0, 0),
-        rng.integers(-127, 128, (filters, kernel, kernel, shape[2])).astype(np.int8),
+        rng.integers(least, 128, (filters, kernel, kernel, shape[2])).astype(np.int8),
         rng.integers(-30_000, 30_000, filters).astype(np.int32),
         requantization(rng, filters, taps, str(rng.choice(ACTIVATIONS))),
         Window(kernel, stride, top, left),
@@ -86,14 +87,17 @@ class Program:
     calls : sequence of IntegerCall
     given : bool
         Whether inputs are a caller's int8, of any alignment and exactly as long as they are.
+    fast : bool
+        Fast code, or small.
     """
 
     calls: Sequence[IntegerCall]
     given: bool = False
+    fast: bool = True
 
     @cached_property
     def codes(self) -> list[StageCode]:
-        return [stage_code(call) for call in self.calls]
+        return [stage_code(call, self.fast) for call in self.calls]
 
     @cached_property
     def inputs(self) -> list[np.ndarray]:

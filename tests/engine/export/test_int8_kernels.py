@@ -54,6 +54,7 @@ def chosen() -> Iterator[IntegerCall]:
     rng = np.random.default_rng(1)
     for h, w, channels, filters, kernel, stride, same, pool in CHOSEN:
         yield conv2d(rng, (h, w, channels), filters, kernel=kernel, stride=stride, same=same, pool=pool)
+    yield conv2d(rng, (4, 4, 16), 3, kernel=5, extreme=1)  # too large to be packed
     for features, units in (
         (784, 12),
         (120, 11),
@@ -122,22 +123,23 @@ int main(int argc, char **argv)
 """
 
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-ROUTES = {  # command, whether inputs are a caller's, number of calls that are drawn
-    "sanitizers": (("gcc", *C99, *SANITIZED), False, 40),
-    "sanitizers, a caller's input": (("gcc", *C99, *SANITIZED), True, 0),
+ROUTES = {  # command, whether inputs are a caller's, whether code is fast, number of calls that are drawn
+    "sanitizers": (("gcc", *C99, *SANITIZED), False, True, 40),
+    "sanitizers, small, a caller's input": (("gcc", *C99, *SANITIZED), True, False, 10),
     "clang, undefined behaviour": (
         ("clang", *C99, "-O1", "-fsanitize=undefined", "-fsanitize-trap=all"),
         True,
+        True,
         0,
     ),
-    "g++ -O3": (("g++", *CPP, "-O3"), False, 0),
+    "g++ -O3": (("g++", *CPP, "-O3"), False, True, 0),
 }
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_on_this_computer(route: str, tmp_path: Path) -> None:
-    (command, *flags), given, count = ROUTES[route]
-    program = Program(calls(count), given)
+    (command, *flags), given, fast, count = ROUTES[route]
+    program = Program(calls(count), given, fast)
     rows = "".join(
         f"    {{stage_{i}, {sizes(call)[0]}, {sizes(call)[1]}, {code.scratch}}},\n"
         for i, (call, code) in enumerate(zip(program.calls, program.codes, strict=True))
@@ -172,18 +174,22 @@ def describe(call: IntegerCall) -> str:
 
 
 CORES = [
-    ("cortex-m4", "-O2", ()),
-    ("cortex-m4", "-O2", ("-DTM_NO_ASM",)),
-    ("cortex-m3", "-O2", ()),
-    ("cortex-m0plus", "-O2", ()),
-    ("rv32imc", "-O2", ()),
+    ("cortex-m4", "fast", "-DTM_ANY_ASM"),
+    ("cortex-m4", "small", "-DTM_ANY_ASM"),
+    ("cortex-m4", "fast", "-DTM_NO_ASM"),
+    ("cortex-m3", "fast", "-DTM_ANY_ASM"),
+    ("cortex-m3", "small", "-DTM_ANY_ASM"),
+    ("cortex-m0plus", "fast", "-DTM_ANY_ASM"),
+    ("cortex-m0plus", "small", "-DTM_ANY_ASM"),
+    ("rv32imc", "small", "-DTM_ANY_ASM"),
 ]
 
 
-@pytest.mark.parametrize(("target", "level", "more"), CORES, ids="".join)
-def test_on_a_core(target: str, level: str, more: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("target", "variant", "macro"), CORES)
+def test_on_a_core(target: str, variant: str, macro: str, tmp_path: Path) -> None:
     need(target, "zig")
-    run_on_core(target, "zig", (level, *more), Program(calls(0), given=True), tmp_path)
+    program = Program(calls(0), variant == "fast", variant == "fast")
+    run_on_core(target, "zig", ("-O2", macro), program, tmp_path)
 
 
 GCC_LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og", "-O2 -fno-omit-frame-pointer")
