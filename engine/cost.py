@@ -18,7 +18,9 @@ from engine.figures import Figure, counted, estimated
 from engine.model import Model
 from engine.specs import size
 
-__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions"]
+__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions", "path"]
+
+_PATHS = ("phases", "lines", "pool")  # sizes that decide which loops of a kernel run
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,23 @@ def _stage(work: Work, rates: TargetRates) -> StageCost:
 
 def instructions(work: Work, rates: TargetRates) -> float:
     """Return the predicted instructions of one call of a kernel."""
-    kernel = rates.kernels.get(work.kernel, rates.others)
+    kernel = rates.kernels.get(path(work), rates.others)
     own = sum(rate * number for rate, number in zip(kernel.instructions, counts(work), strict=True))
-    return own + size(work.out_shape) * sum(rates.functions.get(name, 0.0) for name in work.functions)
+    applied = [rates.functions[name] for name in work.functions if name in rates.functions]
+    return own + size(work.out_shape) * sum(function.instructions[0] for function in applied)
 
 
 def code_bytes(facts: Facts, rates: TargetRates) -> float:
     """Return the predicted bytes of code, each stage being compiled for its own shapes."""
-    return rates.code + sum(rates.kernels.get(work.kernel, rates.others).code for work in facts.works)
+    kernels = sum(rates.kernels.get(path(work), rates.others).code for work in facts.works)
+    used = {name for work in facts.works for name in work.functions} & rates.functions.keys()
+    return rates.code + kernels + sum(rates.functions[name].code for name in used)
+
+
+def path(work: Work) -> str:
+    """Return the way that a call takes through its kernel: its name, and the sizes that decide."""
+    chosen = (f"{name} {min(work.sizes[name], 2)}" for name in _PATHS if name in work.sizes)
+    return ", ".join((work.kernel, *chosen))
 
 
 def counts(work: Work) -> tuple[float, ...]:

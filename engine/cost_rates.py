@@ -1,4 +1,7 @@
-"""Rates that turn counts into instructions and bytes, for each target: measured, see `engine.cost`."""
+"""Rates that turn counts into instructions and bytes, for each target: measured, see `engine.cost`.
+
+On AVR, where cycles are counted, they are cycles.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ class KernelRates:
     Attributes
     ----------
     instructions : tuple of float
-        For each of the counts of `engine.cost.counts`.
+        For each of the counts of `engine.cost.counts`; for a function, for each output.
     code : float
-        Bytes of code of one call.
+        Bytes of code.
     """
 
     instructions: tuple[float, ...]
@@ -31,8 +34,9 @@ class TargetRates:
     Attributes
     ----------
     kernels : mapping of str to KernelRates
-    functions : mapping of str to float
-        Instructions for each output that a function is applied to.
+        By `engine.cost.path`.
+    functions : mapping of str to KernelRates
+        Instructions for each output that a function is applied to; its code is there once.
     others : KernelRates
         For kernels that were not measured.
     call : float
@@ -42,7 +46,7 @@ class TargetRates:
     """
 
     kernels: Mapping[str, KernelRates]
-    functions: Mapping[str, float]
+    functions: Mapping[str, KernelRates]
     others: KernelRates
     call: float
     code: float

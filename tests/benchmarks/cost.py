@@ -1,0 +1,309 @@
+"""Fit the rates of `engine.cost_rates` to compiled and emulated networks; tell how well they predict others.
+
+    python -m tests.benchmarks.cost [--write] [--networks N] [--targets T ...]
+
+Random networks are exported, compiled by gcc where there is one for the target (zig otherwise) and run for
+one image. Every stage gives one equation: its counts times the rates of its kernel and functions are its
+instructions. The equations are weighted so that errors relative to stage and network are what is made small;
+rates are not negative. A fifth of the networks is kept out of the fit and predicted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import cost_rates
+from engine.cost import code_bytes, counts, instructions, path
+from engine.cost_rates import KernelRates, TargetRates
+from engine.errors import SpecError, TinyMLError
+from engine.export import FORMATS, ExportOptions, make_vectors
+from engine.export.facts import Facts, Work
+from engine.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAvgPool2D,
+    MaxPool2D,
+)
+from engine.model import Model
+from engine.presets import PRESETS
+from engine.quantize import untrained_quantization
+from engine.specs import LayerSpec, ModelSpec, size
+from engine.targets import TARGETS
+from engine.verify import Setup, verify
+
+COMPILER = "arm-none-eabi-gcc"
+FORMAT_NAMES = ("c-int8", "c-float32")
+MOST_MACS = 3_000_000
+AVR_FLASH = 60_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One network on one target.
+
+    Attributes
+    ----------
+    facts : Facts
+    stages : tuple of float
+        Instructions of each stage; empty where only the total is known.
+    total : float
+    code, stack : int
+        Bytes.
+    """
+
+    facts: Facts
+    stages: tuple[float, ...]
+    total: float
+    code: int
+    stack: int
+
+    @property
+    def flash(self) -> int:
+        """Bytes of code and weights."""
+        return self.facts.weight_bytes + self.code
+
+
+def random_spec(rng: np.random.Generator) -> ModelSpec:
+    """Return a network such as people draw: image layers that shrink, then dense ones."""
+    layers: list[LayerSpec] = []
+    for _ in range(int(rng.integers(0, 4))):
+        layers += _image_layers(rng)
+    layers.append(GlobalAvgPool2D() if layers and rng.random() < 0.3 else Flatten())
+    for _ in range(int(rng.integers(0, 3))):
+        layers.append(Dense(int(rng.integers(4, 130)), _activation(rng)))
+    return ModelSpec((*layers, Dense(int(rng.integers(2, 48)))), (28, 28, 1))
+
+
+def _activation(rng: np.random.Generator) -> str:
+    return str(rng.choice(["relu", "relu", "relu", "relu6", "tanh", "sigmoid", "leaky_relu", "linear"]))
+
+
+def _image_layers(rng: np.random.Generator) -> Iterator[LayerSpec]:
+    kernel, stride = int(rng.choice([1, 3, 3, 3, 5, 5, 7])), int(rng.choice([1, 1, 1, 2]))
+    padding = str(rng.choice(["same", "same", "valid"]))
+    if rng.random() < 0.3:
+        yield DepthwiseConv2D(max(3, kernel), stride, padding, _activation(rng))
+        kernel, stride = 1, 1
+    yield Conv2D(int(rng.integers(3, 48)), kernel, stride, padding, _activation(rng))
+    if rng.random() < 0.6:
+        yield (MaxPool2D if rng.random() < 0.7 else AvgPool2D)(2)
+    if rng.random() < 0.15:
+        yield from (BatchNorm(), Activation(_activation(rng)))
+
+
+def models(count: int, seed: int = 0) -> list[Model]:
+    """Return the presets and random networks of a size that runs in a moment."""
+    rng = np.random.default_rng(seed)
+    specs = [preset.build() for preset in PRESETS.values()]
+    while len(specs) < count:
+        spec = random_spec(rng)
+        try:
+            fits = spec.macs <= MOST_MACS
+        except SpecError:
+            continue
+        if fits:
+            specs.append(spec)
+    return [_model(spec, rng) for spec in specs]
+
+
+def _model(spec: ModelSpec, rng: np.random.Generator) -> Model:
+    classes = tuple(str(i) for i in range(spec.classes))
+    return Model.new(spec, classes, rng).replace(quantization=untrained_quantization(spec))
+
+
+def measure(model: Model, format_name: str, target: str) -> Sample | None:
+    """Return what `model` takes on `target`, or None where it cannot run there."""
+    facts = FORMATS[format_name].measure(model, ExportOptions())
+    if target == "avr" and facts.weight_bytes > AVR_FLASH:
+        return None
+    gnu = any(t.name == COMPILER for t in TARGETS[target].toolchains) and shutil.which(COMPILER)
+    setup = Setup(COMPILER if gnu else None, counted=1)
+    try:
+        result = verify(model, format_name, (target,), make_vectors(model, 1), setup).results[0]
+    except TinyMLError as error:
+        print(f"  left out: {error}")
+        return None
+    figures = result.figures[0]
+    counted = {c.layers: c.count for c in figures.layers}
+    stages = tuple(counted[work.layers] for work in facts.works) if len(counted) > 1 else ()
+    return Sample(facts, stages, figures.mean, figures.code_bytes, figures.stack_bytes)
+
+
+def fit(samples: Sequence[Sample]) -> TargetRates:
+    """Return the rates that predict `samples` best."""
+    columns = _Columns.of(samples)
+    solved = columns.solve(samples)
+    code = _code(samples, columns)
+    made = {name: KernelRates(solved[name], code[name]) for name in columns.kernels}
+    functions = {name: KernelRates(solved[name], code[name]) for name in columns.functions}
+    calls = [s.total - sum(s.stages) for s in samples if s.stages]
+    call = float(np.median(calls)) if calls else 0.0
+    stack = float(np.percentile([s.stack for s in samples], 90))
+    return TargetRates(made, functions, _average(made), call, code[""], stack)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The unknowns: some rates for each kernel, then one for each function."""
+
+    kernels: tuple[str, ...]
+    functions: tuple[str, ...]
+    wide: int
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> _Columns:
+        works = [work for sample in samples for work in sample.facts.works]
+        kernels = tuple(sorted({path(work) for work in works}))
+        functions = tuple(sorted({name for work in works for name in work.functions}))
+        return cls(kernels, functions, len(counts(works[0])))
+
+    def solve(self, samples: Sequence[Sample]) -> Mapping[str, tuple[float, ...]]:
+        """Return the rates by name of kernel or function."""
+        rows, y, weights = [], [], []
+        for sample in samples:
+            parts = [self._row(work) for work in sample.facts.works]
+            rows += parts if sample.stages else [np.sum(parts, axis=0)]
+            y += sample.stages or [sample.total]
+            weights += [1 / (sample.total * n) ** 0.5 for n in sample.stages or [sample.total]]
+        solved = _solve(rows, y, weights)
+        found = {k: solved[i * self.wide : (i + 1) * self.wide] for i, k in enumerate(self.kernels)}
+        return found | {
+            f: (n,) for f, n in zip(self.functions, solved[len(found) * self.wide :], strict=True)
+        }
+
+    def calls(self, facts: Facts) -> list[float]:
+        """Return how often each kernel is called, and for each function whether."""
+        paths = [path(work) for work in facts.works]
+        used = {name for work in facts.works for name in work.functions}
+        return [float(paths.count(k)) for k in self.kernels] + [float(f in used) for f in self.functions]
+
+    def _row(self, work: Work) -> NDArray[np.float64]:
+        row = np.zeros(len(self.kernels) * self.wide + len(self.functions))
+        first = self.kernels.index(path(work)) * self.wide
+        row[first : first + self.wide] = counts(work)
+        for name in work.functions:
+            row[len(self.kernels) * self.wide + self.functions.index(name)] += size(work.out_shape)
+        return row
+
+
+def _code(samples: Sequence[Sample], columns: _Columns) -> Mapping[str, float]:
+    rows = [[1.0, *columns.calls(sample.facts)] for sample in samples]
+    solved = _solve(rows, [s.code for s in samples], [1 / s.flash for s in samples])
+    return dict(zip(["", *columns.kernels, *columns.functions], solved, strict=True))
+
+
+def _solve(
+    rows: Sequence[Sequence[float]], y: Sequence[float], weights: Sequence[float]
+) -> tuple[float, ...]:
+    from scipy.optimize import nnls  # comes with scikit-learn
+
+    weight = np.asarray(weights)
+    a = np.asarray(rows, np.float64) * weight[:, None]
+    scale = np.maximum(np.abs(a).max(axis=0), 1e-30)
+    solved = nnls(a / scale, np.asarray(y, np.float64) * weight)[0] / scale
+    return tuple(float(n) for n in solved)
+
+
+def _average(made: Mapping[str, KernelRates]) -> KernelRates:
+    rates = np.array([k.instructions for k in made.values()])
+    return KernelRates(
+        tuple(float(n) for n in np.median(rates, axis=0)), float(np.median([k.code for k in made.values()]))
+    )
+
+
+def merged(parts: Sequence[TargetRates]) -> TargetRates:
+    """Return the rates of several formats as one: their kernels have different names."""
+    kernels = {name: rates for part in parts for name, rates in part.kernels.items()}
+    return replace(
+        parts[0],
+        kernels=kernels,
+        functions={name: rate for part in parts for name, rate in part.functions.items()},
+        call=max(p.call for p in parts),
+        code=float(np.mean([p.code for p in parts])),
+        stack=max(p.stack for p in parts),
+    )
+
+
+def tell(name: str, samples: Sequence[Sample], rates: TargetRates) -> None:
+    """Print how well `rates` predict `samples`."""
+    made = [sum(instructions(w, rates) for w in s.facts.works) + rates.call for s in samples]
+    error = _relative(made, [s.total for s in samples])
+    flash = _relative(
+        [s.facts.weight_bytes + code_bytes(s.facts, rates) for s in samples],
+        [s.flash for s in samples],
+    )
+    for what, e in (("instructions", error), ("flash", flash)):
+        print(
+            f"{name:34} {what:12} {len(e):3} networks, median {np.median(e):6.2%}, "
+            f"90 % within {np.percentile(e, 90):6.2%}, worst {e.max():6.2%}"
+        )
+
+
+def _relative(predicted: Sequence[float], measured: Sequence[float]) -> NDArray[np.float64]:
+    p, m = np.asarray(predicted, np.float64), np.asarray(measured, np.float64)
+    return np.abs(p - m) / m
+
+
+def main() -> None:
+    """Measure, fit, tell, and write where wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="replace engine/cost_rates.py's table")
+    parser.add_argument("--networks", type=int, default=100)
+    parser.add_argument("--targets", nargs="*", default=[t for t in TARGETS if t != "host"])
+    arguments = parser.parse_args()
+    found = dict(cost_rates.RATES)
+    for target in arguments.targets:
+        parts = []
+        for format_name in FORMAT_NAMES:
+            made = [measure(model, format_name, target) for model in models(arguments.networks)]
+            samples = [s for s in made if s is not None]
+            kept = samples[::5]
+            tell(f"{target} {format_name}, predicted", kept, fit([s for s in samples if s not in kept]))
+            parts.append(fit(samples))
+            tell(f"{target} {format_name}, fitted", samples, parts[-1])
+        found[target] = merged(parts)
+    if arguments.write:
+        write(found)
+
+
+def write(rates: Mapping[str, TargetRates]) -> None:
+    """Replace the table in ``engine/cost_rates.py``."""
+    path = Path(cost_rates.__file__)
+    head = path.read_text(encoding="utf-8").partition("RATES: Mapping")[0]
+    lines = [head + "RATES: Mapping[str, TargetRates] = {"]
+    for target, found in rates.items():
+        lines.append(f"    {target!r}: TargetRates(")
+        lines.append("        {")
+        lines += [f"            {name!r}: {_text(k)}," for name, k in sorted(found.kernels.items())]
+        lines.append("        },")
+        lines.append(f"        { ({n: float(_short(r)) for n, r in found.functions.items()}) },")
+        lines.append(f"        {_text(found.others)},")
+        lines.append(f"        {_short(found.call)}, {_short(found.code)}, {_short(found.stack)},")
+        lines.append("    ),")
+    lines += ["}", '"""The rates of each target."""', ""]
+    path.write_text("\n".join(lines).replace("'", '"'), encoding="utf-8")
+    print(f"Wrote {path.name}; format it with ruff.")
+
+
+def _text(k: KernelRates) -> str:
+    return f"KernelRates(({', '.join(_short(n) for n in k.instructions)},), {_short(k.code)})"
+
+
+def _short(number: float) -> str:
+    return repr(float(f"{number:.4g}"))
+
+
+if __name__ == "__main__":
+    main()
