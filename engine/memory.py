@@ -60,6 +60,8 @@ def long_loops() -> Iterator[None]:
     It does so for rows shorter than its buffers (8192 numbers by default), and adding a bias or multiplying
     by a factor then takes three times as long.
     """
-    with np.errstate():  # restores the size too
-        np.setbufsize(SHORTEST_LOOP)
+    before = np.setbufsize(SHORTEST_LOOP)
+    try:
         yield
+    finally:
+        np.setbufsize(before)
