@@ -65,19 +65,20 @@ def _mlp(classes: int) -> Layers:
     return (Flatten(), Dense(32, "relu"), Dense(32, "relu"), Dense(classes))
 
 
-def _block(filters: int) -> Layers:
-    return (Conv2D(filters, 3, activation="linear", bias=False), BatchNorm(), Activation("relu"))
+def _block(filters: int, padding: str = "same") -> Layers:
+    convolution = Conv2D(filters, 3, padding=padding, activation="linear", bias=False)
+    return (convolution, BatchNorm(), Activation("relu"))
 
 
 def _tinyml_cnn(classes: int) -> Layers:
+    # without padding but for one: 3×3 pixels are left without a third pool, after half the multiplications
     return (
-        *_block(16),
+        *_block(16, "valid"),
         MaxPool2D(2),
-        *_block(32),
+        *_block(32, "valid"),
         MaxPool2D(2),
         *_block(46),
-        *_block(46),
-        MaxPool2D(2),
+        *_block(46, "valid"),
         Flatten(),
         Dropout(0.2),
         Dense(classes),
