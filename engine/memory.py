@@ -16,8 +16,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from engine.specs import Shape
 
-__all__ = ["Scratch", "aligned", "long_loops"]
+__all__ = ["CACHED", "Scratch", "aligned", "long_loops"]
 
+CACHED = 1 << 19  # bytes that stay close until they are used: half of a core's cache on small machines
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 SHORTEST_LOOP = 512  # numbers
 

@@ -19,14 +19,12 @@ from engine.knobs import knob
 from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
 from engine.layers.rows import Geometry, Span, expansion
-from engine.memory import aligned
+from engine.memory import CACHED, aligned
 from engine.ops import Arrays, Bound, FloatArray, Op, Room, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import Shape
 
 __all__ = ["DepthwiseConv2D"]
-
-CACHED = 1 << 19  # bytes of expanded channels: half of what a core keeps close
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,12 @@ from engine.errors import SpecError
 from engine.fixed_point import Affine
 from engine.integer import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.knobs import knob
+from engine.memory import CACHED
 from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
 from engine.quantization import LayerRanges
 from engine.specs import LayerSpec, Shape, need_image, size
 
 __all__ = ["AvgPool2D", "GlobalAvgPool2D", "MaxPool2D"]
-
-CACHED = 1 << 19  # bytes of half-way results that stay close until they are used
 
 
 @dataclass(frozen=True)
