@@ -80,7 +80,7 @@ def _tinyml_cnn(classes: int) -> Layers:
         *_block(46),
         *_block(46, "valid"),
         Flatten(),
-        Dropout(0.2),
+        Dropout(0.1),
         Dense(classes),
     )
 
