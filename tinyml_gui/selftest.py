@@ -28,7 +28,9 @@ import resources
 from tinyml_gui.settings import Settings
 
 if TYPE_CHECKING:
+    from tinyml_gui.deploy_jobs import ExportOrder
     from tinyml_gui.main_window import MainWindow
+    from tinyml_gui.worker import Outcome
 
 __all__ = ["SelfTestError", "draw", "run"]
 
@@ -177,17 +179,31 @@ class SelfTest:
         return f"saved {path.name}, {path.stat().st_size:,} bytes"
 
     def _exported(self) -> str:
-        from engine.export.formats import export_model
-        from engine.export.options import ExportOptions
-        from engine.export.output import write_files
+        from engine.export import FORMATS, ExportOptions
+        from tinyml_gui.deploy_jobs import ExportOrder
 
-        options = ExportOptions(test_vectors=5)
-        data = self._controller.training.data
-        files = export_model(self._controller.model, "c-float32", options, data)
-        written = write_files(self._folder / "c", files)
-        if not all(path.stat().st_size for path in written):
-            raise SelfTestError("exporting C wrote an empty file.")
-        return f"exported {', '.join(path.name for path in written)}"
+        training, quantizing = self._controller.training, self._controller.quantizing
+        self._wait(lambda: not training.is_testing, "the trained model was never tested.")
+        quantizing.prepare()
+        self._wait(lambda: not quantizing.is_running, "the model was never ready for int8.")
+        model, data = self._controller.model, training.data
+        if model.quantization is None:
+            raise SelfTestError(f"the model could not be brought to int8: {quantizing.error}")
+        names = []
+        for name in FORMATS:
+            order = ExportOrder(model, name, ExportOptions(test_vectors=5), self._folder / name, data)
+            names += self._export(order)
+        return f"exported {', '.join(names)}"
+
+    def _export(self, order: ExportOrder) -> list[str]:
+        """Write the files of `order` as the Deploy page does; return what they are called."""
+        ended: list[Outcome] = []
+        self._controller.deployment.export(order, ended.append)
+        self._wait(lambda: bool(ended), "exporting did not end.")
+        result = ended[0].result
+        if result is None or not all(path.stat().st_size for path in result.paths):
+            raise SelfTestError(f"exporting {order.format} wrote nothing: {ended[0].error}")
+        return [f"{order.format}/{path.name}" for path in result.paths]
 
     # Waiting and faults
 

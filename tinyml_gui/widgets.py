@@ -25,6 +25,7 @@ __all__ = [
     "Elided",
     "HeadFigures",
     "IconButton",
+    "Shrinking",
     "button",
     "caption",
     "disclosure",
@@ -121,7 +122,7 @@ class HeadFigures:
 
     def __init__(self) -> None:
         self.figure, self.in_int8 = key_figure(), key_figure()
-        self.caption = muted()
+        self.caption = Shrinking()
         self._names = (muted("float"), muted("int8"))
         self.widgets = (self.figure, self._names[0], self.in_int8, self._names[1], self.caption)
         self.show_figures("", "")
@@ -130,10 +131,10 @@ class HeadFigures:
         """Show `figure`, beside it `in_int8` where there is one, and what they are."""
         self.figure.setText(figure)
         self.in_int8.setText(in_int8)
-        self.caption.setText(caption)
+        self.caption.show_text(caption)
         for widget in (self.in_int8, *self._names):
             widget.setVisible(bool(in_int8))
-        for widget in self.widgets:
+        for widget in self.widgets[:-1]:
             widget.setToolTip(tip)
 
 
@@ -192,6 +193,22 @@ class Elided(QLabel):
         shown = self.fontMetrics().elidedText(self._all, Qt.TextElideMode.ElideRight, self.width())
         self.setText(shown)
         self.setToolTip("" if shown == self._all else self._all)
+
+
+class Shrinking(Elided):
+    """One line of grey text that takes the room that it needs where there is some."""
+
+    def __init__(self, role: str = "muted", parent: QWidget | None = None) -> None:
+        super().__init__(role, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+
+    def show_text(self, text: str) -> None:
+        super().show_text(text)
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:
+        width = self.fontMetrics().horizontalAdvance(self.whole) + 1 if self.whole else 0
+        return QSize(width, super().sizeHint().height())
 
 
 class Card(QFrame):

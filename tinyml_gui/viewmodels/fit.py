@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -118,13 +119,13 @@ def _measured_stages(found: Figures) -> tuple[StageCost, ...]:
 
 
 def _training(order: FitOrder) -> Figure | None:
-    """Return the RAM that learning on the device takes; None where that is not possible."""
-    learning = next((form for form in FORMATS.values() if form.learns), None)
-    try:
-        options = replace(order.options, training=True)
-        return None if learning is None else counted(learning.measure(order.model, options).arena_bytes)
-    except TinyMLError:
-        return None
+    """Return the RAM that learning on the device takes, in this format if it can; None where none can."""
+    options = replace(order.options, training=True)
+    own_first = sorted(FORMATS.values(), key=lambda form: form.name != order.format)
+    for form in (form for form in own_first if form.learns):
+        with suppress(TinyMLError):
+            return counted(form.measure(order.model, options).arena_bytes)
+    return None
 
 
 def _other_format(order: FitOrder) -> str:
@@ -201,7 +202,7 @@ def _training_meter(fit: Fit | None) -> Meter:
     if fit.training is None:
         return Meter(_LEARNING, tip="This network cannot learn on a device.")
     meter = memory_meter(_LEARNING, fit.training, fit.order.board.ram_bytes)
-    return replace(meter, tip=f"RAM for learning on the device, in float: {meter.tip}")
+    return replace(meter, tip=f"RAM for learning on the device: {meter.tip}")
 
 
 def memory_meter(title: str, used: Figure, limit: int) -> Meter:

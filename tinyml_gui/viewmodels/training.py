@@ -322,7 +322,8 @@ def headline(status: Status, tested: Accuracies) -> Headline:
         return Headline(percent(status.accuracy), "training accuracy") if known else Headline("", "")
     if untested:
         return Headline("", "")
-    return Headline(percent(tested.in_float), f"accuracy {tested.words}", tested.int8_words)
+    caption = tested.words if tested.int8_words else f"accuracy {tested.words}"
+    return Headline(percent(tested.in_float), caption, tested.int8_words)
 
 
 def figures(status: Status) -> tuple[tuple[str, str], ...]:

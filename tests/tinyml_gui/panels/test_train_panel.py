@@ -69,7 +69,7 @@ def test_a_run_learns_is_tested_and_can_be_undone(
     before = controller.model
     start(panel, qtbot, epochs=12)
     qtbot.waitUntil(lambda: phase(controller) is Phase.DONE, timeout=20_000)
-    qtbot.waitUntil(lambda: "320 test images of starter" in panel.head.caption.text())
+    qtbot.waitUntil(lambda: "320 test images of starter" in panel.head.caption.whole)
     assert controller.model.record["metrics"]["accuracy"] > 0.9
     assert len(controller.training.run.validation_loss) == 12
     controller.undo()
@@ -339,7 +339,7 @@ def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
     start(panel, qtbot, epochs=1)
     qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
     assert controller.model.record["pretrained_on"] == ["mnist"]
-    assert "in its training" in panel.head.caption.text()
+    assert "in its training" in panel.head.caption.whole
     controller.new_from_preset("mlp-32-32")
     assert panel.choice.start == CONTINUE
     assert panel.head.figure.text() == ""

@@ -133,6 +133,8 @@ def test_headline_shows_validation_while_training_and_the_test_after() -> None:
     assert headline(run.status, Accuracies(0.9)).figure == "91.2 %"
     run.consume([Finished(Reason.COMPLETED, spot_model())])
     assert headline(run.status, Accuracies(0.9, words="on 10 images")).caption == "accuracy on 10 images"
+    both = headline(run.status, Accuracies(0.9, 0.85, "on 10 images"))
+    assert (both.figure, both.in_int8, both.caption) == ("90.0 %", "85.0 %", "on 10 images")
 
 
 def test_unknown_figures_are_a_dash() -> None:
