@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.export.plan import Buffer, Plan, find_overlap, plan, plan_network
+from engine.export.int8.rows import row_lead
+from engine.export.plan import Buffer, Link, Plan, find_overlap, plan, plan_network
+from engine.fixed_point import Affine
+from engine.integer import IntegerMaxPool, Window
 from engine.network import build_network
 from engine.presets import PRESETS
 from tests.engine.export.programs import random_model
@@ -61,3 +64,55 @@ def test_lenet_needs_its_second_map_with_input_or_output() -> None:
     network = build_network(random_model(PRESETS["lenet"].build(10)))
     assert network.sizes == (784, 14 * 14 * 6, 7 * 7 * 16, 120, 84, 10)
     assert plan_network(network).size == 14 * 14 * 6 + 784
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.none() | st.integers(0, 20)), min_size=2, max_size=12))
+def test_linked_buffers_overlap_as_far_as_allowed(chain: list[tuple[int, int | None]]) -> None:
+    buffers = [Buffer(n, time, time + 1) for time, (n, _) in enumerate(chain)]
+    links = [Link(i, i + 1, lead) for i, (_, lead) in enumerate(chain[:-1]) if lead is not None]
+    planned = plan(buffers, links)
+    assert planned.size <= plan(buffers).size
+    linked = {link.target: link for link in links}
+    for i, (a, b) in enumerate(pairwise(buffers)):
+        first, second = planned.offsets[i : i + 2]
+        apart = first + a.size <= second or second + b.size <= first
+        assert apart or second + linked[i + 1].lead <= first
+
+
+def test_an_output_that_runs_behind_its_input_takes_its_place() -> None:
+    buffers = [Buffer(100, 0, 1), Buffer(60, 1, 2)]
+    assert plan(buffers, [Link(0, 1, 0)]).size == 100
+    assert plan(buffers, [Link(0, 1, 20)]).size == 120
+    assert plan(buffers, [Link(0, 1, 80)]).size == 160  # apart is as good
+
+
+def test_the_check_finds_a_link_that_is_not_kept() -> None:
+    buffers = [Buffer(4, 0, 1), Buffer(4, 1, 2)]
+    assert find_overlap(buffers, Plan((2, 0), 6), [Link(0, 1, 2)]) is None
+    assert find_overlap(buffers, Plan((1, 0), 6), [Link(0, 1, 2)]) == (0, 1)
+
+
+@given(
+    st.integers(1, 6),
+    st.integers(1, 4),
+    st.integers(0, 5),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.integers(1, 9),
+)
+def test_nothing_is_written_over_that_is_still_to_be_read(
+    kernel: int, stride: int, top: int, pool: int, line_in: int, line_out: int
+) -> None:
+    top = min(top, kernel - 1)
+    rows, height = 5, 8
+    affine = Affine(1.0, 0)
+    call = IntegerMaxPool((height, 1, line_in), (rows, 1, line_out), affine, affine, 1)
+    lead = row_lead(call, Window(kernel, stride, top, 0), pool)
+    memory = ["free"] * lead + [f"row {r}" for r in range(height) for _ in range(line_in)] + ["free"] * 99
+    copied = 0
+    for i in range(rows):
+        wanted = min(height, i * pool * stride - top + kernel)
+        for r in range(copied, wanted):
+            assert set(memory[lead + r * line_in : lead + (r + 1) * line_in]) == {f"row {r}"}
+        copied = max(copied, wanted)
+        memory[i * line_out : (i + 1) * line_out] = ["written"] * line_out
