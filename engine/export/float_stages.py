@@ -33,9 +33,9 @@ MOST_TAPS = 6  # in one block of kernels/taps.c
 Floats = NDArray[np.float32]
 
 
-def stage_codes(calls: Sequence[Call]) -> tuple[StageCode, ...]:
-    """Return the C of each of a network's `calls`."""
-    registers = any(isinstance(call, Convolution | ChannelFilters) for call in calls)
+def stage_codes(calls: Sequence[Call], fast: bool = True) -> tuple[StageCode, ...]:
+    """Return the C of each of a network's `calls`, `fast` or small."""
+    registers = fast and any(isinstance(call, Convolution | ChannelFilters) for call in calls)
     return tuple(STAGE_CODES.get(type(call), _plain)(call, registers) for call in calls)
 
 
@@ -152,7 +152,7 @@ def _depthwise(call: Call, registers: bool) -> StageCode:
 def _product(call: Call, registers: bool) -> StageCode:
     """Return the C of a dense layer.
 
-    Blocks of 4 inputs are faster, but need registers that have to be saved: 64 bytes of stack, which only
+    Blocks of 4 inputs are faster, but are more code and need registers that have to be saved: stack, which
     networks with convolutions take anyway.
     """
     block = 4 if registers else 2
@@ -171,4 +171,4 @@ STAGE_CODES: Mapping[type[Call], Callable[[Any, bool], StageCode]] = {
     Maximum: _pool,
     Mean: _pool,
 }
-"""How a class of call is written; ``(call, registers)``: whether other stages save all registers anyway."""
+"""How a class of call is written; ``(call, registers)``: whether to use those that have to be saved."""

@@ -48,7 +48,7 @@ class ExportOptions:
     variant: str = knob(
         "auto",
         "Variant",
-        "int8: fast code, or small code where both exist; auto is fast",
+        "fast code, or small code where both exist; auto is fast",
         choices=("auto", "small", "fast"),
         advanced=True,
     )

@@ -14,7 +14,9 @@ from engine.compilers import find_compiler, find_cross_compiler
 from engine.emulator import Emulator, Limits
 from engine.errors import SpecError
 from engine.export import ExportOptions, export_model
+from engine.export.vectors import agree
 from engine.firmware import Linker
+from engine.inference import Predictor
 from engine.layers import Activation, AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
 from engine.model import Model
 from engine.specs import LayerSpec, ModelSpec, Shape, size
@@ -199,6 +201,17 @@ def differing(found: bytes, expected: bytes) -> list[str]:
         for model, start, stop in zip(models(), bounds[:-1], bounds[1:], strict=True)
         if not np.array_equal(a[start:stop], b[start:stop])
     ]
+
+
+def test_the_engine_agrees(expected: bytes) -> None:
+    found, given = np.frombuffer(expected, np.float32), np.frombuffer(images(), np.uint8)
+    for model in models():
+        inputs, classes = size(model.spec.input_shape), model.spec.classes
+        predictor = Predictor(model)
+        image, given = given[:inputs].reshape(1, *model.spec.input_shape), given[inputs:]
+        (outputs, scores), found = found[: 2 * classes].reshape(2, classes), found[2 * classes :]
+        assert agree(outputs, predictor.logits(image)[0]).all(), model.spec
+        assert agree(scores, predictor.probabilities(image)[0]).all(), model.spec
 
 
 @pytest.mark.parametrize(
