@@ -11,6 +11,7 @@ from typing import Any
 
 from engine import project
 from engine.commands.console import Console, percent
+from engine.commands.keeper import Keeper
 from engine.commands.options import (
     MODEL_HELP,
     Commands,
@@ -56,6 +57,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     found = catalogue(arguments)
     data = found.load(arguments.data, "train")
     check_fit(arguments.model, model, data)
+    Keeper(arguments.out, console).check_room(len(model.params))
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
     result = _Result(
         arguments, finished.reason, *_measured(finished.model, _test_part(found, arguments, console))

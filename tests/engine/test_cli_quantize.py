@@ -122,6 +122,15 @@ def test_a_wrong_option_is_explained(run: Run, saved: Path, words: tuple[str, ..
     assert not Path("q.tinyml").exists()
 
 
+def test_a_place_that_cannot_be_written_is_known_before_the_work(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(engine.finetune, "calibrate")
+    code, _, err = run("quantize", saved, "--data", "starter", "--out", "no/such/folder/q.tinyml")
+    assert code == 2
+    assert err.startswith("tinyml: no/such/folder")
+
+
 def test_data_of_other_classes_is_refused(run: Run, saved: Path) -> None:
     model = project.load(saved)
     project.save(model.replace(classes=tuple("abcdefghij")), saved)

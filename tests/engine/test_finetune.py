@@ -12,7 +12,7 @@ from engine.calibrate import METHODS
 from engine.config import TrainConfig
 from engine.data.dataset import Dataset
 from engine.errors import FieldError, QuantizationError, SpecError
-from engine.evaluate import evaluate_int8
+from engine.evaluate import compare_int8, evaluate_int8
 from engine.events import BatchDone, Diverged, EpochDone, Finished, Reason
 from engine.finetune import QuantizeConfig, calibration_images, quantize_run, trained_config
 from engine.layers import Activation, BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
@@ -114,6 +114,17 @@ def test_the_run_tells_of_itself_like_any_other(method: str) -> None:
     assert last.record["finetuning"]["config"]["epochs"] == 2
     assert last.record["config"] == model.record["config"]
     assert last.classes == model.classes
+
+
+def test_a_batch_norm_that_cannot_be_folded_goes_on_learning() -> None:
+    data = blobs(side=8)
+    spec = ModelSpec((Conv2D(4, 3), *NORMED.layers[1:]), NORMED.input_shape)
+    model = trained(spec, data, replace(TRAINING, epochs=2, batch_size=16))
+    found = finished(model, data, finetune=2, learning_rate=1e-3).model
+    assert len(found.spec.layers) == len(spec.layers)
+    work = Work(data.images, data.labels)
+    both = compare_int8(found, LOSSES["cross_entropy"], work)
+    assert both.in_int8.loss == pytest.approx(both.in_float.loss, rel=0.1, abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_model() -> None:
