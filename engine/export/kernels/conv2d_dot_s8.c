@@ -48,17 +48,17 @@ TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **sec
 
 #if TM_ASM == TM_ASM_DSP
 #define TM_FOUR_PRODUCTS(n)                                                                       \
-    "smlad %[a" n "], %[p], r4, %[a" n "]\n\tsmlad %[b" n "], %[p], r5, %[b" n "]\n\t"            \
-    "smlad %[a" n "], %[q], r6, %[a" n "]\n\tsmlad %[b" n "], %[q], r8, %[b" n "]\n\t"
+    "smlad %[a" n "], %[p], r4, %[a" n "]\n\tsmlad %[b" n "], %[p], r8, %[b" n "]\n\t"            \
+    "smlad %[a" n "], %[q], r10, %[a" n "]\n\tsmlad %[b" n "], %[q], r12, %[b" n "]\n\t"
 #define TM_BOTH_PLACES                                                                            \
     "ldrd %[p], %[q], [%[x], %[pitch]]\n\t" TM_FOUR_PRODUCTS("1")                                 \
     "ldrd %[p], %[q], [%[x]], #8\n\t" TM_FOUR_PRODUCTS("0")
-#define TM_TWO_PAIRS "ldmia %[w]!, {r4, r5, r6, r8}\n\t" TM_BOTH_PLACES
+#define TM_TWO_PAIRS "ldmia %[w]!, {r4, r8, r10, r12}\n\t" TM_BOTH_PLACES
 #define TM_TWO_PACKED                                                                             \
-    "ldrd r5, r8, [%[w]], #8\n\tsxtb16 r4, r5\n\tsxtb16 r6, r8\n\t" TM_BOTH_PLACES
+    "ldrd r8, r12, [%[w]], #8\n\tsxtb16 r4, r8\n\tsxtb16 r10, r12\n\t" TM_BOTH_PLACES
 #define TM_PAIRS(pairs)                                                                                       \
     __asm__ volatile(pairs : [a0] "+r"(a0), [a1] "+r"(a1), [b0] "+r"(b0), [b1] "+r"(b1), [w] "+r"(w), [x] "+r"(x),     \
-            [p] "=&r"(p), [q] "=&r"(q) : [pitch] "i"(pitch) : "r4", "r5", "r6", "r8", "memory")
+            [p] "=&r"(p), [q] "=&r"(q) : [pitch] "i"(pitch) : "r4", "r8", "r10", "r12", "memory")
 #define TM_TWICE_TWO(two) TM_PAIRS(two two)
 #define TM_FOUR_TIMES_TWO(two) TM_PAIRS(two two two two)
 #define TM_SIX_TIMES_TWO(two) TM_PAIRS(two two two two two two)

@@ -20,13 +20,13 @@ typedef struct {
     "smlad %[b], %[" x "], " ab ", %[b]\n\tsxtb16 " ab ", " ab "\n\tsmlad %[a], %[" x "], " ab ", %[a]\n\t" \
     "smlad %[d], %[" x "], " cd ", %[d]\n\tsxtb16 " cd ", " cd "\n\tsmlad %[c], %[" x "], " cd ", %[c]\n\t"
 #define TM_FOUR_INPUTS(flip)                                                                                \
-    "ldr %[u], [%[x]], #4\n\tldmia %[w]!, {r4, r5, r6, r8}\n\t" flip                                        \
+    "ldr %[u], [%[x]], #4\n\tldmia %[w]!, {r4, r8, r10, r12}\n\t" flip                                        \
     "uxtb16 %[v], %[u], ror #8\n\tuxtb16 %[u], %[u]\n\t"                                                    \
-    TM_PAIR_OF_INPUTS("u", "r4", "r5") TM_PAIR_OF_INPUTS("v", "r6", "r8")
+    TM_PAIR_OF_INPUTS("u", "r4", "r8") TM_PAIR_OF_INPUTS("v", "r10", "r12")
 #define TM_FLIP "eor %[u], %[u], #0x80808080\n\t"
 #define TM_INPUTS(inputs)                                                                                   \
     __asm__ volatile(inputs : [a] "+r"(a), [b] "+r"(b), [c] "+r"(c), [d] "+r"(d), [w] "+r"(w), [x] "+r"(x),          \
-            [u] "=&r"(u), [v] "=&r"(v) : : "r4", "r5", "r6", "r8", "memory")
+            [u] "=&r"(u), [v] "=&r"(v) : : "r4", "r8", "r10", "r12", "memory")
 #elif TM_ASM == TM_ASM_THUMB2
 /* 4 + 8 loads, 8 to widen low bytes, 16 multiplications with sum. */
 #define TM_HALF(low, both, at)                                                                              \
