@@ -114,8 +114,8 @@ TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int phases, int ot
 TM_KERNEL const int16_t *tm_conv2d_sums(tm_sums *sum, const tm_int16 *x, int pitch, const int16_t *weight, int words,
         int packed, int32_t a, int32_t b)
 {
-    const tm_sums zero = {0, 0, 0, 0}, start = {a, a, b, b};
-    *sum = packed ? zero : start;
+    sum->a0 = sum->a1 = packed ? 0 : a;
+    sum->b0 = sum->b1 = packed ? 0 : b;
     weight = tm_conv2d_dot(sum, x, pitch, weight, words, packed);
     if (packed) {
         sum->b0 = b + ((int32_t)((uint32_t)sum->b0 - (uint32_t)sum->a0) >> 7);

@@ -137,8 +137,9 @@ TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weig
 /* Sums over `size` inputs, of which a last four may be incomplete; `round` fours in a round of an assembly loop. */
 TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, int size, int outputs, int round, int in_flip)
 {
-    tm_dense_sums sum = {0, 0, 0, 0};
+    tm_dense_sums sum;
     int i = 0;
+    sum.a = sum.b = sum.c = sum.d = 0; /* one by one: without optimization a list of zeros becomes memset */
     (void)round;
 #if TM_ASM
     if (outputs == 4) {

@@ -7,8 +7,9 @@
 TM_KERNEL tm_dense_sums tm_dense_twice(const uint8_t *x, int in_size, int outputs, int run, int round,
         int in_flip, const int16_t *weight)
 {
-    tm_dense_sums twice = {0, 0, 0, 0};
+    tm_dense_sums twice;
     int i;
+    twice.a = twice.b = twice.c = twice.d = 0; /* one by one, as in tm_dense_run */
     for (i = 0; i < in_size; i += run, weight += run * outputs / 2) {
         const tm_dense_sums sum = tm_dense_run(x + i, weight, in_size - i < run ? in_size - i : run, outputs, round,
                 in_flip);

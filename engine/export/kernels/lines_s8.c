@@ -24,7 +24,7 @@
 /* Four bytes at once, of any alignment. */
 TM_KERNEL uint32_t tm_load_four(const uint8_t *x)
 {
-#if defined(__GNUC__)
+#if TM_FAST_WORDS
     uint32_t four;
     __builtin_memcpy(&four, x, 4);
     return four;
@@ -35,7 +35,7 @@ TM_KERNEL uint32_t tm_load_four(const uint8_t *x)
 
 TM_KERNEL void tm_store_four(uint8_t *y, uint32_t four)
 {
-#if defined(__GNUC__)
+#if TM_FAST_WORDS
     __builtin_memcpy(y, &four, 4);
 #else
     y[0] = (uint8_t)four;
