@@ -105,21 +105,26 @@ def run_cases(cases: Sequence[Case], command: Sequence[str], folder: Path, **opt
     check((folder / "out").read_bytes(), cases)
 
 
+def headers_of(models: Sequence[Model], **options: Any) -> str:
+    """Return the exported `models`, called m0, m1 …, with their definitions."""
+    parts = []
+    for i, model in enumerate(models):
+        (header,) = export_model(model, "c-int8", ExportOptions(f"m{i}", test_vectors=0, **options)).values()
+        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
+    return "".join(parts)
+
+
 def source_of(models: Sequence[Model], count: int, **options: Any) -> str:
     """Return one C program that holds all `models` and runs `count` images through each."""
-    parts, rows = [], []
-    for i, model in enumerate(models):
-        name = f"m{i}"
-        chosen = ExportOptions(name, test_vectors=0, **options)
-        (header,) = export_model(model, "c-int8", chosen).values()
-        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
-        inputs = size(model.spec.input_shape)
-        rows.append(f"    {{{inputs}, {model.spec.classes}, {name}_predict, {name}_run_int8}},\n")
+    rows = [
+        f"    {{{size(model.spec.input_shape)}, {model.spec.classes}, m{i}_predict, m{i}_run_int8}},\n"
+        for i, model in enumerate(models)
+    ]
     table = (
         "static const struct {\n    int inputs, classes;\n    int (*predict)(const uint8_t *, float *);\n"
         "    void (*run)(const int8_t *, int8_t *);\n} models[] = {\n" + "".join(rows) + "};\n"
     )
-    return "".join(parts) + table + f"#define COUNT {count}\n" + DRIVER
+    return headers_of(models, **options) + table + f"#define COUNT {count}\n" + DRIVER
 
 
 def check(data: bytes, cases: Sequence[Case]) -> None:

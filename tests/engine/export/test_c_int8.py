@@ -33,7 +33,7 @@ from engine.layers import (
 from engine.presets import PRESETS
 from engine.quantize import integer_network
 from engine.specs import ModelSpec, Shape
-from tests.engine.export.int8_programs import Case, cases_of, quantized, run_cases
+from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
 from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
 
@@ -100,7 +100,7 @@ def test_random_networks(tmp_path: Path) -> None:
     run_cases(cases, (compiler("gcc"), *C99, *STRICT, "-O0"), tmp_path)
 
 
-@pytest.mark.parametrize("variant", ["small", "fast"])
+@pytest.mark.parametrize("variant", ["small", "compact", "fast"])
 def test_variants_give_the_same_bits(variant: str, tmp_path: Path) -> None:
     command = (compiler("gcc"), *C99, *STRICT, "-Os")
     run_cases(cases_of(GEOMETRIES, VECTORS), command, tmp_path, variant=variant)
@@ -172,6 +172,22 @@ def test_avr_takes_the_header_without_a_warning(tmp_path: Path) -> None:
         for flags in (("-x", "c", *C99), CPP):
             command = [compiler("avr-gcc"), "-mmcu=atmega2560", *flags, *STRICT, "-Os", "-c"]
             build(command, [tmp_path / "net_selftest.c"], tmp_path / f"net{number}.o")
+
+
+ARM = ("-mthumb", "-mfloat-abi=soft", *C99, *STRICT, "-ffreestanding", "-c")
+
+
+@pytest.mark.parametrize("core", ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33"])
+def test_arm_needs_nothing_but_arithmetic_at_every_level(core: str, tmp_path: Path) -> None:
+    specs = [*GEOMETRIES[6:13], *WHOLE]
+    (tmp_path / "all.h").write_text(headers_of([quantized(one) for one in specs]), encoding="utf-8")
+    (tmp_path / "all.c").write_text('#include "all.h"\n')
+    for level in ("-O0", "-Og", "-O1", "-Os", "-O2", "-O3"):
+        command = [compiler("arm-none-eabi-gcc"), f"-mcpu={core}", *ARM, level]
+        build(command, [tmp_path / "all.c"], tmp_path / "all.o")
+        listed = subprocess.run(["nm", "-u", tmp_path / "all.o"], capture_output=True, text=True, check=True)
+        missing = {line.split()[-1] for line in listed.stdout.splitlines()}
+        assert {name for name in missing if not name.startswith(("__aeabi_", "__gnu_"))} == set(), level
 
 
 MODEL = quantized(spec((6, 8, 2), Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)), 1)
