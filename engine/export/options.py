@@ -48,8 +48,8 @@ class ExportOptions:
     variant: str = knob(
         "auto",
         "Variant",
-        "fast code, or small code where both exist; auto is fast",
-        choices=("auto", "small", "fast"),
+        "fast code; compact: fast, int8 convolutions with weights in half the space; or small; auto is fast",
+        choices=("auto", "small", "compact", "fast"),
         advanced=True,
     )
     section: str = knob(
@@ -77,3 +77,8 @@ class ExportOptions:
     def fast(self) -> bool:
         """Whether fast code is wanted where small code exists too."""
         return self.variant != "small"
+
+    @property
+    def compact(self) -> bool:
+        """Whether fast code is to use small weights where there are such."""
+        return self.variant == "compact"

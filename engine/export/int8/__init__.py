@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.conv2d import conv2d
+from engine.export.int8.conv2d import compact_conv2d, conv2d
 from engine.export.int8.dense import dense
 from engine.export.int8.depthwise import depthwise
 from engine.export.int8.elementwise import gather, softmax, table
@@ -27,7 +27,7 @@ from engine.integer import (
     IntegerTable,
 )
 
-__all__ = ["SMALL_CODES", "STAGE_CODES", "StageCode", "stage_code"]
+__all__ = ["COMPACT_CODES", "SMALL_CODES", "STAGE_CODES", "StageCode", "stage_code"]
 
 STAGE_CODES: Mapping[type[IntegerCall], Callable[[Any, bool], StageCode]] = {
     IntegerAvgPool: avg_pool,
@@ -47,8 +47,12 @@ SMALL_CODES: Mapping[type[IntegerCall], Callable[[Any], StageCode]] = {
 }
 """What is written instead where small code is wanted."""
 
+COMPACT_CODES: Mapping[type[IntegerCall], Callable[[Any], StageCode]] = {IntegerConv2D: compact_conv2d}
+"""What is written instead where fast code is wanted that has small weights."""
 
-def stage_code(call: IntegerCall, fast: bool = True) -> StageCode:
-    """Return the C of `call`, `fast` or small."""
-    small = None if fast else SMALL_CODES.get(type(call))
-    return STAGE_CODES[type(call)](call, fast) if small is None else small(call)
+
+def stage_code(call: IntegerCall, fast: bool = True, compact: bool = False) -> StageCode:
+    """Return the C of `call`, `fast` or small; of fast code the one with `compact` weights."""
+    codes = SMALL_CODES if not fast else COMPACT_CODES if compact else {}
+    other = codes.get(type(call))
+    return STAGE_CODES[type(call)](call, fast) if other is None else other(call)

@@ -17,7 +17,7 @@ from engine.export.int8.requantized import requantization_arrays, requantization
 from engine.export.int8.rows import row_lead
 from engine.integer import IntegerConv2D
 
-__all__ = ["conv2d"]
+__all__ = ["compact_conv2d", "conv2d"]
 
 LARGEST_BYTE = 255
 ROOM = 1 << 23  # what the sums of packed weights stay below, see kernels/dense_dot_s8.c
@@ -54,8 +54,16 @@ class _Strips:
 
 def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
     """Return the C of a convolution with activation and max pooling."""
+    return _code(call, packed=False)
+
+
+def compact_conv2d(call: IntegerConv2D) -> StageCode:
+    """Return the same with weights in half the space, unless they are too large for that."""
+    return _code(call, packed=_largest(call) < ROOM)
+
+
+def _code(call: IntegerConv2D, packed: bool) -> StageCode:
     w, strips = call.window, _Strips.of(call)
-    packed = int(not fast and _largest(call) < ROOM)
     sizes = {
         "kernel": w.kernel,
         "stride": w.stride,
@@ -65,7 +73,7 @@ def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
         "rows": strips.rows,
         "depth": strips.depth,
         "phases": strips.phases,
-        "packed": packed,
+        "packed": int(packed),
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }

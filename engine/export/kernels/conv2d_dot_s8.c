@@ -5,12 +5,12 @@
 /* Four sums of products at once: two places x two filters, so that each number that is read serves twice. At both
    places the numbers stand in a row, `words` pairs of int16, the second place `pitch` bytes behind the first.
 
-   Weights of the fast variant are int16 in the order in which they are read: a pair of filter a, a pair of b, and so
+   Weights are int16 in the order in which they are read: a pair of filter a, a pair of b, and so
    on. Two pairs at a time need three loads for eight double multiplications (four weights at once, two pairs at
    each place): 11 instructions for 16 products. Registers: 4 sums, 4 weights, 2 pairs and 2 pointers are 12 of
    the 14 that there are, which leaves one for a frame pointer and one for a loop.
 
-   `packed`, the small variant, has both filters in one number, 256 b + a, in half the space: what is added up for b is
+   `packed`, the compact variant, has both filters in one number, 256 b + a, in half the space: what is added up for b is
    256 times its own and once its neighbour's sum, see dense_dot_s8.c. That is 13 instructions for 16 products. */
 typedef struct {
     int32_t a0, a1, b0, b1; /* filters a and b, places 0 and 1 */

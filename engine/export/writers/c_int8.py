@@ -75,7 +75,7 @@ def measure(model: Model, options: ExportOptions) -> Facts:
 
 def _prepare(model: Model, options: ExportOptions) -> Header:
     network = integer_network(model)
-    codes = tuple(stage_code(stage.call, options.fast) for stage in network.stages)
+    codes = tuple(stage_code(stage.call, options.fast, options.compact) for stage in network.stages)
     if options.preprocess:
         common.check_preprocessed(model)
     arena = plan_arena(network, 1, codes, with_input=False)

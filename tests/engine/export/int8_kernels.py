@@ -87,17 +87,17 @@ class Program:
     calls : sequence of IntegerCall
     given : bool
         Whether inputs are a caller's int8, of any alignment and exactly as long as they are.
-    fast : bool
-        Fast code, or small.
+    compact : bool
+        Whether weights are packed.
     """
 
     calls: Sequence[IntegerCall]
     given: bool = False
-    fast: bool = True
+    compact: bool = False
 
     @cached_property
     def codes(self) -> list[StageCode]:
-        return [stage_code(call, self.fast) for call in self.calls]
+        return [stage_code(call, compact=self.compact) for call in self.calls]
 
     @cached_property
     def inputs(self) -> list[np.ndarray]:
