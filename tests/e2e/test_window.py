@@ -11,13 +11,14 @@ from tests.e2e.conftest import HEIGHT, PATIENCE, WIDTH, Desktop, Window
 def test_a_drawn_digit_is_answered_and_the_window_closes(
     desktop: Desktop, window: Window, program: subprocess.Popen[str]
 ) -> None:
-    answer = (300, 320, WIDTH - 300, 425)  # what the network sees, the class, the bars
+    answer = (300, 165, WIDTH - 300, 570)  # the bars
     page = (600, 60, 150, 60)
     window.point(WIDTH // 2, HEIGHT - 60)
     assert desktop.wait(lambda: settled(lambda: window.picture(*answer)))
     empty, title = window.picture(*answer), window.picture(*page)
     window.drag((WIDTH - 220, 180), (WIDTH - 100, 180), (WIDTH - 180, 340))
     assert desktop.wait(lambda: window.picture(*answer) != empty)
+    assert desktop.wait(lambda: settled(lambda: window.picture(*answer)))
     drawn = window.picture(*answer)
     assert window.picture(*page) == title
 
