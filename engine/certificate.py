@@ -233,7 +233,8 @@ class Certificate:
         if self.fault:
             return self.fault
         if not self.results:
-            return "Nothing was verified: the tools of every target are missing."
+            reasons = " ".join(skipped.reason for skipped in self.skipped)
+            return f"Nothing was verified. {reasons}".strip()
         where = ", ".join(result.title for result in self.results)
         inputs = f"{self.vectors:,} inputs ({self.origin})"
         return f"The exported C agrees with the engine on all {inputs} on: {where}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import platformdirs
 
-from engine.errors import MissingToolError, VerifyError
+from engine.errors import FitError, MissingToolError, VerifyError
 from engine.files import describe_os_error
 
 __all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "run_program"]
@@ -65,17 +66,27 @@ class Compiler:
         """Run it; raise `VerifyError` with its first complaint when it fails."""
         result = run_program([*self.command, *arguments], cancel, self.environment)
         if result.returncode:
-            raise VerifyError(_complaint(self.package or self.command[0], result.stderr.splitlines()))
+            raise _complaint(self.package or self.command[0], result.stderr.splitlines())
 
 
-def _complaint(command: str, lines: Sequence[str]) -> str:
+_NO_ROOM = re.compile(
+    r"(region \S+ overflowed by .*|section \S+ will not fit.*|address .* is not within region.*)"
+)
+_OWN_ERROR = re.compile(r'#error "(.*?)\.?"')
+
+
+def _complaint(command: str, lines: Sequence[str]) -> VerifyError:
     """Return what a compiler says as one sentence."""
     for line in lines:
-        if "overflowed by" in line or "will not fit" in line:
-            return f"The exported code does not fit: {line.strip()[-200:]}; use a smaller network."
+        if found := _NO_ROOM.search(line):
+            return FitError(
+                f"The exported code does not fit: {found[1].strip()[:200]}; use a smaller network."
+            )
+        if found := _OWN_ERROR.search(line):
+            return FitError(f"The exported code does not fit: {found[1]}.")
     errors = [line for line in lines if "error" in line.lower()]
     first = (errors or list(lines) or ["it gave no reason"])[0].strip()
-    return f"{command} does not compile the exported code: {first[:300]}"
+    return VerifyError(f"{command} does not compile the exported code: {first[:300]}")
 
 
 def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:

@@ -33,7 +33,7 @@ _STACK, _STACK_BYTES = 0x28000000, 1 << 20
 _BUFFERS, _EXIT = 0x30000000, 0x0E000000  # Cortex-M executes nothing from 0x40000000 on
 _PAINT = 0xA5A5A5A5
 _SLICE_SECONDS = 0.2
-_CHECK_BLOCKS = 1 << 20  # between two questions whether to go on
+_CHECK_BLOCKS = 1 << 18  # between two questions whether to go on
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ __all__ = [
     "ExportError",
     "FieldError",
     "FileError",
+    "FitError",
     "MissingToolError",
     "ProjectError",
     "QuantizationError",
@@ -95,6 +96,10 @@ class ExportError(TinyMLError):
 
 class VerifyError(TinyMLError):
     """Exported code that failed to compile or run, or gave another answer than the engine."""
+
+
+class FitError(VerifyError):
+    """Exported code that is larger than the memory of the chip."""
 
 
 class MissingToolError(TinyMLError):

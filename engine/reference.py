@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.calls import Order
 from engine.errors import VerifyError
+from engine.export import emit
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
 from engine.fixed_point import Int8s
 from engine.model import Model
@@ -59,6 +60,8 @@ class Reference(ABC):
         The function of the bare network, without the model's prefix.
     value, c_value : numpy.dtype, str
         Of its inputs and outputs.
+    c_from_byte : str
+        C that makes an input of the bare network from an image's ``byte``.
     rule : str
         When outputs agree, in words.
     stages : tuple of Stage
@@ -72,6 +75,7 @@ class Reference(ABC):
     run: ClassVar[str]
     value: ClassVar[np.dtype[Any]]
     c_value: ClassVar[str]
+    c_from_byte: ClassVar[str]
     rule: ClassVar[str]
     stages: Sequence[Stage[Any]]
     inputs: NDArray[Any]
@@ -119,6 +123,7 @@ class FloatReference(Reference):
     run = "run_float"
     value = np.dtype("<f4")
     c_value = "float"
+    c_from_byte = f"(float)(byte) * {emit.floating(1 / 255)}"
     rule = f"within {TOLERANCE:g} of the expected number, or of 1 where that is smaller"
 
     def __init__(self, model: Model, vectors: Vectors) -> None:
@@ -200,6 +205,7 @@ class IntegerReference(Reference):
     run = "run_int8"
     value = np.dtype("i1")
     c_value = "int8_t"
+    c_from_byte = "(int8_t)((byte) ^ 0x80)"
     rule = "bit for bit"
 
     def __init__(self, model: Model, vectors: Vectors) -> None:

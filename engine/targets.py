@@ -47,13 +47,16 @@ class Machine:
     Attributes
     ----------
     family : str
-        Key of `engine.emulator.FAMILIES`.
+        Key of `engine.emulator.FAMILIES`; ``avr`` for the simulator of AVR.
     model : str
-        Unicorn's name of the processor, without its prefix.
+        Unicorn's name of the processor, without its prefix; the chip's name for AVR.
+    flash_bytes : int
+        What the chip has, where that limits what can be tried.
     """
 
     family: str
     model: str
+    flash_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,12 @@ def _riscv() -> Target:
     return Target("rv32imc", "RV32IMC", core, "emulator", (zig, *gnu), Machine("riscv", "SIFIVE_E31"))
 
 
+def _avr(name: str, title: str, core: str, chip: str, kilobytes: int) -> Target:
+    toolchain = Toolchain("avr-gcc", (f"-mmcu={chip}",), ("-lm",))
+    machine = Machine("avr", chip, 1024 * kilobytes)
+    return Target(name, title, core, "simavr", (toolchain,), machine, unit="cycles")
+
+
 _FPU = "-mfloat-abi=hard"
 
 TARGETS: Mapping[str, Target] = MappingProxyType(
@@ -166,13 +175,9 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 "M33",
             ),
             _riscv(),
-            Target(
-                "avr",
-                "AVR",
-                "8 bits: ATmega2560, Arduino Mega",
-                "simavr",
-                (Toolchain("avr-gcc", ("-mmcu=atmega2560",), ("-lm",)),),
-                unit="cycles",
+            _avr("avr", "AVR", "8 bits: ATmega2560, Arduino Mega", "atmega2560", 256),
+            _avr(
+                "avr-uno", "AVR of the Uno", "8 bits, 2 KB of RAM: ATmega328P, Arduino Uno", "atmega328p", 32
             ),
         )
     }

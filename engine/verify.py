@@ -21,7 +21,7 @@ from engine import __version__
 from engine.certificate import Certificate, Result, Skipped, code_options
 from engine.comparison import compare_answers
 from engine.compilers import Cancel, Compiler, find_compiler, find_cross_compiler
-from engine.errors import ExportError, MissingToolError
+from engine.errors import ExportError, FitError, MissingToolError
 from engine.export.context import Context
 from engine.export.formats import FORMATS, export_with_vectors
 from engine.export.options import ExportOptions
@@ -55,7 +55,7 @@ class Setup:
     options : ExportOptions
         Those that change the code matter; name and test vectors do not.
     skip_missing : bool
-        Whether targets whose tools are missing are skipped instead of refused.
+        Whether targets whose tools are missing, and chips that are too small, are skipped instead of refused.
     counted : int
         Inputs to count instructions for, on each target, at most.
     """
@@ -106,8 +106,8 @@ def verify(
 
     Raises
     ------
-    MissingToolError
-        When a compiler or the emulator is missing (unless that is to be skipped).
+    MissingToolError, FitError
+        When a compiler or the emulator is missing, or the chip is too small (unless that is to be skipped).
     VerifyError
         When the code does not compile, breaks off or does not end, or on cancelling.
     ExportError
@@ -123,7 +123,7 @@ def verify(
         here = _part(report, target, number, len(targets))
         try:
             results.append(session.result(target, here))
-        except MissingToolError as error:
+        except (MissingToolError, FitError) as error:
             if not session.setup.skip_missing:
                 raise
             skipped.append(Skipped(target.name, str(error)))

@@ -1,8 +1,9 @@
 """Exported code on a simulated AVR: a program that tells over the serial port what it gives.
 
-The inputs stand behind the program in flash, as many as fit; what remains goes into another program. Two
-timers count cycles, one of them slowly, so that both together tell any time of interest. What the simulator
-shows of the serial port comes with colours and dots for line ends, so records have marks of their own.
+The inputs stand behind the program in flash, as many as fit; what remains goes into another program. Three
+timers count every cycle, every 64th and every 1,024th: together they tell any time of interest to the cycle.
+What the simulator shows of the serial port comes with colours and dots for line ends, so records have marks
+of their own.
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from engine.compilers import run_program
 from engine.errors import MissingToolError, VerifyError
 from engine.firmware import Image, Linker, require, support_text
 from engine.reference import Answers
+from engine.targets import Machine
 from engine.trials.trial import Outcome, Record, Runner, Trial
 
 __all__ = ["RUNNER"]
 
-FLASH_BYTES = 250_000  # of 262,144: the program that runs the inputs takes some
+RUNNER_BYTES = 3_500  # what support/avr_runner.c takes besides the model
 CLOCK = 16_000_000
-SIMULATOR, CHIP = "simavr", "atmega2560"
+SIMULATOR = "simavr"
 RUN, PREDICT = 0, 1
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 _RECORD = re.compile(rb"<([A-Z])([0-9a-f]*)>")
-_CYCLES = struct.Struct("<BBHH")
+_CYCLES = struct.Struct("<BBBBH")
 _STACK = struct.Struct("<BBH")
 _INPUTS = """\
 .section .fini1,"ax",@progbits
@@ -61,12 +63,12 @@ def _run(trial: Trial) -> Outcome:
     made = bench.linker.compile(trial.source(), "model", trial.cancel)
     run, predict = trial.reference.run, "predict"
     images = {f: bench.linker.image(made, trial.context.symbol(f), trial.cancel) for f in (run, predict)}
-    told = bench.told(images[run])
+    told = bench.told(max(image.code_bytes + image.constant_bytes for image in images.values()))
     figures = (
         bench.figures(run, RUN, images[run], told),
         bench.figures(predict, PREDICT, images[predict], told),
     )
-    return Outcome(bench.answers(told), f"{SIMULATOR}, {CHIP}", figures)
+    return Outcome(bench.answers(told), f"{SIMULATOR}, {bench.machine.model}", figures)
 
 
 def _trace(trial: Trial, vector: int) -> Sequence[Record]:
@@ -86,11 +88,17 @@ class _Bench:
     linker: Linker
     traced: bool = False
 
-    def told(self, image: Image) -> Told:
-        """Return what programs tell of all inputs."""
+    @property
+    def machine(self) -> Machine:
+        """The chip."""
+        assert self.trial.target.machine is not None
+        return self.trial.target.machine
+
+    def told(self, model_bytes: int) -> Told:
+        """Return what programs tell of all inputs, around a model that takes so much flash."""
         count = len(self.trial.reference.outputs)
-        bytes_each = self._input_bytes(range(1)).nbytes
-        together = max(1, (FLASH_BYTES - image.code_bytes - image.constant_bytes) // bytes_each)
+        room = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
+        together = max(1, room // self.trial.reference.vectors.images[0].nbytes)
         told: dict[str, list[bytes]] = {}
         for start in range(0, count, together):
             self.trial.report("Running", 0.1 + 0.9 * start / count)
@@ -101,7 +109,7 @@ class _Bench:
     def batch(self, vectors: range) -> Told:
         """Return what a program tells of some inputs."""
         program = self._program(vectors)
-        command = [SIMULATOR, "-m", CHIP, "-f", str(CLOCK), str(program)]
+        command = [SIMULATOR, "-m", self.machine.model, "-f", str(CLOCK), str(program)]
         ended = run_program(command, self.trial.cancel)
         shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions differ in where to
         text = _COLOURS.sub(b"", shown).replace(b"\n", b"").replace(b".", b"")
@@ -142,13 +150,15 @@ class _Bench:
 
     def _program(self, vectors: range) -> Path:
         c, reference, folder = self.trial.context, self.trial.reference, self.trial.folder
-        (folder / "inputs.bin").write_bytes(self._input_bytes(vectors).tobytes())
+        images = reference.vectors.images[vectors.start : vectors.stop]
+        (folder / "inputs.bin").write_bytes(np.ascontiguousarray(images).tobytes())
         inputs = folder / "inputs.S"
         name = c.symbol("tried_inputs")
         inputs.write_text(_INPUTS.format(name=name, path=(folder / "inputs.bin").as_posix()), "utf-8")
         macros = {
             "TRIED": c.symbol(reference.run),
             "TRIED_VALUE": reference.c_value,
+            "TRIED_FROM(byte)": f"({reference.c_from_byte})",
             "TRIED_COUNT": len(vectors),
             "TRIED_COUNTED": min(self.trial.counted, len(vectors)) if vectors.start == 0 else 0,
             **({"TRACED": 1} if self.traced else {}),
@@ -163,18 +173,15 @@ class _Bench:
         self.trial.compiler.compile([*flags, *files, "-o", str(program)], self.trial.cancel)
         return program
 
-    def _input_bytes(self, vectors: range) -> np.ndarray:
-        """Return image and input of the bare network for each of some inputs."""
-        reference = self.trial.reference
-        part = slice(vectors.start, vectors.stop)
-        images = np.ascontiguousarray(reference.vectors.images[part])
-        numbers = np.ascontiguousarray(reference.inputs[part]).view(np.uint8)
-        return np.concatenate([images.reshape(len(images), -1), numbers], axis=1)
-
 
 def _cycles(told: Told, number: int) -> Iterator[int | None]:
-    """Yield the cycles of each timed call; None where even the slow timer went round."""
-    for which, overflowed, low, slow in map(_CYCLES.unpack, told.get("C", ())):
+    """Yield the cycles of each timed call; None where even the slowest timer went round."""
+    for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, told.get("C", ())):
         if which == number:
-            turns = round((slow * 1024 - low) / 65536)
-            yield None if overflowed else turns * 65536 + low
+            near = _nearest(64 * middle, 1 << 14, 1024 * slow)
+            yield None if overflowed else _nearest(fast, 1 << 8, near)
+
+
+def _nearest(value: int, period: int, to: int) -> int:
+    """Return the number nearest to `to` that is `value` after whole periods."""
+    return value + period * round((to - value) / period)

@@ -31,12 +31,13 @@ SPEC = ModelSpec(
     ),
     (10, 9, 1),
 )
-EMULATED = [name for name, target in TARGETS.items() if target.machine is not None]
+EMULATED = [name for name, target in TARGETS.items() if target.runner == "emulator"]
 
 
 def tiny_model(spec: ModelSpec = SPEC) -> Model:
     """Return a random model, quantized too, whose name must not matter."""
-    model = random_model(spec, 1, tuple(f"class {i}" for i in range(spec.classes))).replace(name='"; /* 数字 */ #error\n')
+    classes = tuple(f"class {i}" for i in range(spec.classes))
+    model = random_model(spec, 1, classes).replace(name='"; /* 数字 */ #error\n')
     images = make_vectors(model, 40).images
     return model.replace(quantization=calibrate(model, images))
 
@@ -53,7 +54,7 @@ def need(target: str, compiler: str | None = None) -> None:
     for package in packages:
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install 'tinyml-studio[verify]'")
-    if target == "avr" and shutil.which("simavr") is None:
+    if TARGETS[target].runner == "simavr" and shutil.which("simavr") is None:
         pytest.skip("simavr is not installed")
 
 

@@ -15,10 +15,12 @@ from engine import verify as verification
 from engine.commands.progress import asking_for_interrupts
 from engine.comparison import Comparison, compare_answers
 from engine.compilers import find_compiler, find_cross_compiler, run_program
-from engine.errors import ExportError, MissingToolError, VerifyError
+from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export import ExportOptions, Vectors, make_vectors
+from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.reference import REFERENCES, Answers, FloatReference, IntegerReference
+from engine.specs import ModelSpec
 from engine.targets import TARGETS, find_target
 from engine.verify import OPTIMIZATIONS, Setup, verify
 from tests.engine.emulation import EMULATED, SPEC, need, tiny_model
@@ -208,14 +210,18 @@ def test_what_is_not_known_is_refused() -> None:
         verify(MODEL, "c-float32", ("cortex-m4",), VECTORS, Setup("avr-gcc"))
 
 
-def test_a_network_beyond_avr_is_one_sentence() -> None:
-    need("avr")
-    from engine.layers import Dense, Flatten
-    from engine.specs import ModelSpec
-
-    model = tiny_model(ModelSpec((Flatten(), Dense(3)), (120, 100, 1)))
-    with pytest.raises(VerifyError, match="AVR takes 32767 in one array"):
-        verify(model, "c-int8", ("avr",), make_vectors(model, 1))
+@pytest.mark.parametrize(
+    ("target", "units", "said"), [("avr", 3, "AVR takes 32767 in one array"), ("avr-uno", 2, "fit in region")]
+)
+def test_a_network_beyond_a_chip_is_one_sentence_or_skipped(target: str, units: int, said: str) -> None:
+    need(target)
+    model = tiny_model(ModelSpec((Flatten(), Dense(units)), (120, 100, 1)))
+    vectors = make_vectors(model, 1)
+    with pytest.raises(FitError, match=said):
+        verify(model, "c-int8", (target,), vectors)
+    found = verify(model, "c-int8", (target,), vectors, Setup(skip_missing=True))
+    assert "does not fit" in found.skipped[0].reason
+    assert not found.passed
 
 
 @pytest.mark.parametrize("target", ["host", *EMULATED[:1], "rv32imc", "avr"])

@@ -8,6 +8,11 @@
 #include <avr/sleep.h>
 
 #define TM_TRIED_PAINT 0xA5u
+#if defined(__AVR_HAVE_ELPM__)
+#define TM_TRIED_BYTE(place) pgm_read_byte_far(place)
+#else
+#define TM_TRIED_BYTE(place) pgm_read_byte((const uint8_t *)(uint16_t)(place))
+#endif
 
 extern const uint8_t tm_tried_inputs[];
 extern uint8_t __heap_start;
@@ -57,25 +62,28 @@ static void tm_trace(int stage, const void *output, unsigned long size)
 }
 #endif
 
-/* Timer 1 counts cycles and timer 3 every 1,024th; the reader puts them together. */
+/* Timer 2 counts cycles, timer 0 every 64th and timer 1 every 1,024th; the reader puts them together. */
 static void tm_tried_start(void)
 {
-    TCCR1B = TCCR3B = 0;
-    TCNT1 = TCNT3 = 0;
-    TIFR3 = 1 << TOV3;
-    TCCR3B = 5;
-    TCCR1B = 1;
+    TCCR0B = TCCR1B = TCCR2B = 0;
+    TCNT0 = TCNT2 = 0;
+    TCNT1 = 0;
+    TIFR1 = 1 << TOV1;
+    TCCR1B = 5;
+    TCCR0B = 3;
+    TCCR2B = 1;
 }
 
 static void tm_tried_stop(uint8_t function)
 {
     struct {
-        uint8_t function, overflowed;
-        uint16_t cycles, thousands;
+        uint8_t function, overflowed, fast, middle;
+        uint16_t slow;
     } taken;
-    taken.cycles = TCNT1;
-    taken.thousands = TCNT3;
-    taken.overflowed = (TIFR3 >> TOV3) & 1;
+    taken.fast = TCNT2;
+    taken.middle = TCNT0;
+    taken.slow = TCNT1;
+    taken.overflowed = (TIFR1 >> TOV1) & 1;
     taken.function = function;
     tm_tried_record('C');
     tm_tried_put_bytes(&taken, sizeof taken);
@@ -113,22 +121,16 @@ static void tm_tried_tell_stack(uint8_t function)
     tm_tried_end();
 }
 
-static uint_farptr_t tm_tried_read(uint_farptr_t from, uint16_t size)
-{
-    uint8_t *to = tm_tried_given.image;
-    for (; size; size--) {
-        *to++ = pgm_read_byte_far(from++);
-    }
-    return from;
-}
 
 static void __attribute__((noinline)) tm_tried_predict_all(void)
 {
     uint_farptr_t from = pgm_get_far_address(tm_tried_inputs);
-    int16_t n;
+    int16_t n, i;
     volatile int best;
     for (n = 0; n < TM_TRIED_COUNT; n++) {
-        from = tm_tried_read(from, sizeof tm_tried_given.image) + sizeof tm_tried_given.numbers;
+        for (i = 0; i < TM_INPUT_SIZE; i++, from++) {
+            tm_tried_given.image[i] = TM_TRIED_BYTE(from);
+        }
         if (n < TM_TRIED_COUNTED) {
             tm_tried_paint();
             tm_tried_start();
@@ -149,9 +151,11 @@ static void __attribute__((noinline)) tm_tried_predict_all(void)
 static void __attribute__((noinline)) tm_tried_run_all(void)
 {
     uint_farptr_t from = pgm_get_far_address(tm_tried_inputs);
-    int16_t n;
+    int16_t n, i;
     for (n = 0; n < TM_TRIED_COUNT; n++) {
-        from = tm_tried_read(from + sizeof tm_tried_given.image, sizeof tm_tried_given.numbers);
+        for (i = 0; i < TM_INPUT_SIZE; i++, from++) {
+            tm_tried_given.numbers[i] = TM_TRIED_FROM(TM_TRIED_BYTE(from));
+        }
         if (n < TM_TRIED_COUNTED) {
             tm_tried_paint();
         }
