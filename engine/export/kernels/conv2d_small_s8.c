@@ -1,22 +1,21 @@
 #include "tm_s8.h"
 
+#include "dot_small_s8.c"
 #include "requantize_s8.c"
 /* begin */
-/* The sum of one filter at one place of the image; what is outside stands for 0. */
-TM_KERNEL int32_t tm_window_small_s8(const uint8_t *x, int in_height, int in_width, int in_channels, int row,
-        int column, int kernel, int in_flip, int in_zero, const int8_t *weight)
+/* The sum of one filter at one place of the image. What is outside of it stands for 0, so only the part inside is
+   read: the rest of a row of the window is one run of numbers, in the image and among the weights. */
+TM_KERNEL int32_t tm_window_small(const uint8_t *x, int in_height, int in_width, int in_channels, int row, int column,
+        int kernel, int in_flip, int in_zero, const int8_t *weight)
 {
+    const int first = column < 0 ? -column : 0;
+    const int last = column + kernel > in_width ? in_width - column : kernel;
     int32_t sum = 0;
-    int a, b, c;
-    for (a = row; a < row + kernel; a++) {
-        for (b = column; b < column + kernel; b++) {
-            if (a >= 0 && a < in_height && b >= 0 && b < in_width) {
-                const uint8_t *const pixel = x + (a * in_width + b) * in_channels;
-                for (c = 0; c < in_channels; c++) {
-                    sum += ((pixel[c] ^ in_flip) - in_zero) * TM_GET_S8(weight + c); /* within 16 bits */
-                }
-            }
-            weight += in_channels;
+    int a;
+    for (a = 0; a < kernel; a++) {
+        if (row + a >= 0 && row + a < in_height && first < last) {
+            sum = tm_dot_small(sum, x + ((row + a) * in_width + column + first) * in_channels,
+                    weight + (a * kernel + first) * in_channels, (last - first) * in_channels, in_flip, in_zero);
         }
     }
     return sum;
@@ -34,10 +33,10 @@ TM_KERNEL void tm_conv2d_small_s8(const uint8_t *x, uint8_t *y, int in_height, i
             for (o = 0; o < out_channels; o++) {
                 int32_t best = INT32_MIN;
                 uint8_t q;
-                for (a = 0; a < pool; a++) {
-                    for (b = 0; b < pool; b++) {
-                        const int32_t sum = tm_window_small_s8(x, in_height, in_width, in_channels, i + a * stride,
-                                j + b * stride, kernel, in_flip, in_zero, weight + o * kernel * kernel * in_channels);
+                for (a = i; a < i + pool * stride; a += stride) {
+                    for (b = j; b < j + pool * stride; b += stride) {
+                        const int32_t sum = tm_window_small(x, in_height, in_width, in_channels, a, b, kernel, in_flip,
+                                in_zero, weight + o * kernel * kernel * in_channels);
                         best = sum > best ? sum : best;
                     }
                 }
