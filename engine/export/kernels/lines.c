@@ -29,16 +29,17 @@ TM_SHARED void tm_zeros(float *to, int n)
     }
 }
 
-/* Writes row `row` of an image, floats or bytes: `width` pixels from column -left on, zeros where there are none. */
-TM_KERNEL void tm_line(float *to, const void *x, int bytes, int row, int in_height, int in_width, int channels,
-        int left, int width)
+/* Writes row `row` of an image, floats or bytes: `width` pixels from column -left on, zeros where there are none.
+   `has_ends`: the zeros at both ends are there already. */
+TM_KERNEL void tm_line(float *to, const void *x, int bytes, int row, int has_ends, int in_height, int in_width,
+        int channels, int left, int width)
 {
     const int used = in_width < width - left ? in_width : width - left;
     if (row < 0 || row >= in_height) {
         tm_zeros(to, width * channels);
         return;
     }
-    if (left > 0) {
+    if (left > 0 && !has_ends) {
         tm_zeros(to, left * channels);
     }
     to += left * channels;
@@ -47,7 +48,7 @@ TM_KERNEL void tm_line(float *to, const void *x, int bytes, int row, int in_heig
     } else {
         tm_copy(to, (const float *)x + row * in_width * channels, used * channels);
     }
-    if (width > left + used) {
+    if (width > left + used && !has_ends) {
         tm_zeros(to + used * channels, (width - left - used) * channels);
     }
 }
@@ -63,6 +64,6 @@ TM_KERNEL void tm_lines(float *lines, const void *x, int bytes, int first, int i
         i = kept;
     }
     for (; i < rows; i++) {
-        tm_line(lines + i * line, x, bytes, first + i, in_height, in_width, channels, left, width);
+        tm_line(lines + i * line, x, bytes, first + i, !is_first, in_height, in_width, channels, left, width);
     }
 }

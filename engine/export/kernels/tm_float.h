@@ -28,8 +28,8 @@
 /* The floating-point unit of a Cortex-M4F, M7 or M33 reads up to 22 numbers in one instruction, which compilers
    do not use. The kernels' innermost steps are also there in its assembly language: the same sums in the same
    order, so the same bits. TM_FUSED allows fused multiply-adds, which round once instead of twice: half the
-   instructions, results that agree to 1e-5. TM_PLAIN_C does without assembly language. */
-#if defined(__GNUC__) && defined(__OPTIMIZE__) && defined(__thumb2__) && defined(__ARM_FP) && !defined(TM_PLAIN_C)
+   instructions, results that agree to 1e-5. TM_NO_ASM does without assembly language. */
+#if defined(__GNUC__) && defined(__OPTIMIZE__) && defined(__thumb2__) && defined(__ARM_FP) && !defined(TM_NO_ASM)
 #define TM_VFP 1
 #else
 #define TM_VFP 0
