@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from engine.boards import BOARDS
 from engine.certificate import Certificate, Figures, Result, certified
-from engine.commands.console import Console, percent, table
+from engine.commands.console import Console, table
 from engine.commands.options import (
     MODEL_HELP,
     Commands,
@@ -22,6 +23,7 @@ from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.data import Dataset
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
+from engine.fitting import fitted
 from engine.reference import REFERENCES
 from engine.targets import TARGETS
 from engine.verify import OPTIMIZATIONS, Setup
@@ -43,6 +45,9 @@ def register(commands: Commands[Any]) -> None:
         "--out", required=True, metavar="PATH", help="folder for the files, or one file's path"
     )
     parser.add_argument("--force", action="store_true", help="allow overwriting files that exist")
+    parser.add_argument(
+        "--board", choices=tuple(BOARDS), help="choose the variant that fits it, refuse a model that does not"
+    )
     parser.add_argument(
         "--certificate",
         metavar="C.json",
@@ -103,6 +108,8 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     given = {"name": suggest_name(model.name), **given_knobs(arguments, ExportOptions)}
     proof = Certificate.load(arguments.certificate) if arguments.certificate else None
     options = ExportOptions(**given)
+    if arguments.board is not None:
+        options = fitted(model, arguments.format, BOARDS[arguments.board], options)
     files = export_model(model, arguments.format, options, _images(arguments))
     if proof is not None:
         files = certified(files, proof, model, arguments.format, options)
@@ -158,10 +165,10 @@ def _report(found: Certificate, path: str | None) -> Iterator[str]:
     if measured:
         yield ""
         yield from _figures_table(measured)
-    for result in found.results:
-        if result.network is not None and result.network.layers:
-            yield ""
-            yield from _layers_table(result, result.network)
+    counted = [result for result in found.results if result.network is not None and result.network.layers]
+    if counted:
+        yield ""
+        yield from _layers_table(counted)
     for skipped in found.skipped:
         yield f"{TARGETS[skipped.target].title} was not tried: {skipped.reason}"
     if path:
@@ -186,12 +193,13 @@ def _figures_table(measured: list[tuple[Result, Figures]]) -> list[str]:
     return table([head, *rows], left=(0, 1, 7))
 
 
-def _layers_table(result: Result, figures: Figures) -> list[str]:
-    head = (f"{result.title}, {figures.function}", figures.unit, "share")
-    rows = [
-        (layer.title, f"{layer.count:,.0f}", percent(layer.count / figures.mean)) for layer in figures.layers
-    ]
-    return table([head, *rows])
+def _layers_table(counted: list[Result]) -> list[str]:
+    """Return what each stage of the bare network takes, one column for each target."""
+    networks = [figures for result in counted if (figures := result.network) is not None]
+    head = [f"{networks[0].function}, layer by layer", *(result.title for result in counted)]
+    titles = [layer.title for layer in networks[0].layers]
+    columns = [[f"{layer.count:,.0f}" for layer in figures.layers] for figures in networks]
+    return table([head, *zip(titles, *columns, strict=True)])
 
 
 def _images(arguments: argparse.Namespace) -> Dataset | None:

@@ -9,7 +9,11 @@ from engine.errors import ExportError
 from engine.export.context import check_name
 from engine.knobs import check_knobs, knob
 
-__all__ = ["ExportOptions"]
+__all__ = ["AUTO", "VARIANTS", "ExportOptions"]
+
+AUTO = "auto"
+VARIANTS = ("fast", "compact", "small")
+"""The fastest first, the one with the least flash last."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,10 @@ class ExportOptions:
         advanced=True,
     )
     variant: str = knob(
-        "auto",
+        AUTO,
         "Variant",
         "fast code; compact: fast, int8 convolutions with weights in half the space; or small; auto is fast",
-        choices=("auto", "small", "compact", "fast"),
+        choices=(AUTO, *VARIANTS),
         advanced=True,
     )
     section: str = knob(
