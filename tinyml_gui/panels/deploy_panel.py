@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
@@ -23,12 +24,14 @@ from tinyml_gui.panels.deploy_target import TargetCard
 from tinyml_gui.viewmodels.accuracy import Activity
 from tinyml_gui.viewmodels.certificate import file_name
 from tinyml_gui.viewmodels.deploy import overwrite_question
-from tinyml_gui.viewmodels.fit import obstacle
+from tinyml_gui.viewmodels.fit import obstacle, vector_count
 from tinyml_gui.viewmodels.model_editor import head
 from tinyml_gui.widgets import HeadFigures, page_head, scrolling
 from tinyml_gui.worker import Outcome
 
 __all__ = ["DeployPanel"]
+
+_REVEAL_MS: Final = 50  # until what is new has its place
 
 
 class DeployPanel(QWidget):
@@ -44,6 +47,7 @@ class DeployPanel(QWidget):
         self._refused = False
         self._reveal = QTimer(self)
         self._reveal.setSingleShot(True)
+        self._reveal.setInterval(_REVEAL_MS)
         self._reveal.timeout.connect(self._show_news)
         self._news: QWidget = self
         self.head = HeadFigures()
@@ -188,7 +192,8 @@ class DeployPanel(QWidget):
 
     def _begin_verification(self, model: Model, options: ExportOptions) -> None:
         deployment, data = self._deployment, self._controller.training.data
-        order = VerifyOrder(model, deployment.format, options, deployment.board, data)
+        count = vector_count(deployment.fit)
+        order = VerifyOrder(model, deployment.format, options, deployment.board, data, count)
         self.certificate.begin(deployment.board)
         deployment.verify(order, self._verified, self.certificate.progressed)
         self._update_buttons()

@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 _TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
+_FEWEST_VECTORS: Final = 10
+_MOST_VECTORS: Final = 100
+_PATIENCE: Final = 5e8  # instructions that are emulated in some ten seconds
 _UNKNOWN: Final = "–"
 _LEARNING: Final = "Training"
 
@@ -296,11 +299,15 @@ def _tight(cost: Cost) -> Iterator[str]:
 
 
 def _advice(fit: Fit) -> str:
-    ways = []
-    if fit.format:
-        ways.append(f"choose the format {fit.format}, which fits")
-    if fit.board:
-        ways.append(f"choose a larger board such as {fit.board}")
-    ways.append("make the network smaller on the Model page")
-    words = " or ".join(ways)
-    return f"{words[:1].upper()}{words[1:]}."
+    ways = [f'the format "{fit.format}"'] if fit.format else []
+    ways += [f"a larger board such as {fit.board}"] if fit.board else []
+    ways.append("a smaller network")
+    *first, last = ways
+    return f"Choose {', '.join(first)} or {last}." if first else f"Choose {last}."
+
+
+def vector_count(fit: Fit | None) -> int:
+    """Return how many inputs to verify with: fewer where a slow core would take minutes to emulate."""
+    if fit is None or fit.cost is None:
+        return _MOST_VECTORS
+    return max(_FEWEST_VECTORS, min(_MOST_VECTORS, round(_PATIENCE / max(1.0, fit.cost.instructions.value))))

@@ -11,7 +11,17 @@ from engine.export import FORMATS, ExportOptions
 from engine.figures import counted, estimated
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels import fit as fits
-from tinyml_gui.viewmodels.fit import Fit, FitOrder, budget, measure, memory_meter, meters, obstacle, verdict
+from tinyml_gui.viewmodels.fit import (
+    Fit,
+    FitOrder,
+    budget,
+    measure,
+    memory_meter,
+    meters,
+    obstacle,
+    vector_count,
+    verdict,
+)
 from tinyml_gui.viewmodels.targets import board_choices, format_choices, known_board, known_format
 
 BOARD = BOARDS["nano-33-ble"]
@@ -81,9 +91,10 @@ def test_what_does_not_fit_says_what_to_do() -> None:
     said = verdict(replace(fit(2000 * 1024, 300 * 1024), format="C, int8", board="Pico"))
     assert said.role == "error"
     assert "1.02 MB of flash are missing, 44 KB of RAM are missing" in said.sentence
-    assert (
-        "Choose the format C, int8, which fits or choose a larger board such as Pico or make" in said.sentence
+    assert said.sentence.endswith(
+        'Choose the format "C, int8", a larger board such as Pico or a smaller network.'
     )
+    assert verdict(fit(2000 * 1024)).sentence.endswith("Choose a smaller network.")
 
 
 def test_learning_on_the_device_has_a_meter_of_its_own() -> None:
@@ -138,3 +149,12 @@ def test_what_is_no_longer_known_gives_the_usual_one() -> None:
     assert known_board("") is known_board("a board of another version")
     assert known_format("gone") in FORMATS
     assert known_format("c-float32") == "c-float32"
+
+
+@pytest.mark.parametrize(("instructions", "vectors"), [(1_000, 100), (10_000_000, 50), (10**9, 10)])
+def test_slow_code_is_verified_with_fewer_inputs(instructions: int, vectors: int) -> None:
+    cost = fit().cost
+    assert cost is not None
+    slow = replace(cost, instructions=estimated(instructions))
+    assert vector_count(replace(fit(), cost=slow)) == vectors
+    assert vector_count(None) == 100
