@@ -84,8 +84,8 @@ def _complaint(command: str, lines: Sequence[str]) -> VerifyError:
             )
         if found := _OWN_ERROR.search(line):
             return FitError(f"The exported code does not fit: {found[1]}.")
-    errors = [line for line in lines if "error" in line.lower()]
-    first = (errors or list(lines) or ["it gave no reason"])[0].strip()
+    told = [line for line in lines if "ld returned" not in line] or ["it gave no reason"]
+    first = next((line for line in told if "error" in line.lower()), told[0]).strip()
     return VerifyError(f"{command} does not compile the exported code: {first[:300]}")
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from engine.errors import VerifyError
+from engine.errors import MissingToolError, VerifyError
 
-__all__ = ["TARGETS", "Machine", "Target", "Toolchain", "find_target"]
+__all__ = ["CROSS_COMPILERS", "TARGETS", "Machine", "Target", "Toolchain", "find_target"]
 
 
 @dataclass(frozen=True)
@@ -88,12 +88,12 @@ class Target:
     unit: str = "instructions"
 
     def toolchain(self, name: str) -> Toolchain:
-        """Return the toolchain `name`, or raise `VerifyError` where it does not serve this target."""
+        """Return the toolchain `name`, or raise `MissingToolError` where it does not serve this target."""
         for toolchain in self.toolchains:
             if toolchain.name == name:
                 return toolchain
         known = ", ".join(t.name for t in self.toolchains)
-        raise VerifyError(f"{name} does not compile for {self.title}; choose one of: {known}.")
+        raise MissingToolError(f"{name} does not compile for {self.title}; choose one of: {known}.")
 
 
 _SCRIPT = "firmware.ld"
@@ -183,6 +183,15 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     }
 )
 """Every target by name."""
+
+
+CROSS_COMPILERS = frozenset(
+    toolchain.name
+    for target in TARGETS.values()
+    for toolchain in target.toolchains
+    if toolchain.name != "zig"
+)
+"""Compilers that make nothing that runs on this computer."""
 
 
 def find_target(name: str) -> Target:

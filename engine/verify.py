@@ -29,7 +29,7 @@ from engine.export.vectors import Vectors
 from engine.files import file_faults
 from engine.model import Model
 from engine.reference import Reference, reference_for
-from engine.targets import Target, Toolchain, find_target
+from engine.targets import CROSS_COMPILERS, Target, Toolchain, find_target
 from engine.trials import RUNNERS, Trial
 from engine.trials.trial import Progress
 
@@ -194,6 +194,8 @@ class _Session:
 def _tools(target: Target, wanted: str | None) -> tuple[Toolchain, Compiler]:
     """Return what compiles for a target: the compiler `wanted`, or the first that is installed."""
     if not target.toolchains:
+        if wanted in CROSS_COMPILERS:
+            raise MissingToolError(f"{wanted} does not compile for this computer; choose another compiler.")
         compiler = find_compiler(wanted)
         return Toolchain(compiler.command[0], ()), compiler
     names = [target.toolchain(wanted).name] if wanted else [t.name for t in target.toolchains]

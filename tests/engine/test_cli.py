@@ -286,7 +286,7 @@ def test_figures_come_from_an_emulated_chip(run: Run, saved: Path, tmp_path: Pat
     code, out, _ = run(*words)
     assert code == 0
     assert "agrees with the engine on all 2 inputs" in out
-    assert "Cortex-M4, run_float" in out  # a table, layer by layer
+    assert "run_float, layer by layer  Cortex-M4" in out
     assert f"Wrote {paper}." in out
     written = Certificate.load(paper)
     assert written.results[0].network is not None

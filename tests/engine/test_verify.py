@@ -206,8 +206,10 @@ def test_what_is_not_known_is_refused() -> None:
         find_target("moon")
     with pytest.raises(VerifyError, match="Exports as genann cannot be run here"):
         verify(MODEL, "genann", ("host",), VECTORS)
-    with pytest.raises(VerifyError, match=r"does not compile for Cortex-M4; choose one of: zig"):
+    with pytest.raises(MissingToolError, match=r"does not compile for Cortex-M4; choose one of: zig"):
         verify(MODEL, "c-float32", ("cortex-m4",), VECTORS, Setup("avr-gcc"))
+    with pytest.raises(MissingToolError, match="avr-gcc does not compile for this computer"):
+        verify(MODEL, "c-float32", ("host",), VECTORS, Setup("avr-gcc"))
 
 
 @pytest.mark.parametrize(
