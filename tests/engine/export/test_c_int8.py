@@ -12,6 +12,7 @@ import pytest
 
 from engine import project
 from engine.calibrate import calibrate
+from engine.cli import main
 from engine.data import Catalogue
 from engine.errors import ExportError, QuantizationError
 from engine.export import FORMATS, ExportOptions, export_model, write_files
@@ -30,6 +31,7 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
+from engine.model import Model
 from engine.presets import PRESETS
 from engine.quantize import integer_network
 from engine.specs import ModelSpec, Shape
@@ -279,7 +281,7 @@ def test_a_section_with_an_impossible_name_is_refused(section: str) -> None:
 
 def test_a_model_that_is_not_quantized_is_refused_but_measured() -> None:
     plain = random_model(MODEL.spec)
-    with pytest.raises(QuantizationError, match="not quantized"):
+    with pytest.raises(QuantizationError, match="tinyml quantize"):
         export_model(plain, "c-int8", ExportOptions("net"))
     measured = FORMATS["c-int8"].measure(plain, ExportOptions())
     known = FORMATS["c-int8"].measure(MODEL, ExportOptions())
@@ -289,6 +291,38 @@ def test_a_model_that_is_not_quantized_is_refused_but_measured() -> None:
 def test_an_arena_over_the_limit_is_refused() -> None:
     with pytest.raises(ExportError, match=r"an arena of \d+ bytes, more than the limit of 10"):
         export_model(MODEL, "c-int8", ExportOptions("net", ram_limit=10))
+
+
+def test_the_command_line_writes_int8_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    project.save(MODEL, tmp_path / "net.tinyml")
+    arguments = ["export", str(tmp_path / "net.tinyml"), "--format", "c-int8", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--name", "net", "--test-vectors", "3", "--board", "pico"]) == 0
+    assert (
+        f"{FORMATS['c-int8'].measure(MODEL, ExportOptions()).arena_bytes:,} bytes" in capsys.readouterr().out
+    )
+    build([compiler("gcc"), *C99, *STRICT], [tmp_path / "out" / "net_selftest.c"], tmp_path / "test")
+    assert subprocess.run([tmp_path / "test"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "reason"),
+    [
+        (random_model(MODEL.spec), (), "tinyml quantize"),
+        (MODEL, ("--ram-limit", "10"), "more than the limit of 10"),
+        (MODEL, ("--name", "int"), "has a meaning of its own"),
+        (MODEL, ("--section", "a b"), "no name for linkers"),
+        (quantized(PRESETS["lenet"].build(10)), ("--board", "arduino-uno"), "does not fit Arduino Uno"),
+    ],
+    ids=["not quantized", "limit", "name", "section", "board"],
+)
+def test_what_cannot_be_exported_is_refused_before_writing(
+    model: Model, option: Sequence[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.save(model, tmp_path / "net.tinyml")
+    arguments = ["export", str(tmp_path / "net.tinyml"), "--format", "c-int8", "--out", str(tmp_path / "out")]
+    assert main([*arguments, *option]) == 2
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_arrays_that_avr_cannot_hold_are_refused_there(tmp_path: Path) -> None:
