@@ -11,10 +11,12 @@ from engine.boards import Board
 from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
+from engine.export import ExportOptions
 from engine.files import is_file
+from engine.fitting import fitted
 from engine.model import Model
 from tinyml_gui.jobs import Progress
-from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure
+from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure, suited
 
 if TYPE_CHECKING:
     from engine.certificate import Certificate
@@ -50,14 +52,21 @@ class Exported:
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """What to export, as what, and where to."""
+    """What to export, as what, and where to; for a `board` with the variant that fits it, or not at all."""
 
     model: Model
     format: str
-    options: Any
+    options: ExportOptions
     folder: Path
     data: Dataset | None = None
     overwrite: bool = False
+    board: Board | None = None
+
+    def suited(self) -> ExportOptions:
+        """Return the options for the board; raise `ExportError` where the model does not fit it."""
+        if self.board is None:
+            return self.options
+        return fitted(self.model, self.format, self.board, self.options)
 
 
 def export(order: ExportOrder) -> Generator[Any, None, Exported]:
@@ -65,7 +74,7 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
     from engine.export import export_model, write_files
 
     data = _fitting(order.model, order.data)
-    files = export_model(order.model, order.format, order.options, data)
+    files = export_model(order.model, order.format, order.suited(), data)
     yield Progress(1, 2)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
@@ -79,8 +88,9 @@ def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None
     from engine.export import export_model, write_files
 
     yield from ()
-    files = export_model(order.model, order.format, order.options, _fitting(order.model, order.data))
-    proved = certified(files, certificate, order.model, order.format)
+    options = order.suited()
+    files = export_model(order.model, order.format, options, _fitting(order.model, order.data))
+    proved = certified(files, certificate, order.model, order.format, options)
     return Exported(write_files(order.folder, proved, overwrite=True))
 
 
@@ -90,7 +100,7 @@ class VerifyOrder:
 
     model: Model
     format: str
-    options: Any
+    options: ExportOptions
     board: Board
     data: Dataset | None = None
     vectors: int = 100
@@ -118,7 +128,8 @@ def verify(
 
     yield Step("Preparing", 0.0)
     inputs = make_vectors(order.model, order.vectors, _fitting(order.model, order.data))
-    setup = Setup(options=order.options, skip_missing=True)
+    options = suited(FitOrder(order.model, order.format, order.board, order.options))
+    setup = Setup(options=options, skip_missing=True)
 
     def report(what: str, share: float) -> None:
         tell(Step(what, share))

@@ -148,7 +148,8 @@ class DeployPanel(QWidget):
             return
         self._verify_next = then_verify
         model, data = self._controller.model, self._controller.training.data
-        self._submit(ExportOrder(model, self._deployment.format, options, self.options.folder, data))
+        deployment, folder = self._deployment, self.options.folder
+        self._submit(ExportOrder(model, deployment.format, options, folder, data, board=deployment.board))
 
     def _submit(self, order: ExportOrder) -> None:
         self._order = order

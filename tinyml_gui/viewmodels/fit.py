@@ -17,6 +17,7 @@ from engine.cost import Cost, StageCost, estimate
 from engine.errors import TinyMLError
 from engine.export import FORMATS, ExportOptions
 from engine.figures import Figure, How, counted
+from engine.fitting import fitted
 from engine.knobs import knobs_to_json
 from engine.model import Model
 from tinyml_gui.viewmodels.certificate import milliseconds
@@ -71,6 +72,8 @@ class Fit:
         Of the model.
     training : Figure or None
         RAM in bytes for learning on the device; None where the network cannot.
+    options : ExportOptions or None
+        Those of the order, with the variant that was chosen for the board.
     """
 
     order: FitOrder
@@ -80,10 +83,11 @@ class Fit:
     board: str = ""
     fingerprint: str = ""
     training: Figure | None = None
+    options: ExportOptions | None = None
 
     def is_about(self, certificate: Certificate) -> bool:
         """Tell whether `certificate` is about the same code."""
-        chosen = knobs_to_json(self.order.options)
+        chosen = knobs_to_json(self.options or self.order.options)
         same_options = all(chosen.get(name) == value for name, value in certificate.options.items())
         same_model = certificate.model_hash == self.fingerprint
         return same_model and same_options and certificate.format == self.order.format
@@ -91,12 +95,21 @@ class Fit:
 
 def measure(order: FitOrder) -> Fit:
     """Return what the order's model takes; costs milliseconds."""
+    options = suited(order)
     try:
-        cost = estimate(order.model, order.format, order.board, order.options)
+        cost = estimate(order.model, order.format, order.board, options)
     except TinyMLError as error:
         return Fit(order, fault=str(error))
-    fit = Fit(order, cost, fingerprint=order.model.fingerprint, training=_training(order))
+    fit = Fit(order, cost, "", "", "", order.model.fingerprint, _training(order), options)
     return fit if cost.fits else replace(fit, format=_other_format(order), board=_other_board(order))
+
+
+def suited(order: FitOrder) -> ExportOptions:
+    """Return the options with the variant that suits the board; as they are where none fits."""
+    try:
+        return fitted(order.model, order.format, order.board, order.options)
+    except TinyMLError:
+        return order.options
 
 
 def proved(fit: Fit, certificate: Certificate) -> Fit:

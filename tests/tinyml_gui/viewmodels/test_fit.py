@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engine.boards import BOARDS, Board
@@ -9,7 +10,10 @@ from engine.cost import Cost, StageCost
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
 from engine.figures import counted, estimated
+from engine.fitting import fitted
+from engine.model import Model
 from tests.tinyml_gui.tiny import spot_model
+from tinyml_gui.state import change_layer
 from tinyml_gui.viewmodels import fit as fits
 from tinyml_gui.viewmodels.fit import (
     Fit,
@@ -158,3 +162,17 @@ def test_slow_code_is_verified_with_fewer_inputs(instructions: int, vectors: int
     slow = replace(cost, instructions=estimated(instructions))
     assert vector_count(replace(fit(), cost=slow)) == vectors
     assert vector_count(None) == 100
+
+
+def test_the_variant_that_suits_the_board_is_what_is_measured() -> None:
+    uno = measure(FitOrder(spot_model(), "c-int8", BOARDS["arduino-uno"], ExportOptions()))
+    assert uno.options == fitted(spot_model(), "c-int8", BOARDS["arduino-uno"], ExportOptions())
+    chosen = replace(order(BOARDS["arduino-uno"]), options=ExportOptions(variant="small"))
+    assert suited(chosen) == chosen.options
+    assert measure(replace(chosen, model=large())).options == chosen.options  # none fits
+
+
+def large() -> Model:
+    model = spot_model()
+    spec = change_layer(model.spec, 1, model.spec.layers[1].replace(units=20_000)).spec
+    return Model.new(spec, model.classes, np.random.default_rng(0))
