@@ -23,6 +23,7 @@ from tinyml_gui.viewmodels.fit import (
     memory_meter,
     meters,
     obstacle,
+    suited,
     vector_count,
     verdict,
 )
