@@ -175,5 +175,5 @@ def test_the_variant_that_suits_the_board_is_what_is_measured() -> None:
 
 def large() -> Model:
     model = spot_model()
-    spec = change_layer(model.spec, 1, model.spec.layers[1].replace(units=20_000)).spec
+    spec = change_layer(model.spec, 1, model.spec.layers[1].replace(units=4_000)).spec
     return Model.new(spec, model.classes, np.random.default_rng(0))
