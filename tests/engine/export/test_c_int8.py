@@ -119,8 +119,9 @@ ROUTES = {
     "clang++": ("clang++", *CPP, "-O2"),
     "sanitizers": ("gcc", *C99, *SANITIZED),
     "clang, undefined behaviour": ("clang", *C99, *TRAPPED),
+    "no extensions": ("gcc", *C99, "-O1", "-include", "plain.h"),
 }
-
+PLAIN = "#include <stdint.h>\n#include <stdio.h>\n#undef __GNUC__\n"  # then extensions are not used
 WITH_PRESETS = {"gcc -O2", "clang -O3", "sanitizers"}  # compiling is what costs time
 
 
@@ -128,7 +129,9 @@ WITH_PRESETS = {"gcc -O2", "clang -O3", "sanitizers"}  # compiling is what costs
 def test_compilers_and_levels(route: str, tmp_path: Path) -> None:
     program, *flags = ROUTES[route]
     specs = [*FEW, *WHOLE] if route in WITH_PRESETS else FEW
-    run_cases(cases_of(specs, VECTORS), (compiler(program), *flags, *STRICT), tmp_path)
+    (tmp_path / "plain.h").write_text(PLAIN)
+    command = (compiler(program), f"-I{tmp_path}", *flags, *STRICT)
+    run_cases(cases_of(specs, VECTORS), command, tmp_path)
 
 
 @pytest.fixture(scope="module", params=[("digits", "mnist", 10_000), ("characters", "emnist", 9_424)])
