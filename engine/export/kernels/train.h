@@ -2,7 +2,7 @@
 #ifndef TM_TRAIN_H
 #define TM_TRAIN_H
 #include "tm.h"
-#include "train_flash.h"
+#include "train_base.h"
 #define TM_WEIGHT_COUNT 1
 #define TM_ARENA_GRADIENT 2
 #define TM_ARENA_IMAGE 0

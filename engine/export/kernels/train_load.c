@@ -1,6 +1,6 @@
 #include "train.h"
 /* begin */
-static void tm_load(const uint8_t *image)
+TM_APART void tm_load(const uint8_t *image)
 {
     float *const input = tm_arena + TM_ARENA_INPUT;
     int i;
@@ -9,7 +9,7 @@ static void tm_load(const uint8_t *image)
     }
 }
 
-static void tm_load_float(const float *input)
+TM_APART void tm_load_float(const float *input)
 {
     int i;
     for (i = 0; i < TM_INPUT_SIZE; i++) {

@@ -1,12 +1,12 @@
 #include "train.h"
 /* begin */
 /* The layers that do not learn, in int8, fill the input of those that do. */
-static void tm_load(const uint8_t *image)
+TM_APART void tm_load(const uint8_t *image)
 {
     tm_body(image);
 }
 
-static void tm_load_float(const float *input)
+TM_APART void tm_load_float(const float *input)
 {
     uint8_t *const image = (uint8_t *)tm_arena + TM_ARENA_IMAGE;
     int i;

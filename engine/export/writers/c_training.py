@@ -28,7 +28,7 @@ from engine.quantize import untrained_quantization
 
 __all__ = ["measure", "measure_int8", "training_memory", "write", "write_int8"]
 
-BASE = ("tm.h", "tm_function.h", "train_flash.h")
+BASE = ("tm.h", "tm_function.h", "train_base.h")
 
 
 def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:

@@ -68,7 +68,7 @@ def _forward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
     c = header.context
     text = _statement(c, step.training.forward, _values(header, number, step))
     name, asked = c.symbol("forward", number), _asked(step, "int training") or "void"
-    return common.stage_comment(header, number) + f"{c.macro('STAGE')} {name}({asked})\n{{\n{text}}}\n"
+    return common.stage_comment(header, number) + f"{c.macro('APART')} void {name}({asked})\n{{\n{text}}}\n"
 
 
 def _asked(step: TrainedStep, text: str) -> str:
@@ -85,7 +85,7 @@ def _backward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
         frozen = {n: "0" for n in step.call.arrays if step.learned and n not in step.learned}
         text += _statement(c, step.training.backward, {**values, **frozen})
     asked = "float rate" if step.learned else "void"
-    return f"{c.macro('STAGE')} {c.symbol('backward', number)}({asked})\n{{\n{text}}}\n"
+    return f"{c.macro('APART')} void {c.symbol('backward', number)}({asked})\n{{\n{text}}}\n"
 
 
 def _values(header: TrainingHeader, number: int, step: TrainedStep) -> Values:
@@ -172,7 +172,7 @@ def _body_function(header: TrainingHeader) -> str:
     place, count = f"{c.symbol('arena')} + {header.offset(0)}", header.timetable.buffers[0].size
     scale = emit.floating(held.scale)
     return (
-        f"static void {c.symbol('body')}(const uint8_t *image)\n{{\n"
+        f"{c.macro('APART')} void {c.symbol('body')}(const uint8_t *image)\n{{\n"
         f"    {c.symbol('stage', 1)}(image);\n{others}"
         f"    {c.symbol('train_dequantize')}((uint8_t *)({place}), {place}, {count}, {scale}, "
         f"{held.zero_point + 128});\n}}\n"
