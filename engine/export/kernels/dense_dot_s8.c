@@ -135,15 +135,15 @@ TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weig
 }
 
 /* Sums over `size` inputs, of which a last four may be incomplete; `round` fours in a round of an assembly loop. */
-TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, int size, int outputs, int round, int in_flip)
+TM_KERNEL void tm_dense_run(tm_dense_sums *sum, const uint8_t *x, const int16_t *weight, int size, int outputs, int round,
+        int in_flip)
 {
-    tm_dense_sums sum;
     int i = 0;
-    sum.a = sum.b = sum.c = sum.d = 0; /* one by one: without optimization a list of zeros becomes memset */
+    sum->a = sum->b = sum->c = sum->d = 0; /* one by one: without optimization a list of zeros becomes memset */
     (void)round;
 #if TM_ASM
     if (outputs == 4) {
-        tm_dense_fours(&sum, x, weight, size / 4, round, in_flip);
+        tm_dense_fours(sum, x, weight, size / 4, round, in_flip);
         i = size / 4 * 4;
     }
 #endif
@@ -151,22 +151,21 @@ TM_KERNEL tm_dense_sums tm_dense_run(const uint8_t *x, const int16_t *weight, in
     {
         const tm_word *from = (const tm_word *)(const void *)(weight + i * outputs / 2);
         for (; i + 4 <= size; i += 4) {
-            tm_dense_word(&sum, tm_four(x + i) ^ 0x01010101u * (uint32_t)in_flip, &from, outputs);
+            tm_dense_word(sum, tm_four(x + i) ^ 0x01010101u * (uint32_t)in_flip, &from, outputs);
         }
     }
 #else
     for (; i + 4 <= size; i += 4) {
         const int16_t *const w = weight + i * outputs / 2;
-        tm_dense_input(&sum, x[i] ^ in_flip, w, outputs);
-        tm_dense_input(&sum, x[i + 2] ^ in_flip, w + 1, outputs);
-        tm_dense_input(&sum, x[i + 1] ^ in_flip, w + outputs, outputs);
-        tm_dense_input(&sum, x[i + 3] ^ in_flip, w + outputs + 1, outputs);
+        tm_dense_input(sum, x[i] ^ in_flip, w, outputs);
+        tm_dense_input(sum, x[i + 2] ^ in_flip, w + 1, outputs);
+        tm_dense_input(sum, x[i + 1] ^ in_flip, w + outputs, outputs);
+        tm_dense_input(sum, x[i + 3] ^ in_flip, w + outputs + 1, outputs);
     }
 #endif
     for (; i < size; i++) { /* at most three */
         const int place = (i & 1) * outputs + (i >> 1 & 1);
-        tm_dense_input(&sum, x[i] ^ in_flip, weight + (size & ~3) * outputs / 2 + place, outputs);
+        tm_dense_input(sum, x[i] ^ in_flip, weight + (size & ~3) * outputs / 2 + place, outputs);
     }
-    return sum;
 }
 /* end */

@@ -4,21 +4,19 @@
 #include "requantize_s8.c"
 /* begin */
 /* Twice the sums of `outputs` (2 or 4) without their biases, as requantization wants them. */
-TM_KERNEL tm_dense_sums tm_dense_twice(const uint8_t *x, int in_size, int outputs, int run, int round,
+TM_KERNEL void tm_dense_twice(tm_dense_sums *twice, const uint8_t *x, int in_size, int outputs, int run, int round,
         int in_flip, const int16_t *weight)
 {
-    tm_dense_sums twice;
+    tm_dense_sums sum;
     int i;
-    twice.a = twice.b = twice.c = twice.d = 0; /* one by one, as in tm_dense_run */
+    twice->a = twice->b = twice->c = twice->d = 0; /* one by one, as in tm_dense_run */
     for (i = 0; i < in_size; i += run, weight += run * outputs / 2) {
-        const tm_dense_sums sum = tm_dense_run(x + i, weight, in_size - i < run ? in_size - i : run, outputs, round,
-                in_flip);
-        twice.a += 2 * sum.a;
-        twice.b += (int32_t)((uint32_t)sum.b - (uint32_t)sum.a) >> 7;
-        twice.c += 2 * sum.c;
-        twice.d += (int32_t)((uint32_t)sum.d - (uint32_t)sum.c) >> 7;
+        tm_dense_run(&sum, x + i, weight, in_size - i < run ? in_size - i : run, outputs, round, in_flip);
+        twice->a += 2 * sum.a;
+        twice->b += (int32_t)((uint32_t)sum.b - (uint32_t)sum.a) >> 7;
+        twice->c += 2 * sum.c;
+        twice->d += (int32_t)((uint32_t)sum.d - (uint32_t)sum.c) >> 7;
     }
-    return twice;
 }
 
 /* Each output is a sum over all inputs: four outputs at a time, then `left` (2 or 0) of which one may be a dummy. By
@@ -31,9 +29,12 @@ TM_KERNEL void tm_dense_s8(const uint8_t *x, uint8_t *y, int in_size, int out_si
     uint8_t *const end = y + out_size;
     int i;
     while (y != end) {
-        const int outputs = left && end - y < 4 ? left : 4;
-        tm_dense_sums sum = outputs == 4 ? tm_dense_twice(x, in_size, 4, run, round, in_flip, weight)
-                                         : tm_dense_twice(x, in_size, left, run, round, in_flip, weight);
+        tm_dense_sums sum;
+        if (left && end - y < 4) {
+            tm_dense_twice(&sum, x, in_size, left, run, round, in_flip, weight);
+        } else {
+            tm_dense_twice(&sum, x, in_size, 4, run, round, in_flip, weight);
+        }
         weight += (in_size + 3) / 4 * 8;
         for (i = 4; i > 0 && y != end; i--, scaling += 2) {
             const int32_t q = tm_requantize_twice(sum.a + TM_GET_S32(scaling), TM_GET_S32(scaling + 1),
