@@ -40,9 +40,10 @@ TOLERANCE = 1e-5
 STEPS = 3
 ROUTES = {  # the first takes all networks, the others a part each: compiling is what costs time
     "gcc": (("gcc", *C99, "-O0"), slice(None)),
-    "clang": (("clang", *C99, "-O0"), slice(0, None, 4)),
-    "g++": (("g++", *CPP, "-O0"), slice(1, None, 4)),
+    "clang": (("clang", *C99, "-O1"), slice(0, None, 4)),
+    "g++": (("g++", *CPP, "-O2"), slice(1, None, 4)),
     "clang++": (("clang++", *CPP, "-O0"), slice(2, None, 4)),
+    "gcc -O1": (("gcc", *C99, "-O1"), slice(3, None, 4)),
 }
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
