@@ -70,6 +70,8 @@ class AccuracyCard(Card):
         self.progress.setVisible(running)
         self.progress.setRange(0, _STEPS if total else 0)
         self.progress.setValue(round(_STEPS * done / max(1, total)))
+        if not running and self.cancel_button.hasFocus():
+            self.setFocus()  # else it would jump out of the page
         self.cancel_button.setVisible(running)
         flips = quantizing.flips
         self.flips_button.setVisible(not running and flips is not None and bool(flips.shown))

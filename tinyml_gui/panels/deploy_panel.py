@@ -85,6 +85,7 @@ class DeployPanel(QWidget):
         self.options.verify_button.clicked.connect(self._verify)
         self.options.refused.connect(self.banner.show_error)
         self.certificate.cancelled.connect(self._deployment.cancel)
+        self.certificate.details_button.toggled.connect(self._show_details)
         self.certificate.save_asked.connect(self._save_certificate)
         self.result.copied.connect(self._say_copied)
         self._controller.model_changed.connect(self._fill)
@@ -201,6 +202,7 @@ class DeployPanel(QWidget):
         self._show_soon(self.certificate)
 
     def _verified(self, outcome: Outcome) -> None:
+        cancelled = self.certificate.cancel_button.hasFocus()
         self.certificate.end(outcome)
         certificate = self.certificate.certificate
         if certificate is not None:
@@ -208,6 +210,8 @@ class DeployPanel(QWidget):
             if certificate.passed and self._order is not None:
                 self._deployment.certify(self._order, certificate, self._certified)
         self._update_buttons()
+        if cancelled:  # the button that had the focus is gone
+            self.options.verify_button.setFocus()
         self._show_soon(self.certificate)
 
     def _certified(self, outcome: Outcome) -> None:
@@ -237,6 +241,10 @@ class DeployPanel(QWidget):
         """Scroll to `news` once it has its place."""
         self._news = news
         self._reveal.start()
+
+    def _show_details(self, shown: bool) -> None:
+        if shown:
+            self._show_soon(self.certificate)
 
     def _show_news(self) -> None:
         self._area.ensureWidgetVisible(self._news, 0, theme.GAP)

@@ -137,9 +137,7 @@ def _facts(certificate: Certificate, measured: Result | None, board: Board) -> I
     if measured is not None and measured.network is not None:
         yield from _measured_facts(measured.network, board)
     for result in certificate.results:
-        yield Fact(
-            f"Compiler, {result.title[:1].lower()}{result.title[1:]}", f"{result.compiler}  {result.flags}"
-        )
+        yield Fact(f"Compiler for {_named(result)}", f"{result.compiler}  {result.flags}")
     yield Fact("Inputs", f"{certificate.vectors:,}, {certificate.origin}")
     yield Fact("Compared", certificate.rule)
     yield Fact("Accuracy", certificate.accuracy)

@@ -217,6 +217,7 @@ def test_verification_can_be_cancelled(panel: DeployPanel, controller: Controlle
     qtbot.mouseClick(panel.certificate.cancel_button, LEFT)
     qtbot.waitUntil(lambda: not controller.deployment.is_busy)
     assert panel.certificate.verdict.text().startswith("Cancelled")
+    assert panel.options.verify_button.isEnabled()
 
 
 def test_what_does_not_fit_the_board_is_not_exported(
