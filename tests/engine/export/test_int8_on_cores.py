@@ -1,0 +1,131 @@
+"""Whole int8 networks give the engine's bits on emulated cores too, where other instructions are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.compilers import find_cross_compiler
+from engine.emulator import Emulator, Limits
+from engine.firmware import Linker
+from engine.layers import (
+    Activation,
+    AvgPool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    GlobalAvgPool2D,
+    MaxPool2D,
+)
+from engine.specs import ModelSpec, size
+from engine.targets import TARGETS
+from tests.engine.emulation import need
+from tests.engine.export.int8_programs import Case, cases_of, headers_of
+from tests.engine.export.programs import C99, STRICT
+from tests.engine.export.test_c_float32 import chain
+
+IMAGES = 3
+DEPTHWISE = [
+    ModelSpec((DepthwiseConv2D(kernel, stride, padding, activation), Flatten()), (9, 7, channels))
+    for channels in (1, 4, 6, 9)
+    for kernel, stride, padding, activation in (
+        (3, 1, "same", "relu"),
+        (3, 2, "same", "tanh"),
+        (5, 1, "valid", "relu6"),
+        (1, 1, "same", "linear"),
+    )
+]
+POOLS = [
+    ModelSpec((MaxPool2D(2), AvgPool2D(2), GlobalAvgPool2D()), (9, 12, 7)),
+    ModelSpec((AvgPool2D(3), MaxPool2D(3), Flatten()), (9, 9, 4)),
+    ModelSpec(
+        (GlobalAvgPool2D(), BatchNorm(), Activation("softmax")), (17, 16, 5)
+    ),  # more than 257 bytes a sum
+    ModelSpec((Conv2D(6, 3, activation="tanh"), MaxPool2D(2), Flatten(), Dense(4, "sigmoid")), (8, 8, 3)),
+    ModelSpec(
+        (Conv2D(8, 3), DepthwiseConv2D(3), Conv2D(12, 1), MaxPool2D(2), GlobalAvgPool2D()), (10, 10, 1)
+    ),
+]
+
+BENCH = """
+void bench(const uint8_t *image, int8_t *output);
+void bench(const uint8_t *image, int8_t *output)
+{{
+{calls}}}
+"""
+CALL = """    output[{classes}] = (int8_t){name}_predict(image, 0);
+    {name}_run_int8((const int8_t *)(image + {inputs}), output);
+    image += 2 * {inputs};
+    output += {classes} + 1;
+"""
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    rng = np.random.default_rng(7)
+    return tuple(cases_of([*DEPTHWISE, *POOLS, *(chain(rng) for _ in range(40))], IMAGES))
+
+
+@cache
+def source(variant: str) -> str:
+    """Return all networks in one C file, with a function that runs each of them on an image."""
+    calls = "".join(
+        CALL.format(name=f"m{i}", classes=case.model.spec.classes, inputs=size(case.model.spec.input_shape))
+        for i, case in enumerate(cases())
+    )
+    models = [case.model for case in cases()]
+    return headers_of(models, variant=variant) + BENCH.format(calls=calls)
+
+
+def images(number: int) -> bytes:
+    """Return image `number` of every network, as bytes and then as int8."""
+    chosen = [case.images[number] for case in cases()]
+    return b"".join(image.tobytes() + (image ^ 128).tobytes() for image in chosen)
+
+
+def expected(number: int) -> list[bytes]:
+    outputs = [case.outputs[number] for case in cases()]
+    return [output.tobytes() + output.argmax().astype(np.int8).tobytes() for output in outputs]
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "flags", "variant"),
+    [
+        ("cortex-m4", "arm-none-eabi-gcc", ("-O2",), "fast"),
+        ("cortex-m4", "arm-none-eabi-gcc", ("-Os",), "compact"),
+        ("cortex-m4", "arm-none-eabi-gcc", ("-O0",), "fast"),
+        ("cortex-m33", "zig", ("-O2",), "fast"),
+        ("cortex-m0plus", "arm-none-eabi-gcc", ("-O2",), "fast"),
+        ("rv32imc", "zig", ("-O2",), "small"),
+    ],
+)
+def test_networks_give_the_engines_bits(
+    target: str, name: str, flags: Sequence[str], variant: str, tmp_path: Path
+) -> None:
+    need(target, name)
+    found = TARGETS[target]
+    assert found.machine is not None
+    compiler_name, cross = find_cross_compiler([name])
+    linker = Linker(cross, found.toolchain(compiler_name), (*C99, *STRICT, *flags), tmp_path)
+    image = linker.image(linker.compile(source(variant), "all", None), "bench", None)
+    core = Emulator(image, found.machine, Limits(1 << 40))
+    given, made = core.buffer(len(images(0))), core.buffer(sum(map(len, expected(0))))
+    for number in range(IMAGES):
+        core.write(given, images(number))
+        core.call("bench", (given, made))
+        check(core.read(made, sum(map(len, expected(0)))), number)
+
+
+def check(answers: bytes, number: int) -> None:
+    faults = []
+    for case, wanted in zip(cases(), expected(number), strict=True):
+        answer, answers = answers[: len(wanted)], answers[len(wanted) :]
+        if answer != wanted:
+            faults.append(f"{case.model.spec}\n  gave {list(answer)}\n  not {list(wanted)}")
+    assert not faults, f"{len(faults)} networks differ on image {number}:\n" + "\n".join(faults[:3])
