@@ -17,6 +17,7 @@ __all__ = ["MeterRows", "MeterTile", "ShareBar"]
 
 _HEIGHT: Final = 8
 _LEAST: Final = 3.0  # px, so that a little can be told from nothing
+_ROLES: Final = {"": "caption-strong", "warning": "caption-warning", "error": "field-error"}
 _GAP: Final = 2.0  # px between the parts of a bar
 _SHORTEST: Final = 20 * theme.GRID
 
@@ -165,7 +166,7 @@ class MeterTile(QWidget):
         """Show `meter`."""
         self._title.setText(meter.title)
         self._used.setText(meter.used)
-        set_role(self._used, "field-error" if meter.state == "error" else "caption-strong")
+        set_role(self._used, _ROLES[meter.state])
         self._limit.show_text(meter.limit)
         self.bar.show_meter(meter)
         self.setToolTip(f"{meter.title}: {meter.tip}" if meter.tip else "")

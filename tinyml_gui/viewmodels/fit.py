@@ -218,7 +218,8 @@ def _training_meter(fit: Fit | None) -> Meter:
     if fit.training is None:
         return Meter(_LEARNING, tip="This network cannot learn on a device.")
     meter = memory_meter(_LEARNING, fit.training, fit.order.board.ram_bytes)
-    return replace(meter, tip=f"RAM for learning on the device: {meter.tip}")
+    state = "warning" if meter.share > 1 else ""  # it is no fault: hardly anyone trains on the device
+    return replace(meter, state=state, tip=f"RAM for learning on the device: {meter.tip}")
 
 
 def memory_meter(title: str, used: Figure, limit: int) -> Meter:

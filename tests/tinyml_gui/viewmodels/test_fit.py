@@ -109,6 +109,8 @@ def test_learning_on_the_device_has_a_meter_of_its_own() -> None:
     assert found.training.value > 4 * spot_model().spec.parameters
     assert learning.title == "Training"
     assert learning.limit == ram.limit
+    tight = budget(replace(found, training=counted(300 * 1024)))[2]
+    assert (tight.state, tight.used) == ("warning", "300 KB")
     assert "cannot learn" in budget(replace(found, training=None))[2].tip
 
 
