@@ -74,32 +74,39 @@ TM_KERNEL void tm_merge(uint8_t *y, int32_t q)
     *y = (uint8_t)(q > *y ? q : *y);
 }
 
-/* What turns sums into bytes: `scaling` has by filter twice the bias, the multiplier and the shift. */
+/* The zero of bytes and their limits. */
 typedef struct {
     int zero, low, high;
 } tm_range;
 
+/* The byte of a sum; `scaling` has by filter twice the bias, the multiplier and the shift less one. */
 TM_KERNEL int32_t tm_conv2d_byte(int32_t sum, const int32_t *scaling, const tm_range *r)
 {
     return tm_requantize_twice(sum, TM_GET_S32(scaling + 1), (int)TM_GET_S32(scaling + 2), r->zero, r->low, r->high);
 }
 
-/* Four sums without pooling: place 1 is `beside` bytes behind place 0, filter or row b is `other` behind a. */
-TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int beside, int other, const int32_t *a, const int32_t *b,
-        const tm_range *r)
+/* Four sums without pooling: place 1 is `beside` bytes behind place 0, filter or row b is `other` behind a; 0 for
+   what there is not. */
+TM_KERNEL void tm_conv2d_store(uint8_t *y, const tm_sums *sum, int beside, int other, const int32_t *a,
+        const int32_t *b, const tm_range *r)
 {
     y[0] = (uint8_t)tm_conv2d_byte(sum->a0, a, r);
-    y[beside] = (uint8_t)tm_conv2d_byte(sum->a1, a, r);
+    if (beside) {
+        y[beside] = (uint8_t)tm_conv2d_byte(sum->a1, a, r);
+    }
     if (other) {
         y[other] = (uint8_t)tm_conv2d_byte(sum->b0, b, r);
+    }
+    if (other && beside) {
         y[other + beside] = (uint8_t)tm_conv2d_byte(sum->b1, b, r);
     }
 }
 
-TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int phases, int other, const int32_t *a, const int32_t *b,
-        const tm_range *r)
+TM_KERNEL void tm_conv2d_pool(uint8_t *y, const tm_sums *sum, int phases, int beside, int other, const int32_t *a,
+        const int32_t *b, const tm_range *r)
 {
-    const int32_t first = tm_larger(sum->a0, sum->a1), second = tm_larger(sum->b0, sum->b1);
+    const int32_t first = beside ? tm_larger(sum->a0, sum->a1) : sum->a0;
+    const int32_t second = beside ? tm_larger(sum->b0, sum->b1) : sum->b0;
     if (phases > 1) {
         *y = (uint8_t)tm_conv2d_byte(tm_larger(first, second), a, r);
     } else {
@@ -126,20 +133,21 @@ TM_KERNEL const int16_t *tm_conv2d_sums(tm_sums *sum, const tm_int16 *x, int pit
     return weight;
 }
 
-/* All filters at two places; `row` is how far behind the second row of two phases is, 0 if it is not wanted. */
+/* All filters at two places, or at one if `pitch` is 0; `below` is how far behind the second row of two phases is, 0 if
+   it is not wanted. */
 TM_KERNEL void tm_conv2d_places(uint8_t *y, const tm_int16 *x, int pitch, const int16_t *weight, int words, int packed,
-        int filters, int phases, int row, int pool, const int32_t *scaling, const tm_range *r)
+        int filters, int phases, int below, int pool, const int32_t *scaling, const tm_range *r)
 {
     const int together = phases > 1 ? 1 : 2;
     uint8_t *const end = y + (filters + together - 1) / together * together;
     for (; y != end; y += together, scaling += 3 * together) {
         const int single = filters % 2 && y + 1 == end - 1;
-        const int other = phases > 1 ? row : !single;
+        const int other = phases > 1 ? below : !single;
         const int32_t *const b = scaling + (phases > 1 || single ? 0 : 3);
         tm_sums sum;
         weight = tm_conv2d_sums(&sum, x, pitch, weight, words, packed, TM_GET_S32(scaling), TM_GET_S32(b));
         if (pool > 1) {
-            tm_conv2d_pool(y, &sum, phases, other, scaling, b, r);
+            tm_conv2d_pool(y, &sum, phases, pitch, other, scaling, b, r);
         } else {
             tm_conv2d_store(y, &sum, pitch ? filters : 0, other, scaling, b, r);
         }
@@ -170,11 +178,16 @@ TM_KERNEL void tm_conv2d_s8(const uint8_t *x, uint8_t *y, int in_height, int in_
             }
         }
         for (i = 0; i < width; i += group) {
-            for (j = 0; j < group; j += 2) {
-                const int place = i + (j + 2 > group && group > 1 ? group - 2 : j);
-                tm_conv2d_places(y + (pool > 1 ? i / pool : place) * out_channels, base + place * pitch,
-                        group > 1 ? 2 * pitch : 0, weight, words, packed, out_channels, phases,
-                        step + 1 < height ? line : 0, pool, scaling, &r);
+            uint8_t *const to = y + i / pool * out_channels; /* without pooling, of the first place */
+            const tm_int16 *const from = base + i * pitch;
+            const int below = step + 1 < height ? line : 0, next = pool > 1 ? 0 : out_channels;
+            for (j = 0; j + 2 <= group; j += 2) {
+                tm_conv2d_places(to + j * next, from + j * pitch, 2 * pitch, weight, words, packed, out_channels,
+                        phases, below, pool, scaling, &r);
+            }
+            if (group % 2) {
+                tm_conv2d_places(to + j * next, from + j * pitch, 0, weight, words, packed, out_channels, phases,
+                        below, pool, scaling, &r);
             }
         }
         if ((step + phases) % pool == 0) {

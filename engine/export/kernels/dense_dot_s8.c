@@ -68,7 +68,8 @@ typedef struct {
     TM_TWICE(flip)
 
 /* `round` fours in a round of the loop, 4 or 2; one that is left over. */
-TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int round, const int flip)
+TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int round,
+        const int flip)
 {
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, u, v;
     const uint8_t *const end = x + fours / 2 * 8;
@@ -135,8 +136,8 @@ TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weig
 }
 
 /* Sums over `size` inputs, of which a last four may be incomplete; `round` fours in a round of an assembly loop. */
-TM_KERNEL void tm_dense_run(tm_dense_sums *sum, const uint8_t *x, const int16_t *weight, int size, int outputs, int round,
-        int in_flip)
+TM_KERNEL void tm_dense_run(tm_dense_sums *sum, const uint8_t *x, const int16_t *weight, int size, int outputs,
+        int round, int in_flip)
 {
     int i = 0;
     sum->a = sum->b = sum->c = sum->d = 0; /* one by one: without optimization a list of zeros becomes memset */

@@ -16,7 +16,8 @@
 #define TM_ASM_DSP 1    /* M4, M7, M33: two products at once */
 #define TM_ASM_THUMB2 2 /* M3: product and sum at once */
 #define TM_ASM_THUMB1 3 /* M0, M0+, M23: eight registers, products that overwrite a factor */
-#if !defined(__GNUC__) || !defined(__thumb__) || !defined(__OPTIMIZE__) || defined(__ARM_BIG_ENDIAN) || defined(TM_NO_ASM)
+#if !defined(__GNUC__) || !defined(__thumb__) || !defined(__OPTIMIZE__) || defined(__ARM_BIG_ENDIAN) \
+        || defined(TM_NO_ASM)
 #define TM_ASM 0
 #elif TM_DSP
 #define TM_ASM TM_ASM_DSP
@@ -132,7 +133,7 @@ TM_KERNEL int32_t tm_high_multiply(int32_t twice, int32_t multiplier)
     int32_t result;
     __asm__("smmulr %0, %1, %2" : "=r"(result) : "r"(twice), "r"(multiplier));
     return result;
-#elif defined(__AVR__) || (defined(__ARM_ARCH) && !defined(__ARM_FEATURE_DSP) && !defined(__thumb2__) && defined(__thumb__))
+#elif defined(__AVR__) || (defined(__thumb__) && !defined(__thumb2__) && !defined(__ARM_FEATURE_DSP))
     /* Without a long multiplication: four short ones. */
     const int32_t a = twice >> 16;
     const uint32_t b = (uint32_t)twice & 0xffff, c = (uint32_t)multiplier >> 16, d = (uint32_t)multiplier & 0xffff;
