@@ -33,13 +33,15 @@ __all__ = [
     "meters",
     "obstacle",
     "proved",
+    "suited",
+    "vector_count",
     "verdict",
 ]
 
 _TIGHT: Final = 0.9  # of a memory: the rest of the program needs some too
 _FEWEST_VECTORS: Final = 10
 _MOST_VECTORS: Final = 100
-_PATIENCE: Final = 5e8  # instructions that are emulated in some ten seconds
+_PATIENCE: Final = 2e8  # instructions that are emulated in some ten seconds
 _UNKNOWN: Final = "–"
 _LEARNING: Final = "Training"
 

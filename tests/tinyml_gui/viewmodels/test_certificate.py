@@ -88,7 +88,7 @@ def test_cycles_need_no_estimate_of_cycles() -> None:
     uno = BOARDS["arduino-uno"]
     cycles = replace(NETWORK, unit="cycles", mean=1_600_000)
     assert milliseconds(cycles, uno) == pytest.approx(100)
-    view = certificate_view(certificate(replace(CORE, target="avr", figures=(cycles,))), uno)
+    view = certificate_view(certificate(replace(CORE, target=uno.target, figures=(cycles,))), uno)
     assert view.unit == "Cycles"
 
 
