@@ -1,11 +1,13 @@
-"""Reading an image row by row, and writing over the rows that have been read."""
+"""Reading an image from front to back, and writing over what has been read."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from engine.integer import IntegerCall, Window
 from engine.specs import size
 
-__all__ = ["row_lead"]
+__all__ = ["pixel_lead", "row_lead"]
 
 
 def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
@@ -19,3 +21,15 @@ def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
     read = [min(height, i * pool * window.stride - window.top + window.kernel) for i in range(rows)]
     ahead = ((i + 1) * columns * channels - n * line for i, n in enumerate(read) if n < read[-1])
     return max(0, *ahead, 0)
+
+
+def pixel_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
+    """Return the same for a kernel that copies nothing and writes pixel after pixel."""
+    rows, columns, channels = call.out_shape
+    line, step = size(call.in_shape[1:]), pool * window.stride
+    i, j = np.indices((rows, columns))
+    first_row, first_column = np.maximum(i * step - window.top, 0), np.maximum(j * step - window.left, 0)
+    first = (first_row * line + first_column * call.in_shape[2]).ravel()
+    needed = np.minimum.accumulate(first[::-1])[::-1]  # by this window or a later one
+    written = channels * np.arange(1, rows * columns + 1)
+    return max(0, int((written - needed).max()))

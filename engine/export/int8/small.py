@@ -6,6 +6,7 @@ import numpy as np
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.export.int8.rows import pixel_lead
 from engine.integer import IntegerConv2D, IntegerDense
 
 __all__ = ["small_conv2d", "small_dense"]
@@ -24,7 +25,7 @@ def small_conv2d(call: IntegerConv2D) -> StageCode:
         **requantization_sizes(call.requantization),
     }
     arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
-    return StageCode("conv2d_small_s8", sizes, arrays)
+    return StageCode("conv2d_small_s8", sizes, arrays, lead=pixel_lead(call, w, call.pool))
 
 
 def small_dense(call: IntegerDense) -> StageCode:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.export.int8.rows import row_lead
+from engine.export.int8.rows import pixel_lead, row_lead
 from engine.export.plan import Buffer, Link, Plan, find_overlap, plan, plan_network
 from engine.fixed_point import Affine
 from engine.integer import IntegerMaxPool, Window
 from engine.network import build_network
 from engine.presets import PRESETS
+from engine.specs import size
 from tests.engine.export.programs import random_model
 
 BUFFERS = st.lists(
@@ -116,3 +118,27 @@ def test_nothing_is_written_over_that_is_still_to_be_read(
             assert set(memory[lead + r * line_in : lead + (r + 1) * line_in]) == {f"row {r}"}
         copied = max(copied, wanted)
         memory[i * line_out : (i + 1) * line_out] = ["written"] * line_out
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 4),
+    st.integers(1, 2),
+    st.integers(1, 3),
+    st.integers(1, 9),
+)
+def test_no_pixel_is_written_over_that_a_window_still_sees(
+    kernel: int, stride: int, padding: int, pool: int, channels: int, filters: int
+) -> None:
+    padding, rows, columns, height, width = min(padding, kernel - 1), 3, 4, 6, 7
+    affine = Affine(1.0, 0)
+    call = IntegerMaxPool((height, width, channels), (rows, columns, filters), affine, affine, 1)
+    lead = pixel_lead(call, Window(kernel, stride, padding, padding), pool)
+    memory = np.zeros(lead + size(call.in_shape) + size(call.out_shape), bool)  # what has been written over
+    image = memory[lead : lead + size(call.in_shape)].reshape(call.in_shape)
+    reach, step = kernel + (pool - 1) * stride, pool * stride
+    for n, (i, j) in enumerate(np.ndindex(rows, columns)):
+        memory[n * filters : (n + 1) * filters] = True
+        top, left = (max(0, k * step - padding) for k in (i, j))
+        assert not image[top : i * step - padding + reach, left : j * step - padding + reach].any()
