@@ -28,7 +28,9 @@ class Core:
     rates : str
         The target whose counted instructions stand for it: its own, or that of its nearest relative.
     cycles : float
-        Cycles per instruction of inference code, on average: an estimate.
+        Cycles per instruction of inference code, on average: an estimate. 1 where cycles are counted.
+    narrow : bool
+        Whether registers are few and none is wide: then plain loops are faster than unrolled ones.
     """
 
     name: str
@@ -36,12 +38,14 @@ class Core:
     target: str | None
     rates: str
     cycles: float
+    narrow: bool = False
 
 
 CORES: Mapping[str, Core] = {
     core.name: core
     for core in (
-        Core("avr", "AVR", "avr", "avr", 1.5),
+        Core("avr", "AVR", "avr", "avr", 1.0, narrow=True),
+        Core("avr-uno", "AVR", "avr-uno", "avr", 1.0, narrow=True),
         Core("cortex-m0plus", "Cortex-M0+", "cortex-m0plus", "cortex-m0plus", 1.5),
         Core("cortex-m3", "Cortex-M3", "cortex-m3", "cortex-m3", 1.4),
         Core("cortex-m4", "Cortex-M4F", "cortex-m4", "cortex-m4", 1.25),
@@ -110,7 +114,7 @@ BOARDS: Mapping[str, Board] = {
         _board(
             "arduino-uno",
             "Arduino Uno R3",
-            "avr",
+            "avr-uno",
             16,
             (31.5, 2),
             "ATmega328P datasheet (Microchip DS40002061); 512 bytes of flash hold the bootloader",

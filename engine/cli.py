@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import resources
 from engine import __version__
-from engine.commands import data, deploy, quantize, rate, report, train
+from engine.commands import data, deploy, info, quantize, rate, report, train
 from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
@@ -101,6 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinyml {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for group in (data, train, rate, report, quantize, deploy):
+    for group in (data, train, rate, report, info, quantize, deploy):
         group.register(commands)
     return parser

@@ -13,8 +13,6 @@ from engine.model import Model
 
 __all__ = ["fitted"]
 
-SMALL_IS_FAST = frozenset({"avr"})  # cores with few registers and none wide: plain loops are faster there
-
 
 def fitted(model: Model, format_name: str, board: Board, options: ExportOptions) -> ExportOptions:
     """Return `options` with a variant for `board`.
@@ -37,7 +35,7 @@ def _candidates(board: Board, options: ExportOptions) -> list[ExportOptions]:
         return [options]
     others = [dataclasses.replace(options, variant=variant) for variant in VARIANTS[1:]]
     from_fast = [options, *others]  # as it is, it is the fastest
-    return from_fast[::-1] if board.core.name in SMALL_IS_FAST else from_fast
+    return from_fast[::-1] if board.core.narrow else from_fast
 
 
 def _sentence(board: Board, cost: Cost) -> str:

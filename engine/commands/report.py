@@ -1,4 +1,4 @@
-"""``tinyml evaluate``, ``predict`` and ``info``: what a network does, sees and costs."""
+"""``tinyml evaluate`` and ``predict``: what a network does and sees."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.commands.console import Console, percent, table
 from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, catalogue, count
-from engine.commands.sources import ProjectSource, Source, check_fit, find_model, load_model
+from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.config import default_threads
 from engine.data import Dataset
 from engine.errors import DataError, ProjectError
@@ -21,11 +21,9 @@ from engine.images import load_ink
 from engine.inference import Predictor
 from engine.losses import LOSSES
 from engine.metrics import confusion_matrix, precision_recall
-from engine.model import Model
 from engine.preprocess import SIDE, preprocess
-from engine.quantization import Quantization
 from engine.quantize import IntegerPredictor
-from engine.specs import LayerRow, ModelSpec, describe_shape
+from engine.specs import describe_shape
 from engine.work import Work
 
 __all__ = ["register"]
@@ -51,12 +49,6 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
     )
     _add_int8(parser)
-    parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
-    parser.add_argument(
-        "model",
-        metavar="F.tinyml|PRESET",
-        help="a .tinyml file, preset, shipped model or JSON description",
-    )
 
 
 def _add_int8(parser: argparse.ArgumentParser) -> None:
@@ -177,86 +169,3 @@ def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> lis
 def _prediction_line(result: dict[str, Any]) -> str:
     named = ", ".join(f"{best['class']} {percent(best['probability'])}" for best in result["top"])
     return f"{result['image']}: {named or 'nothing drawn'}"
-
-
-def info(arguments: argparse.Namespace, console: Console) -> int:
-    """Describe a network."""
-    source = find_model(arguments.model)
-    spec = source.spec()
-    console.show(_info_json(arguments.model, source, spec), _info_lines(arguments.model, source, spec))
-    return 0
-
-
-def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:
-    layers = [
-        {
-            "kind": row.layer.kind,
-            "summary": row.layer.summary(),
-            "input_shape": row.in_shape,
-            "output_shape": row.out_shape,
-            "parameters": row.parameters,
-            "macs": row.macs,
-        }
-        for row in spec.rows()
-    ]
-    result = {
-        "model": name,
-        "input_shape": spec.input_shape,
-        "layers": layers,
-        "parameters": spec.parameters,
-        "macs": spec.macs,
-        "spec": spec.to_json(),
-    }
-    if isinstance(source, ProjectSource):
-        saved = source.saved
-        quantization = saved.quantization
-        result["quantization"] = None if quantization is None else quantization.to_json()
-        result |= {"classes": saved.classes, "fingerprint": saved.fingerprint, "record": saved.record}
-    return result
-
-
-def _info_lines(name: str, source: Source, spec: ModelSpec) -> Iterator[str]:
-    yield f"{name}: {describe_shape(spec.input_shape)} to {spec.classes} classes"
-    yield from table(
-        [
-            ("", "layer", "", "output", "parameters", "MACs"),
-            *map(_layer_cells, spec.rows()),
-            ("", "all", "", "", f"{spec.parameters:,}", f"{spec.macs:,}"),
-        ],
-        left=(1, 2),
-    )
-    if isinstance(source, ProjectSource):
-        yield from _history_lines(source.saved)
-
-
-def _layer_cells(row: LayerRow) -> tuple[object, ...]:
-    return (
-        row.index + 1,
-        row.layer.title,
-        row.layer.summary(),
-        describe_shape(row.out_shape),
-        f"{row.parameters:,}",
-        f"{row.macs:,}",
-    )
-
-
-def _history_lines(model: Model) -> Iterator[str]:
-    yield f"classes: {' '.join(model.classes)}"
-    yield f"model hash: {model.fingerprint}"
-    if not model.trained:
-        yield "not trained yet"
-    metrics = model.record.get("metrics")
-    if isinstance(metrics, dict) and isinstance(accuracy := metrics.get("accuracy"), float):
-        yield f"test accuracy: {percent(accuracy)} of {metrics.get('images')} images of {metrics.get('data')}"
-    if model.quantization is not None:
-        yield f"int8: {_quantization_line(model.quantization)}"
-    if "command" in model.record:
-        yield f"made by: {model.record['command']}"
-
-
-def _quantization_line(quantization: Quantization) -> str:
-    how = f"ranges by {quantization.method} on {quantization.images:,} images of {quantization.data}"
-    metrics = quantization.metrics
-    if not {"accuracy", "float_accuracy"} <= metrics.keys():
-        return how
-    return f"{percent(metrics['accuracy'])}, in float {percent(metrics['float_accuracy'])}; {how}"

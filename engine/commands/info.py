@@ -1,0 +1,174 @@
+"""``tinyml info``: the layers of a network, what they cost, and whether they fit a board."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from engine.boards import BOARDS, Board
+from engine.commands.console import Console, percent, table
+from engine.commands.options import Commands, add_command
+from engine.commands.sources import ProjectSource, Source, find_model
+from engine.cost import Cost, estimate
+from engine.errors import TinyMLError
+from engine.export import FORMATS, ExportOptions
+from engine.fitting import fitted
+from engine.model import Model
+from engine.quantization import Quantization
+from engine.specs import LayerRow, ModelSpec, describe_shape
+
+__all__ = ["register"]
+
+
+def register(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
+    parser.add_argument(
+        "model",
+        metavar="F.tinyml|PRESET",
+        help="a .tinyml file, preset, shipped model or JSON description",
+    )
+    parser.add_argument(
+        "--board", choices=tuple(BOARDS), metavar="B", help=f"whether it fits: one of {', '.join(BOARDS)}"
+    )
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default=None, help="as what (default: each of them)"
+    )
+
+
+def info(arguments: argparse.Namespace, console: Console) -> int:
+    """Describe a network."""
+    source = find_model(arguments.model)
+    spec = source.spec()
+    costs = _costs(source, spec, arguments)
+    result = _info_json(arguments.model, source, spec)
+    if costs:
+        result["board"] = {name: _cost_json(cost) for name, cost in costs.items()}
+    lines = [*_info_lines(arguments.model, source, spec), *_cost_lines(costs)]
+    console.show(result, lines)
+    return 0
+
+
+def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> dict[str, Cost]:
+    """Return what the network takes on the board that was asked for, by format."""
+    if arguments.board is None:
+        return {}
+    names = tuple(FORMATS) if arguments.format is None else (arguments.format,)
+    model, board = _model(source, spec), BOARDS[arguments.board]
+    return {name: _cost(model, name, board) for name in names}
+
+
+def _cost(model: Model, name: str, board: Board) -> Cost:
+    """Return the cost of the variant that fits, or of the usual one where none does."""
+    try:
+        options = fitted(model, name, board, ExportOptions())
+    except TinyMLError:
+        options = ExportOptions()
+    return estimate(model, name, board, options)
+
+
+def _model(source: Source, spec: ModelSpec) -> Model:
+    """Return the saved model, or an untrained one: what it takes is the same."""
+    if isinstance(source, ProjectSource):
+        return source.saved
+    classes = tuple(str(i) for i in range(spec.classes))
+    return Model.new(spec, classes, np.random.default_rng(0))
+
+
+def _cost_json(cost: Cost) -> dict[str, Any]:
+    figures = {
+        "flash": cost.flash,
+        "ram": cost.ram,
+        "arena": cost.arena,
+        "instructions": cost.instructions,
+        "milliseconds": cost.milliseconds,
+    }
+    return {"name": cost.board.name, "fits": cost.fits} | {
+        name: {"value": figure.value, "how": figure.how.word} for name, figure in figures.items()
+    }
+
+
+def _cost_lines(costs: dict[str, Cost]) -> Iterator[str]:
+    for name, cost in costs.items():
+        board = cost.board
+        yield f"{name} on {board.title} ({board.summary}): {'fits' if cost.fits else 'does not fit'}"
+        yield f"  flash {cost.flash} of {board.flash_bytes:,} bytes; RAM {cost.ram} of {board.ram_bytes:,}"
+        yield f"  {cost.instructions} instructions, {cost.milliseconds} milliseconds an inference"
+
+
+def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:
+    layers = [
+        {
+            "kind": row.layer.kind,
+            "summary": row.layer.summary(),
+            "input_shape": row.in_shape,
+            "output_shape": row.out_shape,
+            "parameters": row.parameters,
+            "macs": row.macs,
+        }
+        for row in spec.rows()
+    ]
+    result = {
+        "model": name,
+        "input_shape": spec.input_shape,
+        "layers": layers,
+        "parameters": spec.parameters,
+        "macs": spec.macs,
+        "spec": spec.to_json(),
+    }
+    if isinstance(source, ProjectSource):
+        saved = source.saved
+        quantization = saved.quantization
+        result["quantization"] = None if quantization is None else quantization.to_json()
+        result |= {"classes": saved.classes, "fingerprint": saved.fingerprint, "record": saved.record}
+    return result
+
+
+def _info_lines(name: str, source: Source, spec: ModelSpec) -> Iterator[str]:
+    yield f"{name}: {describe_shape(spec.input_shape)} to {spec.classes} classes"
+    yield from table(
+        [
+            ("", "layer", "", "output", "parameters", "MACs"),
+            *map(_layer_cells, spec.rows()),
+            ("", "all", "", "", f"{spec.parameters:,}", f"{spec.macs:,}"),
+        ],
+        left=(1, 2),
+    )
+    if isinstance(source, ProjectSource):
+        yield from _history_lines(source.saved)
+
+
+def _layer_cells(row: LayerRow) -> tuple[object, ...]:
+    return (
+        row.index + 1,
+        row.layer.title,
+        row.layer.summary(),
+        describe_shape(row.out_shape),
+        f"{row.parameters:,}",
+        f"{row.macs:,}",
+    )
+
+
+def _history_lines(model: Model) -> Iterator[str]:
+    yield f"classes: {' '.join(model.classes)}"
+    yield f"model hash: {model.fingerprint}"
+    if not model.trained:
+        yield "not trained yet"
+    metrics = model.record.get("metrics")
+    if isinstance(metrics, dict) and isinstance(accuracy := metrics.get("accuracy"), float):
+        yield f"test accuracy: {percent(accuracy)} of {metrics.get('images')} images of {metrics.get('data')}"
+    if model.quantization is not None:
+        yield f"int8: {_quantization_line(model.quantization)}"
+    if "command" in model.record:
+        yield f"made by: {model.record['command']}"
+
+
+def _quantization_line(quantization: Quantization) -> str:
+    how = f"ranges by {quantization.method} on {quantization.images:,} images of {quantization.data}"
+    metrics = quantization.metrics
+    if not {"accuracy", "float_accuracy"} <= metrics.keys():
+        return how
+    return f"{percent(metrics['accuracy'])}, in float {percent(metrics['float_accuracy'])}; {how}"
