@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ("Xvfb", "xdotool", "openbox", "import")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 PATIENCE = 20.0  # s
+LOOKS = 5
 WIDTH, HEIGHT = 1200, 800
 
 
@@ -41,6 +42,16 @@ class Desktop:
                 return True
             time.sleep(0.05)
         return False
+
+    def settles(self, look: Callable[[], str]) -> bool:
+        """Wait until several looks in a row are the same: a busy machine shows things late."""
+        looks: list[str] = []
+
+        def same() -> bool:
+            looks.append(look())
+            return len(looks) >= LOOKS and len(set(looks[-LOOKS:])) == 1
+
+        return self.wait(same)
 
 
 @pytest.fixture
