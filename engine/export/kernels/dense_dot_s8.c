@@ -156,12 +156,14 @@ TM_KERNEL void tm_dense_run(tm_dense_sums *sum, const uint8_t *x, const int16_t 
         }
     }
 #else
-    for (; i + 4 <= size; i += 4) {
-        const int16_t *const w = weight + i * outputs / 2;
-        tm_dense_input(sum, x[i] ^ in_flip, w, outputs);
-        tm_dense_input(sum, x[i + 2] ^ in_flip, w + 1, outputs);
-        tm_dense_input(sum, x[i + 1] ^ in_flip, w + outputs, outputs);
-        tm_dense_input(sum, x[i + 3] ^ in_flip, w + outputs + 1, outputs);
+    {
+        const int16_t *w = weight + i * outputs / 2;
+        for (; i + 4 <= size; i += 4, w += 2 * outputs) {
+            tm_dense_input(sum, x[i] ^ in_flip, w, outputs);
+            tm_dense_input(sum, x[i + 2] ^ in_flip, w + 1, outputs);
+            tm_dense_input(sum, x[i + 1] ^ in_flip, w + outputs, outputs);
+            tm_dense_input(sum, x[i + 3] ^ in_flip, w + outputs + 1, outputs);
+        }
     }
 #endif
     for (; i < size; i++) { /* at most three */
