@@ -25,6 +25,7 @@ from engine.cost_rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
 from engine.export import FORMATS, ExportOptions, make_vectors
 from engine.export.facts import Facts, Work
+from engine.export.options import AUTO, VARIANTS
 from engine.layers import (
     Activation,
     AvgPool2D,
@@ -123,13 +124,24 @@ def _model(spec: ModelSpec, rng: np.random.Generator) -> Model:
     return Model.new(spec, classes, rng).replace(quantization=untrained_quantization(spec))
 
 
-def measure(model: Model, format_name: str, target: str) -> Sample | None:
+def sample(count: int, format_name: str, target: str) -> list[Sample]:
+    """Return `count` networks on `target`, each as it is by default and in one of the other variants."""
+    others = VARIANTS[1:]
+    found = (
+        measure(model, format_name, target, ExportOptions(variant=variant))
+        for index, model in enumerate(models(count))
+        for variant in (AUTO, others[index % len(others)])
+    )
+    return [s for s in found if s is not None]
+
+
+def measure(model: Model, format_name: str, target: str, options: ExportOptions) -> Sample | None:
     """Return what `model` takes on `target`, or None where it cannot run there."""
-    facts = FORMATS[format_name].measure(model, ExportOptions())
+    facts = FORMATS[format_name].measure(model, options)
     if target == "avr" and facts.weight_bytes > AVR_FLASH:
         return None
     gnu = any(t.name == COMPILER for t in TARGETS[target].toolchains) and shutil.which(COMPILER)
-    setup = Setup(COMPILER if gnu else None, counted=1)
+    setup = Setup(COMPILER if gnu else None, options=options, counted=1)
     try:
         result = verify(model, format_name, (target,), make_vectors(model, 1), setup).results[0]
     except TinyMLError as error:
@@ -267,8 +279,7 @@ def main() -> None:
     for target in arguments.targets:
         parts = []
         for format_name in FORMAT_NAMES:
-            made = [measure(model, format_name, target) for model in models(arguments.networks)]
-            samples = [s for s in made if s is not None]
+            samples = sample(arguments.networks, format_name, target)
             kept = samples[::5]
             tell(f"{target} {format_name}, predicted", kept, fit([s for s in samples if s not in kept]))
             parts.append(fit(samples))
