@@ -245,7 +245,7 @@ static int32_t tm_offset(const tm_image *small, int32_t count, int32_t along, in
     return start < TM_SIDE - count ? start : TM_SIDE - count;
 }
 
-static void tm_place(const tm_image *small, uint8_t *image)
+static void tm_centre(const tm_image *small, uint8_t *image)
 {
     const int32_t top = tm_offset(small, small->height, small->stride, small->width, 1);
     const int32_t left = tm_offset(small, small->width, 1, small->height, small->stride);
@@ -290,6 +290,6 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image)
     small.pixels = ink;
     small.stride = TM_INK_SIDE;
     tm_scale(&grown, &small, TM_INK_SIDE);
-    tm_place(&small, image);
+    tm_centre(&small, image);
     return 1;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,18 @@ def test_other_inputs_are_refused() -> None:
 
 def test_the_function_is_left_out_unless_wanted() -> None:
     assert "preprocess" not in export_model(random_model(SPEC), "c-float32", ExportOptions("net"))["net.h"]
+
+
+def test_its_names_are_no_kernels_names() -> None:
+    kernels = files("engine").joinpath("export", "kernels")
+    others = [kernel.name for kernel in kernels.iterdir() if kernel.name.endswith(".c")]
+    others.remove("preprocess.c")
+    own = words(body("preprocess.c"))
+    shared = {name: own & words(body(name)) for name in others}
+    assert own
+    assert {name: names for name, names in shared.items() if names} == {}
+
+
+def words(text: str) -> set[str]:
+    """Return the names in C that get the prefix of an export."""
+    return set(re.findall(r"\btm_\w+", re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)))
