@@ -79,6 +79,12 @@ def test_modules_open_with_their_idea(path: Path) -> None:
     assert ast.get_docstring(tree_of(path)) or not path.read_text(encoding="utf-8").strip()
 
 
+def test_the_map_shows_every_module_of_the_engine() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / "engine").glob("[a-z]*.py")}
+    assert {name for name in names if f"{name}`" not in text} == set()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_imports_are_declared(path: Path) -> None:
     if path.name.startswith("build_"):  # makes a resource, from the source tree; says itself what to install

@@ -167,7 +167,8 @@ def _history_lines(model: Model) -> Iterator[str]:
 
 
 def _quantization_line(quantization: Quantization) -> str:
-    how = f"ranges by {quantization.method} on {quantization.images:,} images of {quantization.data}"
+    of_data = f" of {quantization.data}" if quantization.data else ""
+    how = f"ranges by {quantization.method} on {quantization.images:,} images{of_data}"
     metrics = quantization.metrics
     if not {"accuracy", "float_accuracy"} <= metrics.keys():
         return how
