@@ -64,6 +64,8 @@ class Reference(ABC):
         C that makes an input of the bare network from an image's ``byte``.
     rule : str
         When outputs agree, in words.
+    learns : bool
+        Whether exports that learn on the device keep that function.
     stages : tuple of Stage
     inputs : ndarray, shape (n, size)
         For the bare network.
@@ -77,6 +79,7 @@ class Reference(ABC):
     c_value: ClassVar[str]
     c_from_byte: ClassVar[str]
     rule: ClassVar[str]
+    learns: ClassVar[bool] = False
     stages: Sequence[Stage[Any]]
     inputs: NDArray[Any]
     outputs: NDArray[Any]
@@ -125,6 +128,7 @@ class FloatReference(Reference):
     c_value = "float"
     c_from_byte = f"(float)(byte) * {emit.floating(1 / 255)}"
     rule = f"within {TOLERANCE:g} of the expected number, or of 1 where that is smaller"
+    learns = True
 
     def __init__(self, model: Model, vectors: Vectors) -> None:
         super().__init__(model, vectors)

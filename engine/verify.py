@@ -21,7 +21,7 @@ from engine import __version__
 from engine.certificate import Certificate, Result, Skipped, code_options
 from engine.comparison import compare_answers
 from engine.compilers import Cancel, Compiler, find_compiler, find_cross_compiler
-from engine.errors import ExportError, FitError, MissingToolError
+from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export.context import Context
 from engine.export.formats import FORMATS, export_with_vectors
 from engine.export.options import ExportOptions
@@ -148,6 +148,11 @@ class _Session:
         self._vectors = vectors
         self._cancel = cancel
         self._reference = reference_for(format_name, model, vectors)
+        if setup.options.training and not self._reference.learns:
+            raise VerifyError(
+                f"Exports as {format_name} that learn on the device cannot be verified; switch training off "
+                "to verify the same network without it, or export without verifying."
+            )
         options = dataclasses.replace(setup.options, name=_CONTEXT.name, test_vectors=0)
         self._header = export_with_vectors(model, format_name, options, None)[f"{_CONTEXT.name}.h"]
 

@@ -141,9 +141,9 @@ class _Result:
             yield "The fine-tuning diverged; the model is only calibrated. Try a smaller learning rate."
         if found is not None:
             images = len(found.in_int8.predictions)
-            lost = 100 * (found.in_float.accuracy - found.in_int8.accuracy)
+            gained = round(100 * (found.in_int8.accuracy - found.in_float.accuracy), 2) + 0.0  # never -0.00
             yield f"Accuracy on {images:,} test images of {self.arguments.data}:"
             yield f"  float {percent(found.in_float.accuracy)}"
-            yield f"  int8  {percent(found.in_int8.accuracy)} ({-lost:+.2f} percentage points)"
+            yield f"  int8  {percent(found.in_int8.accuracy)} ({gained:+.2f} percentage points)"
             yield f"Images whose class flips: {len(found.flips):,}."
         yield f"Saved {self.arguments.out}."

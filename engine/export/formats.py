@@ -70,7 +70,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "c-float32",
             "C, float32",
-            "one C99 header without dependencies, for any board with enough memory",
+            "C99 in real numbers: four times the memory of int8",
             _write_float32,
             _measure_float32,
             learns=True,
@@ -78,7 +78,7 @@ FORMATS: Mapping[str, Format] = {
         Format(
             "c-int8",
             "C, int8",
-            "one C99 header in whole numbers: a quarter of the memory, and the same bits on every chip",
+            "C99 in whole numbers: a quarter of the memory",
             _write_int8,
             _measure_int8,
             learns=True,

@@ -43,7 +43,9 @@ def write_files(
     with file_faults(folder):
         existing = [path for path in paths if path.exists()]
         if existing and not overwrite:
-            raise ExportError(f"{existing[0]} exists already; choose another folder or allow overwriting.")
+            raise ExportError(
+                f"{existing[0]} exists already; choose another folder or allow overwriting (--force)."
+            )
         folder.mkdir(parents=True, exist_ok=True)
     write_texts(dict(zip(paths, files.values(), strict=True)))
     return paths

@@ -32,6 +32,12 @@ BEST = VECTORS.outputs.argmax(axis=1).astype(np.int32)
 FORMATS = tuple(REFERENCES)
 
 
+def test_int8_that_learns_is_refused_before_anything_is_compiled() -> None:
+    setup = Setup(options=ExportOptions(training=True, train_layers=1))
+    with pytest.raises(VerifyError, match="switch training off"):
+        verify(MODEL, "c-int8", ("host",), VECTORS, setup)
+
+
 def with_outputs(outputs: np.ndarray, best: np.ndarray = BEST) -> Comparison:
     answers = Answers(best, VECTORS.probabilities, outputs.astype(np.float32))
     return compare_answers(FloatReference(MODEL, VECTORS), answers)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
+from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit
 
 from engine.model import Model
@@ -16,7 +16,29 @@ from tinyml_gui.widgets import Card, IconButton, button, caption, label, muted, 
 
 __all__ = ["ResultCard"]
 
-_SNIPPET_HEIGHT: Final = 39 * theme.GRID
+_AROUND_CODE: Final = 9 * theme.GRID  # its frame, padding and margins, and a bar below long lines
+
+
+class _Code(QPlainTextEdit):
+    """Code to copy, all of its lines in view: the page scrolls, it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setAccessibleName("Code that calls the model")
+        self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_code(self, code: str) -> None:
+        """Show `code`."""
+        self.setPlainText(code.rstrip())
+        self.ensurePolished()
+        lines = self.blockCount() * self.fontMetrics().lineSpacing()
+        self.setFixedHeight(lines + _AROUND_CODE)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
 
 
 class ResultCard(Card):
@@ -35,7 +57,7 @@ class ResultCard(Card):
         self._folder = Path()
         self._where = muted()
         self.files = QGridLayout()
-        self.snippet = QPlainTextEdit()
+        self.snippet = _Code()
         self.copy_button = IconButton("copy", "Copy the code")
         self.open_button = button("Open folder")
         self._lay_out()
@@ -58,12 +80,6 @@ class ResultCard(Card):
         row.addStretch()
         row.addWidget(self.copy_button)
         self.body.addLayout(row)
-        self.snippet.setReadOnly(True)
-        self.snippet.setAccessibleName("Code that calls the model")
-        self.snippet.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.snippet.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
-        self.snippet.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.snippet.setFixedHeight(_SNIPPET_HEIGHT)
         self.body.addWidget(self.snippet)
 
     def show_result(self, folder: Path, paths: tuple[Path, ...], name: str, model: Model) -> None:
@@ -77,7 +93,7 @@ class ResultCard(Card):
             size.setFont(theme.number_font())
             self.files.addWidget(label(file.name), row, 0)
             self.files.addWidget(size, row, 1, Qt.AlignmentFlag.AlignRight)
-        self.snippet.setPlainText(snippet(name, model))
+        self.snippet.show_code(snippet(name, model))
         self.show()
 
     def _copy(self) -> None:

@@ -108,7 +108,7 @@ def _verdict(certificate: Certificate) -> tuple[str, str]:
     if not certificate.results:
         return "Nothing could be verified.", "warning"
     places = " and on ".join(_place(result) for result in certificate.results)
-    return f"All {certificate.vectors:,} answers are the application's own, on {places}.", "good"
+    return f"All {certificate.vectors:,} answers are the same as in this window, on {places}.", "good"
 
 
 def _place(result: Result) -> str:

@@ -126,7 +126,7 @@ def proved(fit: Fit, certificate: Certificate) -> Fit:
         ram=Figure(found.ram_bytes, How.EMULATED),
         instructions=Figure(found.mean, How.EMULATED),
         milliseconds=Figure(milliseconds(found, board), How.ESTIMATED),
-        stages=_measured_stages(found),
+        stages=_measured_stages(found) or _scaled(fit.cost, found.mean),
     )
     return replace(fit, cost=cost)
 
@@ -134,6 +134,14 @@ def proved(fit: Fit, certificate: Certificate) -> Fit:
 def _measured_stages(found: Figures) -> tuple[StageCost, ...]:
     none = Figure(0, How.COUNTED)
     return tuple(StageCost(s.layers, none, Figure(s.count, How.EMULATED)) for s in found.layers)
+
+
+def _scaled(cost: Cost, total: float) -> tuple[StageCost, ...]:
+    """Return the estimated stages with the sum `total`, for emulators that cannot tell layers apart."""
+    factor = total / max(1.0, cost.instructions.value)
+    return tuple(
+        replace(s, instructions=Figure(s.instructions.value * factor, How.ESTIMATED)) for s in cost.stages
+    )
 
 
 def _training(order: FitOrder) -> Figure | None:

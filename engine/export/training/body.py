@@ -62,7 +62,7 @@ def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
     if not stages:
         raise ExportError(
             "All layers learn, and learning takes real numbers: let fewer of the last layers learn "
-            "(--train-layers), or choose c-float32."
+            '("Layers that learn", --train-layers), for instance 1, or choose c-float32.'
         )
     if max(stages[-1].layers) >= begin:
         raise ExportError(

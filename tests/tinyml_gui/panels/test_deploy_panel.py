@@ -55,6 +55,7 @@ def test_export_writes_the_files_that_it_lists(
     assert "spots_predict" in panel.result.snippet.toPlainText()
     qtbot.mouseClick(panel.result.copy_button, LEFT)
     assert QGuiApplication.clipboard().text() == panel.result.snippet.toPlainText()
+    assert panel.result.snippet.verticalScrollBar().maximum() == 0
 
 
 def test_a_name_that_c_refuses_is_marked_and_nothing_is_written(

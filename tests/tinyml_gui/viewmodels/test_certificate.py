@@ -49,7 +49,7 @@ def test_a_good_certificate_says_where_and_what_was_measured() -> None:
     assert (view.role, view.unit) == ("good", "Instructions")
     assert (
         view.sentence
-        == "All 100 answers are the application's own, on this computer and on an emulated Cortex-M4."
+        == "All 100 answers are the same as in this window, on this computer and on an emulated Cortex-M4."
     )
     assert [row.title for row in view.targets] == ["This computer", "Cortex-M4"]
     assert [row.flash for row in view.targets] == ["–", "115 KB"]
@@ -109,6 +109,15 @@ def test_measured_figures_take_the_place_of_estimated_ones() -> None:
     assert flash.used == "115 KB"
     assert len(time.parts) == len(LAYERS)
     assert proved(fit, certificate(HOST)) is fit
+
+
+def test_an_emulator_that_cannot_tell_layers_apart_leaves_their_shares_as_estimated() -> None:
+    fit = measure(FitOrder(spot_model(), "c-int8", BOARD, ExportOptions()))
+    whole = replace(CORE, figures=(replace(NETWORK, layers=()),))
+    before, after = meters(fit)[2], meters(proved(fit, certificate(HOST, whole)))[2]
+    assert after.parts == pytest.approx(before.parts)
+    assert after.share == pytest.approx(before.share)
+    assert after.used != before.used
 
 
 @pytest.mark.parametrize(
