@@ -11,16 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.boards import Board
-from engine.cost_rates import RATES, TargetRates
+from engine.cost_rates import RATES, KernelRates, TargetRates
 from engine.export import FORMATS, ExportOptions
 from engine.export.facts import Facts, Work
 from engine.figures import Figure, counted, estimated
 from engine.model import Model
 from engine.specs import size
 
-__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions", "path"]
+__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions", "path", "unrolled"]
 
-_PATHS = ("phases", "lines", "pool")  # sizes that decide which loops of a kernel run
+_MOST_UNROLLED = 100
+_PATHS = ("phases", "lines", "stride", "pool")  # sizes that decide which loops of a kernel run
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _stage(work: Work, rates: TargetRates) -> StageCost:
 
 def instructions(work: Work, rates: TargetRates) -> float:
     """Return the predicted instructions of one call of a kernel."""
-    kernel = rates.kernels.get(path(work), rates.others)
+    kernel = rates.of(path(work), work.kernel)
     own = sum(rate * number for rate, number in zip(kernel.instructions, counts(work), strict=True))
     applied = [rates.functions[name] for name in work.functions if name in rates.functions]
     return own + size(work.out_shape) * sum(function.instructions[0] for function in applied)
@@ -115,9 +116,18 @@ def instructions(work: Work, rates: TargetRates) -> float:
 
 def code_bytes(facts: Facts, rates: TargetRates) -> float:
     """Return the predicted bytes of code, each stage being compiled for its own shapes."""
-    kernels = sum(rates.kernels.get(path(work), rates.others).code for work in facts.works)
+    kernels = sum(_kernel_code(work, rates.of(path(work), work.kernel)) for work in facts.works)
     used = {name for work in facts.works for name in work.functions} & rates.functions.keys()
     return rates.code + kernels + sum(rates.functions[name].code for name in used)
+
+
+def _kernel_code(work: Work, kernel: KernelRates) -> float:
+    return kernel.code + kernel.code_for_tap * unrolled(work)
+
+
+def unrolled(work: Work) -> int:
+    """Return how many steps of a kernel's inner loop may stand in its code one after the other."""
+    return min(work.taps, _MOST_UNROLLED)
 
 
 def path(work: Work) -> str:

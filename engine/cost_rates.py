@@ -5,10 +5,16 @@ On AVR, where cycles are counted, they are cycles.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["RATES", "KernelRates", "TargetRates"]
+import resources
+
+__all__ = ["FILE", "RATES", "KernelRates", "TargetRates"]
+
+FILE = "cost_rates.json"  # written by `python -m tests.benchmarks.cost --write`
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,13 @@ class KernelRates:
     ----------
     instructions : tuple of float
         For each of the counts of `engine.cost.counts`; for a function, for each output.
-    code : float
-        Bytes of code.
+    code, code_for_tap : float
+        Bytes of code, and of what is unrolled for each number read, see `engine.cost.unrolled`.
     """
 
     instructions: tuple[float, ...]
     code: float
+    code_for_tap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class TargetRates:
     Attributes
     ----------
     kernels : mapping of str to KernelRates
-        By `engine.cost.path`.
+        By `engine.cost.path`, and by the kernel's name alone for paths that were hardly ever measured.
     functions : mapping of str to KernelRates
         Instructions for each output that a function is applied to; its code is there once.
     others : KernelRates
@@ -52,10 +59,21 @@ class TargetRates:
     code: float
     stack: float
 
+    def of(self, *names: str) -> KernelRates:
+        """Return the rates of the first of `names` that was measured."""
+        return next((self.kernels[name] for name in names if name in self.kernels), self.others)
 
-_OTHERS = KernelRates((100.0, 2.0, 10.0, 20.0, 2.0, 2.0), 400.0)
-_UNMEASURED = TargetRates({}, {}, _OTHERS, 50.0, 1000.0, 100.0)
-_TARGETS = ("avr", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "rv32imc")
 
-RATES: Mapping[str, TargetRates] = dict.fromkeys(_TARGETS, _UNMEASURED)
+def _kernel(raw: Mapping[str, Any]) -> KernelRates:
+    return KernelRates(tuple(raw["instructions"]), raw["code"], raw["code_for_tap"])
+
+
+def _target(raw: Mapping[str, Any]) -> TargetRates:
+    kernels, functions = ({n: _kernel(k) for n, k in raw[part].items()} for part in ("kernels", "functions"))
+    return TargetRates(kernels, functions, _kernel(raw["others"]), raw["call"], raw["code"], raw["stack"])
+
+
+RATES: Mapping[str, TargetRates] = {
+    name: _target(raw) for name, raw in json.loads(resources.read_bytes(FILE)).items()
+}
 """The rates of each target."""

@@ -11,16 +11,20 @@ rates are not negative. A fifth of the networks is kept out of the fit and predi
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import resources
 from engine import cost_rates
-from engine.cost import code_bytes, counts, instructions, path
+from engine.cost import code_bytes, counts, instructions, path, unrolled
 from engine.cost_rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
 from engine.export import FORMATS, ExportOptions, make_vectors
@@ -45,9 +49,12 @@ from engine.targets import TARGETS
 from engine.verify import Setup, verify
 
 COMPILER = "arm-none-eabi-gcc"
+RELATIVE = "cortex-m0plus"  # whose rates are scaled where stages are not counted apart
 FORMAT_NAMES = ("c-int8", "c-float32")
 MOST_MACS = 3_000_000
 AVR_FLASH = 60_000
+ENOUGH = 8  # stages that took a path, for rates of its own
+Key = Callable[[Work], str]
 
 
 @dataclass(frozen=True)
@@ -155,15 +162,57 @@ def measure(model: Model, format_name: str, target: str, options: ExportOptions)
 
 def fit(samples: Sequence[Sample]) -> TargetRates:
     """Return the rates that predict `samples` best."""
-    columns = _Columns.of(samples)
+    often = Counter(path(work) for sample in samples for work in sample.facts.works)
+    coarse = _fit(samples, lambda work: work.kernel)
+    fine = _fit(samples, lambda work: path(work) if often[path(work)] >= ENOUGH else work.kernel)
+    return replace(fine, kernels={**fine.kernels, **coarse.kernels})
+
+
+def _fit(samples: Sequence[Sample], key: Key) -> TargetRates:
+    columns = _Columns.of(samples, key)
     solved = columns.solve(samples)
     code = _code(samples, columns)
-    made = {name: KernelRates(solved[name], code[name]) for name in columns.kernels}
-    functions = {name: KernelRates(solved[name], code[name]) for name in columns.functions}
-    calls = [s.total - sum(s.stages) for s in samples if s.stages]
-    call = float(np.median(calls)) if calls else 0.0
+    made = {name: KernelRates(solved[name], *code[name]) for name in columns.kernels}
+    functions = {name: KernelRates(solved[name], *code[name]) for name in columns.functions}
+    call = float(np.median([s.total - sum(s.stages) for s in samples]))
     stack = float(np.percentile([s.stack for s in samples], 90))
-    return TargetRates(made, functions, _average(made), call, code[""], stack)
+    return TargetRates(made, functions, _average(made), call, code[""][0], stack)
+
+
+def scaled(samples: Sequence[Sample], base: TargetRates) -> TargetRates:
+    """Return rates for `samples` of which only totals are known: each kernel's of `base` times one number."""
+    names = sorted({n for s in samples for work in s.facts.works for n in (work.kernel, *work.functions)})
+    rows = [[_part(s, base, name) for name in names] for s in samples]
+    factors = dict(
+        zip(names, _solve(rows, [s.total for s in samples], [1 / s.total for s in samples]), strict=True)
+    )
+    usual = float(np.median([f for f in factors.values() if f]))
+    code = float(np.median([s.code / code_bytes(s.facts, base) for s in samples]))
+
+    def times(name: str, k: KernelRates) -> KernelRates:
+        factor = factors.get(name.partition(",")[0], usual) or usual
+        return KernelRates(tuple(factor * n for n in k.instructions), code * k.code, code * k.code_for_tap)
+
+    return TargetRates(
+        {name: times(name, k) for name, k in base.kernels.items()},
+        {name: times(name, k) for name, k in base.functions.items()},
+        times("", base.others),
+        usual * base.call,
+        code * base.code,
+        float(np.percentile([s.stack for s in samples], 90)),
+    )
+
+
+def _part(sample: Sample, base: TargetRates, name: str) -> float:
+    """Return the instructions that `base` predicts for a kernel, or for a function, of a network."""
+    works = sample.facts.works
+    own = sum(instructions(replace(w, functions=()), base) for w in works if w.kernel == name)
+    applied = [w for w in works if name in w.functions]
+    return (
+        own
+        + sum(instructions(replace(w, functions=(name,)), base) for w in applied)
+        - sum(instructions(replace(w, functions=()), base) for w in applied)
+    )
 
 
 @dataclass(frozen=True)
@@ -173,22 +222,23 @@ class _Columns:
     kernels: tuple[str, ...]
     functions: tuple[str, ...]
     wide: int
+    key: Key
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> _Columns:
+    def of(cls, samples: Sequence[Sample], key: Key) -> _Columns:
         works = [work for sample in samples for work in sample.facts.works]
-        kernels = tuple(sorted({path(work) for work in works}))
+        kernels = tuple(sorted({key(work) for work in works}))
         functions = tuple(sorted({name for work in works for name in work.functions}))
-        return cls(kernels, functions, len(counts(works[0])))
+        return cls(kernels, functions, len(counts(works[0])), key)
 
     def solve(self, samples: Sequence[Sample]) -> Mapping[str, tuple[float, ...]]:
         """Return the rates by name of kernel or function."""
         rows, y, weights = [], [], []
         for sample in samples:
             parts = [self._row(work) for work in sample.facts.works]
-            rows += parts if sample.stages else [np.sum(parts, axis=0)]
-            y += sample.stages or [sample.total]
-            weights += [1 / (sample.total * n) ** 0.5 for n in sample.stages or [sample.total]]
+            rows += parts
+            y += sample.stages
+            weights += [1 / (sample.total * n) ** 0.5 for n in sample.stages]
         solved = _solve(rows, y, weights)
         found = {k: solved[i * self.wide : (i + 1) * self.wide] for i, k in enumerate(self.kernels)}
         return found | {
@@ -196,24 +246,29 @@ class _Columns:
         }
 
     def calls(self, facts: Facts) -> list[float]:
-        """Return how often each kernel is called, and for each function whether."""
-        paths = [path(work) for work in facts.works]
+        """Return how often each kernel is called and what is unrolled there; for each function whether."""
+        found = {k: [0.0, 0.0] for k in self.kernels}
+        for work in facts.works:
+            found[self.key(work)][0] += 1
+            found[self.key(work)][1] += unrolled(work)
         used = {name for work in facts.works for name in work.functions}
-        return [float(paths.count(k)) for k in self.kernels] + [float(f in used) for f in self.functions]
+        return [n for pair in found.values() for n in pair] + [float(f in used) for f in self.functions]
 
     def _row(self, work: Work) -> NDArray[np.float64]:
         row = np.zeros(len(self.kernels) * self.wide + len(self.functions))
-        first = self.kernels.index(path(work)) * self.wide
+        first = self.kernels.index(self.key(work)) * self.wide
         row[first : first + self.wide] = counts(work)
         for name in work.functions:
             row[len(self.kernels) * self.wide + self.functions.index(name)] += size(work.out_shape)
         return row
 
 
-def _code(samples: Sequence[Sample], columns: _Columns) -> Mapping[str, float]:
+def _code(samples: Sequence[Sample], columns: _Columns) -> Mapping[str, tuple[float, ...]]:
     rows = [[1.0, *columns.calls(sample.facts)] for sample in samples]
     solved = _solve(rows, [s.code for s in samples], [1 / s.flash for s in samples])
-    return dict(zip(["", *columns.kernels, *columns.functions], solved, strict=True))
+    kernels, functions = solved[1 : 1 + 2 * len(columns.kernels)], solved[1 + 2 * len(columns.kernels) :]
+    pairs = dict(zip(columns.kernels, zip(kernels[::2], kernels[1::2], strict=True), strict=True))
+    return {"": solved[:1]} | pairs | {f: (n,) for f, n in zip(columns.functions, functions, strict=True)}
 
 
 def _solve(
@@ -271,7 +326,7 @@ def _relative(predicted: Sequence[float], measured: Sequence[float]) -> NDArray[
 def main() -> None:
     """Measure, fit, tell, and write where wanted."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="replace engine/cost_rates.py's table")
+    parser.add_argument("--write", action="store_true", help="replace resources/cost_rates.json")
     parser.add_argument("--networks", type=int, default=100)
     parser.add_argument("--targets", nargs="*", default=[t for t in TARGETS if t != "host"])
     arguments = parser.parse_args()
@@ -280,40 +335,51 @@ def main() -> None:
         parts = []
         for format_name in FORMAT_NAMES:
             samples = sample(arguments.networks, format_name, target)
-            kept = samples[::5]
-            tell(f"{target} {format_name}, predicted", kept, fit([s for s in samples if s not in kept]))
-            parts.append(fit(samples))
-            tell(f"{target} {format_name}, fitted", samples, parts[-1])
+            parts.append(_told(f"{target} {format_name}", samples, found.get(RELATIVE)))
         found[target] = merged(parts)
     if arguments.write:
         write(found)
 
 
+def _told(name: str, samples: Sequence[Sample], base: TargetRates | None) -> TargetRates:
+    """Return the rates of all samples, after telling how well those of most of them predict the others."""
+
+    def fitted(some: Sequence[Sample]) -> TargetRates:
+        return fit(some) if all(s.stages for s in some) or base is None else scaled(some, base)
+
+    tell(f"{name}, predicted", samples[::5], fitted([s for i, s in enumerate(samples) if i % 5]))
+    rates = fitted(samples)
+    tell(f"{name}, fitted", samples, rates)
+    return rates
+
+
 def write(rates: Mapping[str, TargetRates]) -> None:
-    """Replace the table in ``engine/cost_rates.py``."""
-    path = Path(cost_rates.__file__)
-    head = path.read_text(encoding="utf-8").partition("RATES: Mapping")[0]
-    lines = [head + "RATES: Mapping[str, TargetRates] = {"]
-    for target, found in rates.items():
-        lines.append(f"    {target!r}: TargetRates(")
-        lines.append("        {")
-        lines += [f"            {name!r}: {_text(k)}," for name, k in sorted(found.kernels.items())]
-        lines.append("        },")
-        lines.append(f"        { ({n: float(_short(r)) for n, r in found.functions.items()}) },")
-        lines.append(f"        {_text(found.others)},")
-        lines.append(f"        {_short(found.call)}, {_short(found.code)}, {_short(found.stack)},")
-        lines.append("    ),")
-    lines += ["}", '"""The rates of each target."""', ""]
-    path.write_text("\n".join(lines).replace("'", '"'), encoding="utf-8")
-    print(f"Wrote {path.name}; format it with ruff.")
+    """Replace the table that `engine.cost_rates` reads."""
+    path = Path(resources.__file__).parent / cost_rates.FILE
+    lines = [f"  {json.dumps(name)}: {_text(_rounded(asdict(found)))}" for name, found in rates.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    print(f"Wrote {path.name}.")
 
 
-def _text(k: KernelRates) -> str:
-    return f"KernelRates(({', '.join(_short(n) for n in k.instructions)},), {_short(k.code)})"
+def _text(target: Mapping[str, Any]) -> str:
+    """Return JSON with one kernel a line."""
+    parts = []
+    for name, value in target.items():
+        if name in ("kernels", "functions"):
+            rows = ",\n".join(f"      {json.dumps(k)}: {json.dumps(v)}" for k, v in sorted(value.items()))
+            parts.append(f"    {json.dumps(name)}: {{\n{rows}\n    }}")
+        else:
+            parts.append(f"    {json.dumps(name)}: {json.dumps(value)}")
+    return "{\n" + ",\n".join(parts) + "\n  }"
 
 
-def _short(number: float) -> str:
-    return repr(float(f"{number:.4g}"))
+def _rounded(value: Any) -> Any:
+    """Return plain values with four digits of each number."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(v) for name, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_rounded(v) for v in value]
+    return float(f"{value:.4g}")
 
 
 if __name__ == "__main__":
