@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from engine.archive import short
 from engine.certificate_json import MAX_BYTES, from_plain
 from engine.errors import ExportError, FileError
 from engine.export import ExportOptions, emit
@@ -151,7 +152,13 @@ class Result:
     @property
     def passed(self) -> bool:
         """Whether the exported code agrees on every input."""
-        return not self.fault
+        return not (self.fault or self.mismatches or self.class_mismatches)
+
+    @property
+    def sentence(self) -> str:
+        """What differs; empty when nothing does."""
+        inputs = max(self.mismatches, self.class_mismatches)
+        return self.fault or (f"The exported C differs on {inputs:,} inputs." if inputs else "")
 
     @property
     def network(self) -> Figures | None:
@@ -163,7 +170,7 @@ class Result:
         verdict = "agrees" if self.passed else "DIFFERS"
         yield f"{self.title}: {verdict}; compiled by {self.compiler} {self.flags}; run by {self.emulator}"
         if not self.passed:
-            yield f"  {self.fault}"
+            yield f"  {self.sentence}"
         for figures in self.figures:
             yield from (f"  {sentence}" for sentence in figures.sentences())
 
@@ -226,7 +233,7 @@ class Certificate:
     @property
     def fault(self) -> str:
         """The first target's sentence about what differs; empty when nothing does."""
-        return next((result.fault for result in self.results if result.fault), "")
+        return next((result.sentence for result in self.results if not result.passed), "")
 
     def summary(self) -> str:
         """Return the outcome as one sentence."""
@@ -253,12 +260,12 @@ class Certificate:
         """Raise `ExportError` unless the certificate is about `model` exported so, and a good one."""
         if self.model_hash != model.fingerprint:
             raise ExportError(
-                f"The certificate is about another model (hash {self.model_hash}, this one is "
+                f"The certificate is about another model (hash {short(self.model_hash)}, this one is "
                 f"{model.fingerprint}); verify this model and use the new certificate."
             )
         if self.format != format_name:
             raise ExportError(
-                f"The certificate is about {self.format}, not {format_name}; verify with that format."
+                f"The certificate is about {short(self.format)}, not {format_name}; verify with that format."
             )
         if options is not None and dict(self.options) != code_options(options):
             raise ExportError(
@@ -298,7 +305,7 @@ def code_options(options: ExportOptions) -> dict[str, Any]:
 
 
 def _words(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in options.items() if value not in ("", False))
+    return short(", ".join(f"{name} {value}" for name, value in options.items() if value not in ("", False)))
 
 
 def certified(

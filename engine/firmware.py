@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.compilers import Cancel, Compiler
-from engine.errors import MissingToolError
+from engine.errors import MissingToolError, VerifyError
 from engine.targets import Toolchain
 
 __all__ = ["Function", "Image", "Linker", "read_image", "require", "support_text"]
@@ -92,8 +92,11 @@ class Image:
         return merged
 
     def address(self, name: str) -> int:
-        """Return where the function `name` begins."""
-        return next(f.start for f in self.functions if f.name == name)
+        """Return where the function `name` begins; raise `VerifyError` where there is none."""
+        for function in self.functions:
+            if function.name == name:
+                return function.start
+        raise VerifyError(f"The compiled code has no function {name}; export with other options.")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from engine.cost import Cost, estimate
 from engine.errors import ExportError
 from engine.export import ExportOptions
 from engine.export.options import AUTO, VARIANTS
+from engine.figures import Figure
 from engine.model import Model
 
 __all__ = ["fitted"]
@@ -39,6 +40,10 @@ def _candidates(board: Board, options: ExportOptions) -> list[ExportOptions]:
 
 
 def _sentence(board: Board, cost: Cost) -> str:
-    flash = f"{cost.flash} bytes of flash of {board.flash_bytes:,}"
-    ram = f"{cost.ram} of RAM of {board.ram_bytes:,}"
+    flash = f"{_share(cost.flash, board.flash_bytes)} bytes of flash ({cost.flash.how.word})"
+    ram = f"{_share(cost.ram, board.ram_bytes)} of RAM ({cost.ram.how.word})"
     return f"The model does not fit {board.title}: it takes {flash}, {ram}; shrink it or take another board."
+
+
+def _share(figure: Figure, there: int) -> str:
+    return f"{figure.value:,.0f} of {there:,}"

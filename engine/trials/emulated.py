@@ -222,6 +222,9 @@ class _Bench:
         )
 
     def _layers(self, counts: Sequence[Mapping[int, int]]) -> Iterator[LayerCount]:
+        """Yield what each stage takes; nothing where the code has no functions of single stages."""
+        if not any(stage and count for found in counts for stage, count in found.items()):
+            return
         reference = self.trial.reference
         for number, (stage, title) in enumerate(zip(reference.stages, reference.titles(), strict=True), 1):
             yield LayerCount(title, stage.layers, _mean(counts, number))

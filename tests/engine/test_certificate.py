@@ -70,6 +70,25 @@ def test_one_difference_fails_it() -> None:
     assert "Nothing was verified" in nothing.summary()
 
 
+def test_a_difference_without_a_sentence_fails_it_too() -> None:
+    for field in ("mismatches", "class_mismatches"):
+        paper = dataclasses.replace(PAPER, results=(dataclasses.replace(GOOD, **{field: 2}),))
+        assert not paper.passed
+        assert paper.summary() == "The exported C differs on 2 inputs."
+        assert "differs on 2 inputs" in "\n".join(paper.lines())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"model_hash": "x\n\x1b[2J"}, {"format": "x\n\x1b[2J"}, {"options": {"\x1b[2J\n": "\r\n" * 900}}],
+)
+def test_what_a_certificate_says_cannot_steer_a_terminal(change: dict[str, Any]) -> None:
+    with pytest.raises(ExportError) as caught:
+        dataclasses.replace(PAPER, **change).check_for(MODEL, "c-int8", ExportOptions())
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 400
+
+
 def changed(path: str, value: Any) -> dict[str, Any]:
     """Return the certificate's JSON with the value at a path replaced, or removed where it is ..."""
     whole: Any = json.loads(json.dumps(PAPER.to_json()))

@@ -17,6 +17,7 @@ from engine.comparison import Comparison, compare_answers
 from engine.compilers import find_compiler, find_cross_compiler, run_program
 from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export import ExportOptions, Vectors, make_vectors
+from engine.firmware import Image
 from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.reference import REFERENCES, Answers, FloatReference, IntegerReference
@@ -36,6 +37,19 @@ def test_int8_that_learns_is_refused_before_anything_is_compiled() -> None:
     setup = Setup(options=ExportOptions(training=True, train_layers=1))
     with pytest.raises(VerifyError, match="switch training off"):
         verify(MODEL, "c-int8", ("host",), VECTORS, setup)
+
+
+def test_code_without_functions_of_stages_has_no_figures_of_layers() -> None:
+    need("cortex-m4")
+    setup = Setup(options=ExportOptions(training=True), counted=1)
+    (result,) = verify(MODEL, "c-float32", ("cortex-m4",), VECTORS, setup).results
+    assert result.passed, result.fault
+    assert [(figures.mean > 0, figures.layers) for figures in result.figures] == [(True, ())] * 2
+
+
+def test_a_function_that_is_not_there_is_one_sentence() -> None:
+    with pytest.raises(VerifyError, match="no function run_int8;"):
+        Image((), (), (), 0, 0, 0).address("run_int8")
 
 
 def with_outputs(outputs: np.ndarray, best: np.ndarray = BEST) -> Comparison:
