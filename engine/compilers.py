@@ -109,7 +109,7 @@ def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:
 def _how_to_get(names: Sequence[str]) -> str:
     """Return the sentence that says what is missing; the first name is the one to recommend."""
     if names[0] == ZIG and not getattr(sys, "frozen", False):
-        advice = "run \"pip install 'tinyml-studio[verify]'\" where Python runs this program"
+        advice = "run \"pip install 'tinyml-studio[verify]'\" in the Python environment of this program"
     elif names[0] == ZIG:
         advice = "install Zig (https://ziglang.org/download) such that the command zig is found"
     else:
@@ -161,7 +161,8 @@ def _zig() -> Compiler:
     if command is None:
         how = _HOW_TO_GET.get(sys.platform, _ON_LINUX)
         raise MissingToolError(
-            f'No C compiler was found; {how}, or run "pip install ziglang" where Python runs this program.'
+            f'No C compiler was found; {how}, or run "pip install ziglang" in the Python environment of this '
+            "program."
         )
     cache = Path(platformdirs.user_cache_dir("tinyml-studio", appauthor=False)) / "zig"
     folders = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}

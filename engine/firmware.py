@@ -169,7 +169,7 @@ def require(module: str) -> Any:
 def _advice() -> str:
     if getattr(sys, "frozen", False):
         return "this standalone program has no room for it: install the one that comes by pip"
-    return "run \"pip install 'tinyml-studio[verify]'\" where Python runs this program"
+    return "run \"pip install 'tinyml-studio[verify]'\" in the Python environment of this program"
 
 
 def read_image(data: bytes) -> Image:

@@ -16,7 +16,7 @@ from tinyml_gui.widgets import Card, IconButton, button, caption, label, muted, 
 
 __all__ = ["ResultCard"]
 
-_AROUND_CODE: Final = 9 * theme.GRID  # its frame, padding and margins, and a bar below long lines
+_AROUND_CODE: Final = 12 * theme.GRID  # its frame, padding and margins, and a bar below long lines
 
 
 class _Code(QPlainTextEdit):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from engine.boards import Board
 from engine.certificate import Certificate, Figures, Result
+from engine.targets import TARGETS
 from tinyml_gui.viewmodels.quantities import bytes_words, time_words
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _NONE: Final = "–"
+_HERE: Final = "this computer"
 _CYCLES: Final = "cycles"  # counted instead of instructions where the emulator knows them
 
 
@@ -116,7 +118,7 @@ def _place(result: Result) -> str:
 
 
 def _named(result: Result) -> str:
-    return result.title if result.figures else "this computer"
+    return result.title if result.figures else _HERE
 
 
 def _row(result: Result) -> TargetRow:
@@ -167,6 +169,12 @@ def milliseconds(figures: Figures, board: Board) -> float:
     return 1000 * figures.mean * cycles / board.clock_hz
 
 
+def _names(targets: Iterable[str]) -> str:
+    # a file may name others
+    known = {t.name: t.title if t.toolchains else _HERE for t in TARGETS.values()}
+    return " and ".join(known.get(name, name) for name in targets)
+
+
 def _spread(figures: Figures) -> str:
     return "" if figures.least == figures.most else f" ({figures.least:,.0f} to {figures.most:,.0f})"
 
@@ -193,4 +201,5 @@ def _layers(measured: Result | None) -> tuple[LayerBar, ...]:
 def _notes(certificate: Certificate, board: Board) -> Iterator[str]:
     if board.target is None:
         yield f"There is no emulator for {board.core.title}; the code was run on this computer only."
-    yield from dict.fromkeys(skipped.reason for skipped in certificate.skipped)
+    for reason in dict.fromkeys(skipped.reason for skipped in certificate.skipped):
+        yield f"Not tried on {_names(s.target for s in certificate.skipped if s.reason == reason)}: {reason}"

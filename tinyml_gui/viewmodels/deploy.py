@@ -50,7 +50,7 @@ def snippet(name: str, model: Model) -> str:
     return (
         f"#define {upper}_IMPLEMENTATION /* in exactly one C or C++ file */\n"
         f'#include "{name}.h"\n\n'
-        f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels} bytes, ink bright on black */\n"
+        f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels}, ink bright */\n"
         f"float scores[{upper}_CLASS_COUNT];\n\n"
         f"int best = {name}_predict(image, scores);\n"
         f"const char *answer = {name}_class_names[best];\n"

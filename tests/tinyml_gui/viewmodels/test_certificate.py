@@ -73,8 +73,10 @@ def test_a_mismatch_is_what_the_page_says_first() -> None:
 
 def test_what_was_not_tried_is_said_once() -> None:
     reason = 'The emulator is missing; run "pip install".'
-    view = certificate_view(certificate(HOST, skipped=(Skipped("a", reason), Skipped("b", reason))), BOARD)
-    assert view.notes == (reason,)
+    view = certificate_view(
+        certificate(HOST, skipped=(Skipped("cortex-m0plus", reason), Skipped("b", reason))), BOARD
+    )
+    assert view.notes == (f"Not tried on Cortex-M0+ and b: {reason}",)
     assert view.layers == ()
 
 
