@@ -7,7 +7,7 @@ calibrated once more, as the weights have moved.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,7 +71,10 @@ class QuantizeConfig:
 
 
 def quantize_run(
-    model: Model, data: Dataset, config: QuantizeConfig = QuantizeConfig()
+    model: Model,
+    data: Dataset,
+    config: QuantizeConfig = QuantizeConfig(),
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
     """Quantize `model`, yielding what happens; the last event, `Finished`, carries the quantized model.
 
@@ -85,6 +88,8 @@ def quantize_run(
     data : Dataset
         Training images.
     config : QuantizeConfig
+    stopped : callable
+        Asked after each event; true ends the fine-tuning there, and what it has learned is kept.
 
     Raises
     ------
@@ -101,6 +106,8 @@ def quantize_run(
     for event in trainer.run():
         if not isinstance(event, Finished):
             yield event
+            if stopped():
+                trainer.stop()
         elif event.reason is Reason.DIVERGED:
             yield Finished(event.reason, start)
         else:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 
 from engine.commands.console import Console, percent
 from engine.events import BatchDone, Diverged, EpochDone, Event
-from engine.train import Trainer
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
@@ -63,16 +62,16 @@ def quick_switches() -> Iterator[None]:
 
 
 @contextmanager
-def stopping_on_interrupt(trainer: Trainer, console: Console) -> Iterator[None]:
-    """Let the first Ctrl+C end the run at the next batch; a second one interrupts as usual."""
+def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterator[None]:
+    """Let the first Ctrl+C call `stop`, which ends the run; a second one interrupts as usual."""
 
-    def stop(*_: object) -> None:
+    def press(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        trainer.stop()
+        stop()
         console.log("Stopping after this batch; press Ctrl+C again to give up at once.")
 
     try:
-        before = signal.signal(signal.SIGINT, stop)
+        before = signal.signal(signal.SIGINT, press)
     except ValueError:  # not the main thread: nobody can press Ctrl+C there
         yield
         return

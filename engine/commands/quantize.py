@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from engine.commands.options import (
     catalogue,
     given_knobs,
 )
-from engine.commands.progress import Progress, quick_switches
+from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
 from engine.commands.sources import check_fit, load_model
 from engine.config import default_threads
 from engine.data import Dataset
@@ -59,9 +60,12 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     check_fit(arguments.model, model, data)
     Keeper(arguments.out, console).check_room(len(model.params))
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
-    result = _Result(
-        arguments, finished.reason, *_measured(finished.model, _test_part(found, arguments, console))
-    )
+    try:
+        measured = _measured(finished.model, _test_part(found, arguments, console))
+    except KeyboardInterrupt:  # the model comes first
+        console.log("Interrupted before it was measured what int8 costs.")
+        measured = finished.model, None
+    result = _Result(arguments, finished.reason, *measured)
     named = result.model.replace(name=Path(arguments.out).stem)
     project.save(named, arguments.out)
     console.show(result.json(), result.lines())
@@ -69,7 +73,10 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) -> Finished:
-    with quick_switches(), closing(quantize_run(model, data, config)) as events, Progress(console) as bar:
+    stop = threading.Event()
+    asking = stopping_on_interrupt(stop.set, console) if config.finetune else nullcontext()
+    run = quantize_run(model, data, config, stop.is_set)
+    with quick_switches(), asking, closing(run) as events, Progress(console) as bar:
         for event in events:
             bar.report(event)
             if isinstance(event, Finished):
@@ -139,6 +146,8 @@ class _Result:
         found = self.found
         if self.reason is Reason.DIVERGED:
             yield "The fine-tuning diverged; the model is only calibrated. Try a smaller learning rate."
+        if self.reason is Reason.STOPPED:
+            yield "The fine-tuning was stopped; the model keeps what it has learned until then."
         if found is not None:
             images = len(found.in_int8.predictions)
             gained = round(100 * (found.in_int8.accuracy - found.in_float.accuracy), 2) + 0.0  # never -0.00

@@ -219,7 +219,7 @@ class Outcome:
 
 def _train(job: Job, console: Console) -> Outcome:
     start, rates, trainer = time.perf_counter(), [0.0], job.trainer
-    with quick_switches(), stopping_on_interrupt(trainer, console), Progress(console) as progress:
+    with quick_switches(), stopping_on_interrupt(trainer.stop, console), Progress(console) as progress:
         for event in trainer.run():
             if isinstance(event, EpochDone):
                 rates.append(event.images_per_second)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import engine.commands.quantize
 import engine.finetune
 from engine import project
 from engine.calibrate import METHODS
 from engine.data import Catalogue
 from engine.evaluate import flips
-from engine.events import Finished, Reason
+from engine.events import BatchDone, Finished, Reason
 from engine.quantize import IntegerPredictor
 
 Run = Callable[..., tuple[int, str, str]]
@@ -151,6 +153,45 @@ def test_a_diverged_run_fails_but_leaves_a_calibrated_model(
     code, out, _ = run("quantize", saved, "--data", "starter", "--finetune", 1, "--out", "q.tinyml")
     assert code == 1
     assert "diverged" in out
+    assert project.load("q.tinyml").quantization is not None
+
+
+def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = []
+
+    class Interrupted(engine.finetune.Trainer):
+        def run(self):  # type: ignore[no-untyped-def]
+            for event in super().run():
+                if isinstance(event, BatchDone):
+                    batches.append(event)
+                    if len(batches) == 5:
+                        signal.raise_signal(signal.SIGINT)
+                yield event
+
+    monkeypatch.setattr(engine.finetune, "Trainer", Interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    code, out, err = run("quantize", saved, "--data", "starter", "--finetune", 50, "--out", "q.tinyml")
+    assert code == 0, err
+    assert signal.getsignal(signal.SIGINT) is before
+    assert "Stopping after this batch" in err
+    assert out.startswith("The fine-tuning was stopped; ")
+    assert len(batches) <= 6
+    model = project.load("q.tinyml")
+    assert model.quantization is not None
+    assert model.params.tobytes() != project.load(saved).params.tobytes()
+
+
+def test_ctrl_c_while_measuring_keeps_the_model(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        engine.commands.quantize, "compare_int8", lambda *_: signal.raise_signal(signal.SIGINT)
+    )
+    code, out, err = run("quantize", saved, "--data", "starter", "--images", 9, "--out", "q.tinyml")
+    assert (code, out) == (0, "Saved q.tinyml.\n")
+    assert "Interrupted before" in err
     assert project.load("q.tinyml").quantization is not None
 
 
