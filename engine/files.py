@@ -19,6 +19,7 @@ from engine.errors import FileError
 
 __all__ = [
     "atomic_write",
+    "check_room",
     "describe_os_error",
     "file_faults",
     "is_file",
@@ -100,6 +101,22 @@ def atomic_write(path: str | os.PathLike[str], write: _Write) -> None:
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Replace the file at `path` by `data`; see `atomic_write`."""
     atomic_write(path, lambda stream: stream.write(data))
+
+
+def check_room(path: str | os.PathLike[str], size: int) -> None:
+    """Raise `FileError` now, rather than after long work, if `path` cannot be written with `size` bytes."""
+
+    def try_out(stream: BinaryIO) -> None:
+        stream.write(bytes(size))
+        stream.flush()
+        raise _EnoughError
+
+    with suppress(_EnoughError):
+        atomic_write(path, try_out)
+
+
+class _EnoughError(Exception):
+    """Ends a trial write."""
 
 
 def write_texts(texts: Mapping[Path, str]) -> None:

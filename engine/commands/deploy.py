@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.boards import BOARDS
 from engine.certificate import Certificate, Figures, Result, certified
+from engine.certificate_json import MAX_BYTES
 from engine.commands.console import Console, table
 from engine.commands.options import (
     MODEL_HELP,
@@ -23,6 +24,7 @@ from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.data import Dataset
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
+from engine.files import check_room
 from engine.fitting import fitted
 from engine.reference import REFERENCES
 from engine.targets import TARGETS
@@ -144,6 +146,8 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
         skip_missing=everywhere,
     )
     targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))
+    if arguments.certificate:
+        check_room(arguments.certificate, MAX_BYTES)
     with console.progress(1, "part") as bar, asking_for_interrupts() as cancelled:
 
         def report(what: str, share: float) -> None:
@@ -151,15 +155,16 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
             bar.update(share - bar.n)
 
         found = verify_on(model, arguments.format, targets, vectors, setup, report, cancelled)
-    if arguments.certificate:
-        found.save(arguments.certificate)
     mismatches = sum(result.mismatches for result in found.results)
     result = {"model": model.name, "mismatches": mismatches, **found.to_json()}
-    console.show(result, _report(found, arguments.certificate))
+    console.show(result, _report(found))
+    if arguments.certificate:
+        found.save(arguments.certificate)
+        console.log(f"Wrote {arguments.certificate}.")
     return 0 if found.passed else 1
 
 
-def _report(found: Certificate, path: str | None) -> Iterator[str]:
+def _report(found: Certificate) -> Iterator[str]:
     yield found.summary()
     measured = [(result, figures) for result in found.results for figures in result.figures]
     if measured:
@@ -171,8 +176,6 @@ def _report(found: Certificate, path: str | None) -> Iterator[str]:
         yield from _layers_table(counted)
     for skipped in found.skipped:
         yield f"{TARGETS[skipped.target].title} was not tried: {skipped.reason}"
-    if path:
-        yield f"Wrote {path}."
 
 
 def _figures_table(measured: list[tuple[Result, Figures]]) -> list[str]:

@@ -14,14 +14,14 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from engine import project
 from engine.checkpoint import Checkpoint
 from engine.commands.console import Console
 from engine.errors import FileError
 from engine.events import Reason
-from engine.files import atomic_write, is_file
+from engine.files import check_room, is_file
 from engine.model import Model
 from engine.train import Trainer
 
@@ -69,10 +69,6 @@ def find_run(path: str) -> tuple[str, Model, Checkpoint]:
     return place, model, run
 
 
-class _EnoughError(Exception):
-    """Ends a trial write."""
-
-
 class Keeper:
     """Keeps one run.
 
@@ -91,16 +87,8 @@ class Keeper:
 
     def check_room(self, parameters: int) -> None:
         """Raise `FileError` now, rather than after hours, if the model cannot be written."""
-        if self.out is None:
-            return
-
-        def try_out(stream: BinaryIO) -> None:
-            stream.write(bytes(4 * VECTORS * parameters + SPARE_BYTES))
-            stream.flush()
-            raise _EnoughError
-
-        with suppress(_EnoughError):
-            atomic_write(self.out, try_out)
+        if self.out is not None:
+            check_room(self.out, 4 * VECTORS * parameters + SPARE_BYTES)
 
     def announce(self) -> None:
         """Say so if a run of before will be lost."""

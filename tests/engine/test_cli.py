@@ -21,7 +21,7 @@ from engine import project
 from engine.certificate import Certificate, Result, code_options
 from engine.commands.console import plain, table
 from engine.data.idx import write_idx
-from engine.errors import VerifyError
+from engine.errors import FileError, VerifyError
 from engine.export import ExportOptions
 from engine.layers import Dense, Flatten
 from engine.model import Model
@@ -251,6 +251,28 @@ def test_code_that_differs_is_a_failure(run: Run, saved: Path, monkeypatch: pyte
     assert run("verify", saved)[1] == "Input 3 gives another class.\n"
 
 
+def test_a_certificate_that_cannot_be_written_is_known_before_the_work(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(engine.commands.deploy, "verify_on")
+    assert "no/such/folder" in one_fault(run("verify", saved, "--certificate", "no/such/folder/c.json"))
+
+
+def test_the_outcome_is_shown_even_if_the_certificate_cannot_be_saved(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise FileError("c.json", "the disk is full; free some space and try again.")
+
+    result = Result("host", "Here", "cc", "", "here", 9, 0, 0, 0.0)
+    found = Certificate("x", "0", "c-float32", 9, "random", "", "", "", "", (result,))
+    monkeypatch.setattr(engine.commands.deploy, "verify_on", lambda *_: found)
+    monkeypatch.setattr(Certificate, "save", full)
+    code, out, err = run("verify", saved, "--certificate", "c.json")
+    assert (code, err) == (2, "tinyml: c.json: the disk is full; free some space and try again.\n")
+    assert "agrees with the engine on all 9 inputs" in out
+
+
 def test_code_that_does_not_compile_is_a_failure(
     run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,11 +305,11 @@ def test_figures_come_from_an_emulated_chip(run: Run, saved: Path, tmp_path: Pat
     need("cortex-m4")
     paper = tmp_path / "paper.json"
     words = ("verify", saved, "--target", "cortex-m4", "--vectors", 2, "--certificate", paper)
-    code, out, _ = run(*words)
+    code, out, err = run(*words)
     assert code == 0
     assert "agrees with the engine on all 2 inputs" in out
     assert "run_float, layer by layer  Cortex-M4" in out
-    assert f"Wrote {paper}." in out
+    assert f"Wrote {paper}." in err
     written = Certificate.load(paper)
     assert written.results[0].network is not None
     assert f"{written.results[0].network.code_bytes:,}" in out
