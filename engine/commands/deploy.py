@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.boards import BOARDS
@@ -23,6 +23,7 @@ from engine.commands.options import (
 from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.data import Dataset
+from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
 from engine.files import check_room
 from engine.fitting import fitted
@@ -104,12 +105,19 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
     add_data_dir(parser)
 
 
+def _options(arguments: argparse.Namespace, defaults: Mapping[str, Any]) -> ExportOptions:
+    """Return the export's options, or raise `ExportError` for one that changes nothing."""
+    options = ExportOptions(**{**defaults, **given_knobs(arguments, ExportOptions)})
+    if options.train_layers and not options.training:
+        raise ExportError("--train-layers says what learns on the device; add --training or leave it out.")
+    return options
+
+
 def export(arguments: argparse.Namespace, console: Console) -> int:
     """Write a model as code."""
     model = load_model(arguments.model)
-    given = {"name": suggest_name(model.name), **given_knobs(arguments, ExportOptions)}
+    options = _options(arguments, {"name": suggest_name(model.name)})
     proof = Certificate.load(arguments.certificate) if arguments.certificate else None
-    options = ExportOptions(**given)
     if arguments.board is not None:
         options = fitted(model, arguments.format, BOARDS[arguments.board], options)
     files = export_model(model, arguments.format, options, _images(arguments))
@@ -121,7 +129,7 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
         "model": model.name,
         "fingerprint": model.fingerprint,
         "format": arguments.format,
-        "name": given["name"],
+        "name": options.name,
         "files": paths,
         "ram_bytes": facts.arena_bytes,
         "weight_bytes": facts.weight_bytes,
@@ -142,7 +150,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     setup = Setup(
         arguments.compiler,
         arguments.optimization,
-        ExportOptions(**given_knobs(arguments, ExportOptions)),
+        _options(arguments, {}),
         skip_missing=everywhere,
     )
     targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))

@@ -57,12 +57,12 @@ class ExportOptions:
         advanced=True,
     )
     section: str = knob(
-        "", "Section", "int8: the linker's section for the weights; empty is the usual one", advanced=True
+        "", "Section", "the linker's section for the weights; empty is the usual one", advanced=True
     )
     ram_limit: int = knob(
         0,
         "RAM limit",
-        "int8: refuse networks whose feature maps need more; 0 is no limit",
+        "refuse networks whose feature maps need more; 0 is no limit",
         low=0,
         high=1 << 30,
         unit="bytes",

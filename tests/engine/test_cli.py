@@ -233,6 +233,20 @@ def test_export_replaces_nothing_unasked(run: Run, saved: Path, tmp_path: Path) 
     assert "identifier" in one_fault(run("export", saved, "--out", "other", "--name", "9 lives"))
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--train-layers", 1), "add --training or leave it out"),
+        (("--ram-limit", 10), "more than the limit of 10"),
+        (("--training", "--section", ".slow"), "leave it empty"),
+    ],
+)
+def test_an_option_is_never_ignored(run: Run, saved: Path, words: tuple[object, ...], said: str) -> None:
+    assert said in one_fault(run("export", saved, "--out", "made", *words))
+    assert not Path("made").exists()
+    assert said in one_fault(run("verify", saved, *words))
+
+
 @pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler is installed")
 def test_exported_code_agrees(run: Run, saved: Path) -> None:
     code, out, _ = run("verify", saved, "--target", "host", "--vectors", 7, "--data", "starter", "--json")

@@ -63,6 +63,7 @@ def _prepare(model: Model, options: ExportOptions) -> Header:
     if options.preprocess:
         common.check_preprocessed(model)
     arena = plan_arena(network, FLOAT_BYTES, codes, with_input=not _reads_bytes(codes[0].kernel))
+    common.check_arena(arena.size, options)
     return Header(model, Context(options.name), network, codes, arena, options.preprocess)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.errors import ExportError
+from engine.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts
@@ -25,8 +25,6 @@ from engine.quantize import IntegerPredictor, integer_network, untrained_quantiz
 __all__ = ["BASE", "constants", "measure", "stage_function", "write"]
 
 BASE = ("tm.h", "tm_s8.h")
-AVR_ARRAY = 32_767  # bytes in one array, at most
-AVR_FLASH = 65_000  # bytes of constants that avr-libc's pgm_read_byte reaches
 
 
 def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
@@ -79,11 +77,7 @@ def _prepare(model: Model, options: ExportOptions) -> Header:
     if options.preprocess:
         common.check_preprocessed(model)
     arena = plan_arena(network, 1, codes, with_input=False)
-    if options.ram_limit and arena.size > options.ram_limit:
-        raise ExportError(
-            f"The network needs an arena of {arena.size:,} bytes, more than the limit of "
-            f"{options.ram_limit:,}; make its largest layers smaller or raise the limit."
-        )
+    common.check_arena(arena.size, options)
     return Header(model, Context(options.name), network, codes, arena, options.preprocess)
 
 
@@ -132,8 +126,8 @@ def _avr_limits(header: Header) -> str:
     largest = max(sizes, key=lambda name: sizes[name], default="")
     if largest and sizes[largest] > AVR_ARRAY:
         reason = f"{largest} has {sizes[largest]} bytes, AVR takes {AVR_ARRAY} in one array"
-    elif sum(sizes.values()) > AVR_FLASH:
-        reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_FLASH}"
+    elif sum(sizes.values()) > AVR_CONSTANTS:
+        reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_CONSTANTS}"
     else:
         return ""
     message = emit.string(f"{reason}: make the network smaller or choose another board.")

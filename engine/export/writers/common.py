@@ -19,6 +19,7 @@ from engine.errors import ExportError
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts, Work
+from engine.export.options import ExportOptions
 from engine.export.plan import Arena
 from engine.export.stage_code import StageCode
 from engine.export.vectors import Vectors
@@ -95,6 +96,15 @@ def _work(stage: Stage[Any], code: StageCode) -> Work:
         made.taps,
         weight_bytes,
     )
+
+
+def check_arena(size: int, options: ExportOptions) -> None:
+    """Raise `ExportError` if an arena of `size` bytes is beyond the user's limit."""
+    if options.ram_limit and size > options.ram_limit:
+        raise ExportError(
+            f"The network needs an arena of {size:,} bytes, more than the limit of {options.ram_limit:,}; "
+            "make its largest layers smaller or raise the limit."
+        )
 
 
 def check_preprocessed(model: Model) -> None:

@@ -110,6 +110,10 @@ def _float_stages(found: Timetable) -> tuple[Network[Any], tuple[StageCode, ...]
 def _checked(header: TrainingHeader, options: ExportOptions) -> TrainingHeader:
     if options.preprocess:
         common.check_preprocessed(header.model)
+    if options.section and header.body is None:
+        raise ExportError(
+            "Code in real numbers that learns has no weights in a section of their own; leave it empty."
+        )
     if options.ram_limit and header.ram_bytes > options.ram_limit:
         raise ExportError(
             f"Learning needs {header.ram_bytes:,} bytes of RAM, above the limit of {options.ram_limit:,}; "
