@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["BOARDS", "CORES", "Board", "Core"]
+__all__ = ["AVR_ARRAY", "AVR_CONSTANTS", "BOARDS", "CORES", "Board", "Core"]
+
+AVR_ARRAY = 32_767  # bytes in one array, at most
+AVR_CONSTANTS = 65_000  # bytes of constants that avr-libc's pgm_read_byte reaches
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -31,6 +34,8 @@ class Core:
         Cycles per instruction of inference code, on average: an estimate. 1 where cycles are counted.
     narrow : bool
         Whether registers are few and none is wide: then plain loops are faster than unrolled ones.
+    largest_array, constants : int or None
+        Bytes that one constant array, and all of them, may have; None where only the flash limits them.
     """
 
     name: str
@@ -39,13 +44,15 @@ class Core:
     rates: str
     cycles: float
     narrow: bool = False
+    largest_array: int | None = None
+    constants: int | None = None
 
 
 CORES: Mapping[str, Core] = {
     core.name: core
     for core in (
-        Core("avr", "AVR", "avr", "avr", 1.0, narrow=True),
-        Core("avr-uno", "AVR", "avr-uno", "avr", 1.0, narrow=True),
+        Core("avr", "AVR", "avr", "avr", 1.0, True, AVR_ARRAY, AVR_CONSTANTS),
+        Core("avr-uno", "AVR", "avr-uno", "avr", 1.0, True, AVR_ARRAY, AVR_CONSTANTS),
         Core("cortex-m0plus", "Cortex-M0+", "cortex-m0plus", "cortex-m0plus", 1.5),
         Core("cortex-m3", "Cortex-M3", "cortex-m3", "cortex-m3", 1.4),
         Core("cortex-m4", "Cortex-M4F", "cortex-m4", "cortex-m4", 1.25),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from engine.boards import Board
 from engine.cost_rates import RATES, KernelRates, TargetRates
+from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
 from engine.export.facts import Facts, Work
 from engine.figures import Figure, counted, estimated
@@ -90,9 +91,10 @@ def estimate(model: Model, format_name: str, board: Board, options: ExportOption
     Raises
     ------
     ExportError
-        When the format cannot express the model.
+        When the format cannot express the model, or the core cannot hold its weights whatever the flash.
     """
     facts = FORMATS[format_name].measure(model, options or ExportOptions())
+    _check_constants(facts, board)
     rates = RATES[board.core.rates]
     stages = tuple(_stage(work, rates) for work in facts.works)
     total = sum((stage.instructions for stage in stages), estimated(rates.call))
@@ -100,6 +102,21 @@ def estimate(model: Model, format_name: str, board: Board, options: ExportOption
     arena = counted(facts.arena_bytes)
     flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates))
     return Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
+
+
+def _check_constants(facts: Facts, board: Board) -> None:
+    core, largest = board.core, max(facts.works, key=lambda work: work.array_bytes)
+    if core.largest_array is not None and largest.array_bytes > core.largest_array:
+        layers = " and ".join(str(i + 1) for i in largest.layers)
+        raise ExportError(
+            f"The weights of layer {layers} have {largest.array_bytes:,} bytes; {board.title} takes "
+            f"{core.largest_array:,} in one array: make that layer smaller or choose another board."
+        )
+    if core.constants is not None and facts.weight_bytes > core.constants:
+        raise ExportError(
+            f"The weights have {facts.weight_bytes:,} bytes; {board.title} reads {core.constants:,}: make "
+            "the network smaller or choose another board."
+        )
 
 
 def _stage(work: Work, rates: TargetRates) -> StageCost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,13 @@ from engine.commands.console import Console, percent, table
 from engine.commands.options import Commands, add_command
 from engine.commands.sources import ProjectSource, Source, find_model
 from engine.cost import Cost, estimate
-from engine.errors import TinyMLError
+from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
 from engine.fitting import fitted
 from engine.model import Model
 from engine.quantization import Quantization
 from engine.specs import LayerRow, ModelSpec, describe_shape
+from engine.targets import TARGETS
 
 __all__ = ["register"]
 
@@ -46,14 +48,14 @@ def info(arguments: argparse.Namespace, console: Console) -> int:
     costs = _costs(source, spec, arguments)
     result = _info_json(arguments.model, source, spec)
     if costs:
-        result["board"] = {name: _cost_json(cost) for name, cost in costs.items()}
+        result["board"] = {name: _cost_json(arguments.board, cost) for name, cost in costs.items()}
     lines = [*_info_lines(arguments.model, source, spec), *_cost_lines(costs)]
     console.show(result, lines)
     return 0
 
 
-def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> dict[str, Cost]:
-    """Return what the network takes on the board that was asked for, by format."""
+def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> dict[str, Cost | str]:
+    """Return what the network takes on the board that was asked for, by format, or why it cannot run."""
     if arguments.board is None:
         return {}
     names = tuple(FORMATS) if arguments.format is None else (arguments.format,)
@@ -61,13 +63,15 @@ def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> di
     return {name: _cost(model, name, board) for name in names}
 
 
-def _cost(model: Model, name: str, board: Board) -> Cost:
-    """Return the cost of the variant that fits, or of the usual one where none does."""
+def _cost(model: Model, name: str, board: Board) -> Cost | str:
+    """Return the cost of the variant that fits, of the usual one where none does, or a sentence."""
+    options = ExportOptions()
+    with suppress(ExportError):
+        options = fitted(model, name, board, options)
     try:
-        options = fitted(model, name, board, ExportOptions())
-    except TinyMLError:
-        options = ExportOptions()
-    return estimate(model, name, board, options)
+        return estimate(model, name, board, options)
+    except ExportError as error:
+        return str(error)
 
 
 def _model(source: Source, spec: ModelSpec) -> Model:
@@ -78,7 +82,9 @@ def _model(source: Source, spec: ModelSpec) -> Model:
     return Model.new(spec, classes, np.random.default_rng(0))
 
 
-def _cost_json(cost: Cost) -> dict[str, Any]:
+def _cost_json(board: str, cost: Cost | str) -> dict[str, Any]:
+    if isinstance(cost, str):
+        return {"name": board, "fits": False, "reason": cost}
     figures = {
         "flash": cost.flash,
         "ram": cost.ram,
@@ -86,17 +92,22 @@ def _cost_json(cost: Cost) -> dict[str, Any]:
         "instructions": cost.instructions,
         "milliseconds": cost.milliseconds,
     }
-    return {"name": cost.board.name, "fits": cost.fits} | {
+    return {"name": board, "fits": cost.fits} | {
         name: {"value": figure.value, "how": figure.how.word} for name, figure in figures.items()
     }
 
 
-def _cost_lines(costs: dict[str, Cost]) -> Iterator[str]:
+def _cost_lines(costs: dict[str, Cost | str]) -> Iterator[str]:
     for name, cost in costs.items():
-        board = cost.board
-        yield f"{name} on {board.title} ({board.summary}): {'fits' if cost.fits else 'does not fit'}"
-        yield f"  flash {cost.flash} of {board.flash_bytes:,} bytes; RAM {cost.ram} of {board.ram_bytes:,}"
-        yield f"  {cost.instructions} instructions, {cost.milliseconds} milliseconds an inference"
+        yield from (f"{name}: {cost}",) if isinstance(cost, str) else _board_lines(name, cost)
+
+
+def _board_lines(name: str, cost: Cost) -> Iterator[str]:
+    board = cost.board
+    yield f"{name} on {board.title} ({board.summary}): {'fits' if cost.fits else 'does not fit'}"
+    yield f"  flash {cost.flash} of {board.flash_bytes:,} bytes; RAM {cost.ram} of {board.ram_bytes:,}"
+    unit = TARGETS[board.core.rates].unit
+    yield f"  {cost.instructions} {unit}, {cost.milliseconds} milliseconds an inference"
 
 
 def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:

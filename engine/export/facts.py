@@ -28,8 +28,8 @@ class Work:
         What it applies to each output besides: activations, a table.
     taps : int
         How many numbers are read for each that is computed.
-    weight_bytes : int
-        Constant memory that it reads.
+    weight_bytes, array_bytes : int
+        Constant memory that it reads, in all and in its largest array.
     """
 
     layers: tuple[int, ...]
@@ -40,6 +40,7 @@ class Work:
     functions: tuple[str, ...]
     taps: int
     weight_bytes: int
+    array_bytes: int
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 from engine import cli
 from engine.boards import BOARDS
 from engine.cost import Cost, estimate
+from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors
 from engine.figures import Figure, How, counted, estimated
 from engine.model import Model
@@ -51,6 +52,13 @@ def test_the_arena_is_exactly_what_is_written(preset: str, format_name: str) -> 
     header = export_model(model, format_name, ExportOptions(name="net", test_vectors=0))["net.h"]
     arena = int(header.split("#define NET_ARENA_BYTES ")[1].split()[0])
     assert estimate(model, format_name, BOARD).arena == counted(arena)
+
+
+def test_weights_that_a_core_cannot_hold_are_refused() -> None:
+    with pytest.raises(ExportError, match=r"layer 6 have 94,\d+ bytes; Arduino Mega 2560 takes 32,767"):
+        estimate(untrained("lenet"), "c-int8", BOARDS["arduino-mega"])
+    with pytest.raises(ExportError, match="Arduino Mega 2560"):
+        estimate(untrained("tinyml-cnn"), "c-int8", BOARDS["arduino-mega"])
 
 
 def test_training_changes_no_prediction() -> None:

@@ -84,7 +84,7 @@ def facts(header: Header) -> Facts:
 
 
 def _work(stage: Stage[Any], code: StageCode) -> Work:
-    made, weight_bytes = stage.call, sum(values.nbytes for values in code.arrays.values())
+    made, sizes = stage.call, [values.nbytes for values in code.arrays.values()]
     functions = (*code.functions.values(), *(name for name in _LOOKED_UP if name in code.arrays))
     return Work(
         stage.layers,
@@ -94,7 +94,8 @@ def _work(stage: Stage[Any], code: StageCode) -> Work:
         code.sizes,
         functions,
         made.taps,
-        weight_bytes,
+        sum(sizes),
+        max(sizes, default=0),
     )
 
 
