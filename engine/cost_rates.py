@@ -6,8 +6,9 @@ On AVR, where cycles are counted, they are cycles.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import resources
@@ -73,7 +74,22 @@ def _target(raw: Mapping[str, Any]) -> TargetRates:
     return TargetRates(kernels, functions, _kernel(raw["others"]), raw["call"], raw["code"], raw["stack"])
 
 
-RATES: Mapping[str, TargetRates] = {
-    name: _target(raw) for name, raw in json.loads(resources.read_bytes(FILE)).items()
-}
+class _Rates(Mapping[str, TargetRates]):
+    """The file's content, read when it is first asked for: a program must start without it too."""
+
+    @cached_property
+    def _found(self) -> dict[str, TargetRates]:
+        return {name: _target(raw) for name, raw in json.loads(resources.read_bytes(FILE)).items()}
+
+    def __getitem__(self, name: str) -> TargetRates:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+RATES: Mapping[str, TargetRates] = _Rates()
 """The rates of each target."""
