@@ -91,17 +91,20 @@ def estimate(model: Model, format_name: str, board: Board, options: ExportOption
     Raises
     ------
     ExportError
-        When the format cannot express the model, or the core cannot hold its weights whatever the flash.
+        When the format cannot express the model, or the core cannot hold its weights in memory that the board
+        has.
     """
     facts = FORMATS[format_name].measure(model, options or ExportOptions())
-    _check_constants(facts, board)
     rates = RATES[board.core.rates]
     stages = tuple(_stage(work, rates) for work in facts.works)
     total = sum((stage.instructions for stage in stages), estimated(rates.call))
     milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz)
     arena = counted(facts.arena_bytes)
     flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates))
-    return Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
+    cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
+    if cost.fits:  # where it does not, the figures say more
+        _check_constants(facts, board)
+    return cost
 
 
 def _check_constants(facts: Facts, board: Board) -> None:
