@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from queue import SimpleQueue
@@ -81,6 +82,11 @@ def micro_batches(spec: ModelSpec, batch: int) -> int:
     return next((n for n in range(wanted, batch // SMALLEST + 1) if batch % n == 0), 1)
 
 
+def has_maps(spec: ModelSpec) -> bool:
+    """Return whether a layer gives feature maps, whose channels are rows long enough for `long_loops`."""
+    return any(len(row.out_shape) == 3 for row in spec.rows())
+
+
 class _Replica:
     """One thread's share of every batch."""
 
@@ -102,11 +108,12 @@ class _Replica:
         self.grad = self._space.grad if count == 1 else np.zeros_like(params)
         self._target = target
         self._rng = rng
+        self._loops = long_loops if has_maps(spec) else nullcontext
         self._warp = Warp(spec.input_shape, self._size, augmentation) if augmentation.active else None
 
     def run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
         """Compute the gradient for the images at `indices`; `scale` is 1 / size of the whole batch."""
-        with long_loops():
+        with self._loops():
             return self._run(work, indices, scale)
 
     def _run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:

@@ -37,7 +37,7 @@ class Work:
 
     def pick(self, indices: Indices, rng: np.random.Generator) -> Images:
         """Return copies of the images at `indices`."""
-        return self.images[indices]
+        return self.images.take(indices, axis=0)  # half the time of images[indices]
 
 
 class DrawnWork(Work):
