@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ import engine.commands.deploy
 import engine.commands.report
 from engine import project
 from engine.certificate import Certificate, Result, code_options
-from engine.commands.console import plain, table
 from engine.data.idx import write_idx
 from engine.errors import FileError, VerifyError
 from engine.export import ExportOptions
@@ -374,54 +370,3 @@ def test_bugs_are_one_line_unless_asked(run: Run, saved: Path, monkeypatch: pyte
     assert "--debug" in fault
     _, _, err = run("predict", saved, "a.png", "--debug")
     assert "Traceback" in err
-
-
-def test_started_as_a_module() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "engine", "info", "lenet", "--json"], cwd=ROOT, capture_output=True, check=True
-    )
-    assert json.loads(result.stdout)["parameters"] == 107_786
-    assert result.stderr == b""
-
-
-def test_a_folder_that_hides_a_part_is_named(tmp_path: Path) -> None:
-    (tmp_path / "resources").mkdir()
-    (tmp_path / "resources" / "__init__.py").touch()
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "engine", "info", "lenet"]
-    result = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 2
-    assert str(tmp_path / "resources") in result.stderr
-    assert result.stderr.count("\n") == 1
-
-
-@pytest.mark.skipif(os.name != "posix", reason="pipes break in another way here")
-def test_a_reader_that_leaves_is_no_fault() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        result = subprocess.run(
-            [sys.executable, "-m", "engine", "info", "lenet"],
-            cwd=ROOT,
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    finally:
-        os.close(writing)
-    assert (result.returncode, result.stderr) == (1, b"")
-
-
-def test_what_json_lacks_becomes_plain() -> None:
-    value = {"a": np.float32(0.5), "b": [float("nan"), float("inf")], 3: (np.int64(1), np.arange(2))}
-    assert plain(value) == {"a": 0.5, "b": [None, None], "3": [1, [0, 1]]}
-
-
-def test_tables_are_aligned() -> None:
-    assert table([("name", "n"), ("a", 10), ("long name", 5)]) == [
-        "name        n",
-        "a          10",
-        "long name   5",
-    ]
