@@ -29,7 +29,9 @@ from engine.integer import (
 
 __all__ = ["COMPACT_CODES", "SMALL_CODES", "STAGE_CODES", "StageCode", "stage_code"]
 
-STAGE_CODES: Mapping[type[IntegerCall], Callable[[Any, bool], StageCode]] = {
+Codes = Mapping[type[IntegerCall], Callable[[Any], StageCode]]
+
+STAGE_CODES: Codes = {
     IntegerAvgPool: avg_pool,
     IntegerConv2D: conv2d,
     IntegerDense: dense,
@@ -39,20 +41,20 @@ STAGE_CODES: Mapping[type[IntegerCall], Callable[[Any, bool], StageCode]] = {
     IntegerSoftmax: softmax,
     IntegerTable: table,
 }
-"""How each class of call is written; ``(call, fast)``."""
+"""How each class of call is written."""
 
-SMALL_CODES: Mapping[type[IntegerCall], Callable[[Any], StageCode]] = {
+SMALL_CODES: Codes = {
     IntegerConv2D: small_conv2d,
     IntegerDense: small_dense,
 }
 """What is written instead where small code is wanted."""
 
-COMPACT_CODES: Mapping[type[IntegerCall], Callable[[Any], StageCode]] = {IntegerConv2D: compact_conv2d}
+COMPACT_CODES: Codes = {IntegerConv2D: compact_conv2d}
 """What is written instead where fast code is wanted that has small weights."""
 
 
 def stage_code(call: IntegerCall, fast: bool = True, compact: bool = False) -> StageCode:
     """Return the C of `call`, `fast` or small; of fast code the one with `compact` weights."""
-    codes = SMALL_CODES if not fast else COMPACT_CODES if compact else {}
-    other = codes.get(type(call))
-    return STAGE_CODES[type(call)](call, fast) if other is None else other(call)
+    others = SMALL_CODES if not fast else COMPACT_CODES if compact else {}
+    write = others.get(type(call), STAGE_CODES[type(call)])
+    return write(call)

@@ -6,7 +6,7 @@ The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class _Strips:
         return 2 * (columns * self.rows + moves) * self.depth
 
 
-def conv2d(call: IntegerConv2D, fast: bool) -> StageCode:
+def conv2d(call: IntegerConv2D) -> StageCode:
     """Return the C of a convolution with activation and max pooling."""
     return _code(call, packed=False)
 
@@ -65,10 +65,7 @@ def compact_conv2d(call: IntegerConv2D) -> StageCode:
 def _code(call: IntegerConv2D, packed: bool) -> StageCode:
     w, strips = call.window, _Strips.of(call)
     sizes = {
-        "kernel": w.kernel,
-        "stride": w.stride,
-        "top": w.top,
-        "left": w.left,
+        **asdict(w),
         "pool": call.pool,
         "rows": strips.rows,
         "depth": strips.depth,

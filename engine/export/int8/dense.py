@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_sizes, scaling_arrays, zero_byte
+from engine.export.int8.requantized import folded_bias, requantization_sizes, scaling_arrays
 from engine.integer import IntegerDense
 
 __all__ = ["dense"]
@@ -21,7 +21,7 @@ MANY_WEIGHTS = 1 << 15
 ROOM = 1 << 23  # what the sum of a run stays below, see kernels/dense_dot_s8.c
 
 
-def dense(call: IntegerDense, fast: bool) -> StageCode:
+def dense(call: IntegerDense) -> StageCode:
     """Return the C of a dense layer with activation."""
     outputs, inputs = call.weight.shape
     left = _left(outputs, inputs)
@@ -85,5 +85,5 @@ def _in_turn(pairs: NDArray[np.int16], of: int) -> NDArray[np.int16]:
 
 def _scaled(call: IntegerDense) -> Mapping[str, NDArray[Any]]:
     """Return the arrays by output, with the input's zero point in the biases."""
-    folded = call.bias - zero_byte(call.source) * call.weight.sum(axis=1, dtype=np.int64)
-    return scaling_arrays(call.requantization, folded.astype(np.int32))
+    bias = folded_bias(call.source, call.bias, call.weight.sum(axis=1, dtype=np.int64))
+    return scaling_arrays(call.requantization, bias)

@@ -8,13 +8,14 @@ place.
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.export.int8.requantized import folded_bias, requantization_arrays, requantization_sizes, zero_byte
 from engine.fixed_point import Int32s
 from engine.integer import IntegerDepthwise
 from engine.specs import Shape
@@ -24,24 +25,21 @@ __all__ = ["depthwise"]
 TOGETHER = 4  # channels
 
 
-def depthwise(call: IntegerDepthwise, fast: bool) -> StageCode:
+def depthwise(call: IntegerDepthwise) -> StageCode:
     """Return the C of a depthwise convolution with activation."""
     w, (height, width) = call.window, padded(call)
     lines = w.top > 0 or w.left > 0 or height > image(call.in_shape)[0] or width > image(call.in_shape)[1]
     scratch = w.kernel * width * call.in_shape[-1] if lines else 0
-    requantization = requantization_sizes(call.requantization)
-    arrays = requantization_arrays(call.requantization, folded_bias(call))
+    bias = folded_bias(call.source, call.bias, call.weight.sum(axis=(0, 1), dtype=np.int64))
+    arrays = requantization_arrays(call.requantization, bias)
     table = {name: values for name, values in arrays.items() if name == "table"}
     scaling = _scaling(*(arrays[name].astype(np.int32) for name in ("bias", "multiplier", "shift")))
     sizes = {
-        "kernel": w.kernel,
-        "stride": w.stride,
-        "top": w.top,
-        "left": w.left,
+        **asdict(w),
         "width": width,
         "lines": int(lines),
         "in_zero": zero_byte(call.source),
-        **requantization,
+        **requantization_sizes(call.requantization),
     }
     arrays = {"weight": laid_out(call.weight), "scaling": scaling, **table}
     return StageCode("depthwise_conv2d_s8", sizes, arrays, scratch, lead=0)
@@ -65,13 +63,6 @@ def _scaling(bias: Int32s, multiplier: Int32s, shift: Int32s) -> Int32s:
     block: Int32s = np.concatenate([bias[:together].reshape(-1, 4), pairs[:together].reshape(-1, 8)], axis=1)
     single: Int32s = np.concatenate([bias[together:, None], pairs[together:]], axis=1)
     result: Int32s = np.concatenate([block.ravel(), single.ravel()])
-    return result
-
-
-def folded_bias(call: IntegerDepthwise) -> Int32s:
-    """Return the bias for inputs as bytes, whose zero is not 0."""
-    sums = call.weight.astype(np.int32).sum(axis=(0, 1))
-    result: Int32s = (call.bias - zero_byte(call.source) * sums).astype(np.int32)
     return result
 
 

@@ -9,16 +9,16 @@ from engine.integer import IntegerGather, IntegerSoftmax, IntegerTable
 __all__ = ["gather", "softmax", "table"]
 
 
-def table(call: IntegerTable, fast: bool) -> StageCode:
+def table(call: IntegerTable) -> StageCode:
     """Return the C of a function of each number."""
     return StageCode("table_s8", arrays={"table": table_bytes(call.table)})
 
 
-def softmax(call: IntegerSoftmax, fast: bool) -> StageCode:
+def softmax(call: IntegerSoftmax) -> StageCode:
     """Return the C of softmax."""
     return StageCode("softmax_s8", arrays={"exponentials": call.table})
 
 
-def gather(call: IntegerGather, fast: bool) -> StageCode:
+def gather(call: IntegerGather) -> StageCode:
     """Return the C of another order."""
     return StageCode("gather_s8", arrays={"order": call.order})

@@ -12,6 +12,7 @@ from engine.fixed_point import Affine, Int8s, Int32s, Requantization
 
 __all__ = [
     "bytes_of",
+    "folded_bias",
     "requantization_arrays",
     "requantization_sizes",
     "scaling_arrays",
@@ -23,6 +24,12 @@ __all__ = [
 def zero_byte(affine: Affine) -> int:
     """Return the byte that stands for 0."""
     return affine.zero_point + 128
+
+
+def folded_bias(source: Affine, bias: Int32s, sums: NDArray[np.int64]) -> Int32s:
+    """Return the bias for inputs as bytes, whose zero is not 0; `sums` are of the weights of each channel."""
+    folded: Int32s = (bias - zero_byte(source) * sums).astype(np.int32)
+    return folded
 
 
 def bytes_of(q: Int8s) -> NDArray[np.uint8]:

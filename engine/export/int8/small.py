@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 
 from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
+from engine.export.int8.requantized import folded_bias, requantization_arrays, requantization_sizes, zero_byte
 from engine.export.int8.rows import pixel_lead
 from engine.integer import IntegerConv2D, IntegerDense
 
@@ -16,10 +18,7 @@ def small_conv2d(call: IntegerConv2D) -> StageCode:
     """Return the C of a convolution with activation and max pooling."""
     w = call.window
     sizes = {
-        "kernel": w.kernel,
-        "stride": w.stride,
-        "top": w.top,
-        "left": w.left,
+        **asdict(w),
         "pool": call.pool,
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
@@ -30,6 +29,6 @@ def small_conv2d(call: IntegerConv2D) -> StageCode:
 
 def small_dense(call: IntegerDense) -> StageCode:
     """Return the C of a dense layer with activation; the input's zero point is folded into the bias."""
-    bias = call.bias - zero_byte(call.source) * call.weight.astype(np.int32).sum(axis=1)
+    bias = folded_bias(call.source, call.bias, call.weight.sum(axis=1, dtype=np.int64))
     arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, bias)}
     return StageCode("dense_small_s8", requantization_sizes(call.requantization), arrays)
