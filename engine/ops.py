@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.memory import Scratch
+from engine.memory import Memory, Scratch
 from engine.specs import Shape
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Room",
     "batch_shape",
     "channel_rows",
+    "copying",
     "in_turn",
     "nothing",
     "pool_early",
@@ -36,7 +37,7 @@ __all__ = [
 
 FloatArray = NDArray[np.floating[Any]]
 Room = Callable[[Shape], FloatArray]
-"""Gives memory of a shape, whose contents last one pass of one operation."""
+"""Gives memory of a shape: `Arrays.lasting` or `Arrays.room`."""
 
 
 def batch_shape(shape: Shape, batch: int) -> Shape:
@@ -70,8 +71,12 @@ class Arrays:
         Whether forward behaves as in training (dropout, batch statistics).
     rng : numpy.random.Generator
         For dropout.
+    memory : Memory
+        For what lasts.
     scratch : Scratch
         For what lasts one pass, forward or backward.
+    kept : dict of str to ndarray
+        What the operations of one layer leave for each other.
     """
 
     x: FloatArray
@@ -82,7 +87,9 @@ class Arrays:
     g: Mapping[str, FloatArray]
     train: bool
     rng: np.random.Generator
-    scratch: Scratch = field(default_factory=Scratch)
+    memory: Memory
+    scratch: Scratch
+    kept: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def batch(self) -> int:
@@ -93,6 +100,10 @@ class Arrays:
     def dtype(self) -> np.dtype[Any]:
         """float32, or float64 in gradient checks."""
         return self.x.dtype
+
+    def lasting(self, shape: Shape) -> FloatArray:
+        """Return zeros that nothing else writes to (a `Room`)."""
+        return self.memory.take(shape, self.dtype)
 
     def room(self, shape: Shape) -> FloatArray:
         """Return memory whose contents last one pass: the next operation writes there too (a `Room`)."""
@@ -109,6 +120,16 @@ class Bound:
 
 def nothing() -> None:
     """Do nothing: the backward pass of an operation that has none."""
+
+
+def copying(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Callable[[], None]:
+    """Return a closure that copies, of each pair, the second array to the first."""
+
+    def copy() -> None:
+        for target, origin in pairs:
+            np.copyto(target, origin)
+
+    return copy
 
 
 def in_turn(steps: Sequence[Callable[[], None]]) -> Callable[[], None]:

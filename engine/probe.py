@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.layers.elementwise import Activate
-from engine.memory import Scratch
+from engine.memory import Memory, Scratch
 from engine.ops import Arrays, FloatArray, Op, batch_shape
 from engine.params import ParamLayout
 from engine.specs import ModelSpec
@@ -53,6 +53,7 @@ class Probe:
         self._batch = batch
         self._layout = ParamLayout(spec)
         self._params = params
+        self._memory = Memory()
         self._x = np.zeros(batch_shape(spec.input_shape, batch), np.float32)
         self._steps: list[_Step] = []
         place = self._x
@@ -68,7 +69,8 @@ class Probe:
         source = y if op.in_place else x  # copied there first
         state = self._layout.layer(layer, self._params)
         rng = np.random.default_rng(0)
-        bound = op.bind(Arrays(source, y, None, None, state, {}, False, rng, Scratch()))
+        memory = self._memory
+        bound = op.bind(Arrays(source, y, None, None, state, {}, False, rng, memory, Scratch(memory)))
 
         def forward() -> None:
             if op.in_place:

@@ -10,16 +10,18 @@ feature maps when only predicting, two are alive at a time, so they take turns i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import cycle
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.layers.elementwise import Activate, ActivationFunction
-from engine.memory import Scratch, aligned
-from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, batch_shape, pool_early
+from engine.memory import Memory, Scratch
+from engine.ops import Arrays, Bound, FloatArray, LayerOp, Op, Room, batch_shape, pool_early
 from engine.params import ParamLayout
 from engine.rounding import Round, Rounding
 from engine.specs import ModelSpec, Shape
@@ -121,11 +123,13 @@ class Workspace:
         self._rng = rng if rng is not None else np.random.default_rng(0)
         self.params = params
         self.grad = np.zeros_like(params)
-        self._scratch = Scratch()
-        self._gradient = _in_turns(params.dtype)
-        self._value = _lasting(params.dtype) if mode.train else _in_turns(params.dtype)
+        self._memory = Memory()
+        self._scratch = Scratch(self._memory)
+        self._kept: defaultdict[int, dict[str, NDArray[Any]]] = defaultdict(dict)
+        self._gradient = _in_turns(self._memory, params.dtype)
+        self._value = (_lasting if mode.train else _in_turns)(self._memory, params.dtype)
         ops = lower(spec, mode.absorbed, mode.rounding)
-        self.x = _input(spec.input_shape, batch, params.dtype, _reads_images(ops))
+        self.x = _input(spec.input_shape, batch, _lasting(self._memory, params.dtype), _reads_images(ops))
         place = _Place(self.x, None, locked=True)
         bound: list[Bound] = []
         for layer, op in ops:
@@ -159,7 +163,9 @@ class Workspace:
             g=self.layout.layer(layer, self.grad),
             train=self._train,
             rng=self._rng,
+            memory=self._memory,
             scratch=self._scratch,
+            kept=self._kept[layer],
         )
         passes = op.bind(arrays)
         return after, _copying(passes, place, after) if copies else passes
@@ -176,13 +182,13 @@ class Workspace:
         return _Place(self._value(shape), self._gradient(shape) if self._train else None, op.reads_output)
 
 
-def _lasting(dtype: np.dtype[Any]) -> Callable[[Shape], FloatArray]:
-    return lambda shape: aligned(shape, dtype)
+def _lasting(memory: Memory, dtype: np.dtype[Any]) -> Room:
+    return lambda shape: memory.take(shape, dtype)
 
 
-def _in_turns(dtype: np.dtype[Any]) -> Callable[[Shape], FloatArray]:
+def _in_turns(memory: Memory, dtype: np.dtype[Any]) -> Room:
     """Return a function whose arrays may overlap all but the one that it returned before."""
-    places = cycle((Scratch(), Scratch()))
+    places = cycle((Scratch(memory), Scratch(memory)))
 
     def take(shape: Shape) -> FloatArray:
         place = next(places)
@@ -197,13 +203,12 @@ def _reads_images(ops: list[LayerOp]) -> bool:
     return first is not None and first.reads_images
 
 
-def _input(shape: Shape, batch: int, dtype: np.dtype[Any], images_whole: bool) -> FloatArray:
+def _input(shape: Shape, batch: int, lasting: Room, images_whole: bool) -> FloatArray:
     """Return the input array (H, C, W, N), in memory batch last or with each image in one piece."""
     if not images_whole:
-        return aligned(batch_shape(shape, batch), dtype)
+        return lasting(batch_shape(shape, batch))
     height, width, channels = shape
-    whole: FloatArray = aligned((batch, height, channels, width), dtype)
-    return whole.transpose(1, 2, 3, 0)
+    return lasting((batch, height, channels, width)).transpose(1, 2, 3, 0)
 
 
 def _copying(passes: Bound, before: _Place, after: _Place) -> Bound:

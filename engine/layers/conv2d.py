@@ -120,7 +120,7 @@ class Correlate(Op):
     def bind(self, a: Arrays) -> Bound:
         weight = a.p["weight"]
         matrix = weight.reshape(len(weight), -1)  # (K, taps)
-        buffer, expand = expanded(self.geometry, a.x)
+        buffer, expand = expanded(self.geometry, a.x, a.lasting)
         multiply = row_product(self.geometry, buffer, a.y)
 
         def forward() -> None:
@@ -131,5 +131,5 @@ class Correlate(Op):
             return Bound(forward, nothing)
         passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"], a.room)]
         if a.dx is not None:
-            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx, a.room))
+            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx, a.room, a.lasting))
         return Bound(forward, in_turn(passes))

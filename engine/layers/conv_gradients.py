@@ -27,6 +27,7 @@ __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
 FEW_TAPS = 16  # a product over fewer taps than this wastes the vector units
+MOST_TAPS = 25  # of windows @ dyᵀ with more than 32 filters OpenBLAS takes twice as long over more
 
 
 def weight_gradient(
@@ -52,7 +53,7 @@ def weight_gradient(
     taps = geometry.kernel * geometry.kernel * buffer.shape[2]
     parts = pieces(width * batch, filters * min(taps, FEW_TAPS), least=32)
     length = width * batch // parts
-    bundles = pieces(taps, filters * length, least=4)
+    bundles = pieces(taps, filters * length, least=4, most=MOST_TAPS)
     windows = row_windows(buffer, geometry.rows, parts).reshape(height, parts, bundles, -1, length)
     columns = dy.reshape(height, filters, parts, length).transpose(0, 2, 3, 1)[:, :, None]
     partial = room((height, parts, bundles, taps // bundles, filters))
@@ -68,7 +69,7 @@ def weight_gradient(
 
 
 def input_gradient(
-    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room, lasting: Room
 ) -> Pass:
     """Return a closure that writes the gradient of the input to `dx` (H, C, W, N).
 
@@ -79,19 +80,21 @@ def input_gradient(
         (K, kernel, kernel, C).
     dy : ndarray
         (H, K, W, N).
-    room : callable
+    room, lasting : callable
     """
     filters, channels = weight.shape[0], weight.shape[3]
     if geometry.rows.stride > 1:
         return _by_taps(geometry, weight, dy, dx, room)
     if geometry.reads_in_place or filters < channels:
-        return _by_flipping(geometry, weight, dy, dx)
+        return _by_flipping(geometry, weight, dy, dx, lasting)
     return _by_rows(geometry, weight, dy, dx, room)
 
 
-def _by_flipping(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray) -> Pass:
+def _by_flipping(
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Room
+) -> Pass:
     adjoint = geometry.adjoint()
-    buffer, expand = expanded(adjoint, dy)
+    buffer, expand = expanded(adjoint, dy, lasting)
     multiply = row_product(adjoint, buffer, dx)
     flipped = weight[:, ::-1, ::-1].transpose(3, 1, 2, 0)  # (C, k, k, K)
     matrix = np.empty(flipped.shape, weight.dtype)

@@ -1,12 +1,14 @@
 """DepthwiseConv2D: one filter for each channel.
 
-A channel alone gives matrix products with a single row, which no BLAS does well. So several output rows of a
-channel are computed at once, as a product with a *banded* matrix that holds the kernel once per row: some
-multiplications by zero, but at the speed of a matrix product instead of k² passes over memory.
+A channel alone gives matrix products with a single row, which no BLAS does well. So the pixels of a *tile*, a
+piece of an output row, are computed at once, as a product with a *banded* matrix that holds the kernel once
+for each of them, shifted. Most of its numbers are zero, but the input is copied once instead of once for
+every column of the kernel, and to multiply by zero costs less than to move memory.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -18,13 +20,15 @@ from engine.integer import IntegerCall, IntegerDepthwise
 from engine.knobs import knob
 from engine.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.layers.elementwise import ACTIVATIONS, activation_calls, activation_knob, finish
-from engine.layers.rows import Geometry, Span, expansion
-from engine.memory import CACHED, aligned
-from engine.ops import Arrays, Bound, FloatArray, Op, Room, in_turn, nothing
+from engine.layers.rows import Geometry
+from engine.memory import CACHED
+from engine.ops import Arrays, Bound, FloatArray, Op, Room, copying, in_turn, nothing
 from engine.params import Param, constant
 from engine.specs import Shape
 
 __all__ = ["DepthwiseConv2D"]
+
+FEWEST = 6  # pixels of a tile: a product with fewer rows wastes the vector units
 
 
 @dataclass(frozen=True)
@@ -85,24 +89,24 @@ class CorrelateChannels(Op):
 
     def bind(self, a: Arrays) -> Bound:
         kernels = a.p["weight"].transpose(2, 0, 1)  # (C, k, k)
-        bands = Bands(self.geometry, a.x)
-        multiply = bands.product(a.y)
+        tiles = Tiles(self.geometry, a.x, a.lasting)
+        multiply = tiles.product(a.y)
 
         def forward() -> None:
             multiply(kernels)
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [bands.weight_gradient(a.dy, a.g["weight"], a.room)]
+        passes = [tiles.weight_gradient(a.dy, a.g["weight"], a.room)]
         if a.dx is not None:
-            passes.append(_input_gradient(self.geometry, kernels, a.dy, a.dx))
+            passes.append(_input_gradient(self.geometry, kernels, a.dy, a.dx, a.lasting))
         return Bound(forward, in_turn(passes))
 
 
 def _input_gradient(
-    geometry: Geometry, kernels: FloatArray, dy: FloatArray, dx: FloatArray
+    geometry: Geometry, kernels: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Room
 ) -> Callable[[], None]:
-    multiply = Bands(geometry.adjoint(), dy).product(dx)
+    multiply = Tiles(geometry.adjoint(), dy, lasting).product(dx)
     flipped = kernels[:, ::-1, ::-1]
 
     def backward() -> None:
@@ -111,43 +115,45 @@ def _input_gradient(
     return backward
 
 
-def rows_together(rows: Span) -> int:
-    """Choose the output rows of a band: more than two spend more on zeros than they gain."""
-    return 2 if rows.out % 2 == 0 else 1
+def tile_width(out: int) -> int:
+    """Choose how many of `out` pixels to compute together: few waste calls, many waste multiplications."""
+    return next((n for n in range(FEWEST, out) if out % n == 0), out)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Some channels in the expanded buffer, which holds them after `expand` until another group's."""
+    """Some channels in the buffer of tiles, which holds them after `fill` until another group's."""
 
     channels: slice
-    expand: Callable[[], None]
-    windows: FloatArray  # (blocks, C, taps, W·N)
+    fill: Callable[[], None]
+    windows: FloatArray  # (C, tiles, out rows, kernel·span, N)
 
 
-class Bands:
-    """The expanded source of a depthwise convolution, and products with it.
+class Tiles:
+    """The padded source of a depthwise convolution, cut into tiles of columns, and products with it.
 
-    Only as many channels are expanded at a time as stay in a core's cache: to expand them once more in the
-    backward pass takes less time than to fetch them from memory.
+    A tile holds the `span` columns that `width` neighbouring outputs read. Only as many channels are copied
+    at a time as stay in a core's cache: to copy them once more in the backward pass takes less time than to
+    fetch them from memory.
 
     Parameters
     ----------
     geometry : Geometry
     source : ndarray
         (H, C, W, N).
+    lasting : callable
     """
 
-    def __init__(self, geometry: Geometry, source: FloatArray) -> None:
+    def __init__(self, geometry: Geometry, source: FloatArray, lasting: Room) -> None:
         _, channels, _, batch = source.shape
-        rows, kernel, width = geometry.rows, geometry.kernel, geometry.columns.out
-        self.together = rows_together(rows)
-        self.kernel = kernel
-        self.stride = rows.stride
-        self.taps = ((self.together - 1) * rows.stride + kernel) * kernel
-        each = rows.padded * kernel * width * batch * source.itemsize
-        count = min(channels, max(1, CACHED // each))
-        self._buffer = aligned((count, rows.padded, kernel, width, batch), source.dtype)
+        rows, columns = geometry.rows, geometry.columns
+        self.kernel = geometry.kernel
+        self.stride = columns.stride
+        self.width = tile_width(columns.out)
+        self.span = (self.width - 1) * columns.stride + self.kernel
+        each = (columns.out // self.width, rows.padded, self.span, batch)
+        count = min(channels, max(1, CACHED // (math.prod(each) * source.itemsize)))
+        self._buffer = lasting((count, *each))
         self._groups = [
             self._group(geometry, source, slice(start, min(start + count, channels)))
             for start in range(0, channels, count)
@@ -155,63 +161,72 @@ class Bands:
 
     def product(self, y: FloatArray) -> Callable[[FloatArray], None]:
         """Return a closure that writes the convolution with kernels (C, k, k) to `y` (H, C, W, N)."""
-        out = self._blocks(y)
-        banded = np.zeros((out.shape[1], self.together, self.taps), y.dtype)
-        bands = [banded[:, r, self._band(r)] for r in range(self.together)]
-        products = [(g.expand, banded[g.channels], g.windows, out[:, g.channels]) for g in self._groups]
+        out = self._tiled(y)
+        banded = np.zeros((len(out), self.width, self.kernel, self.span), y.dtype)
+        bands = self._bands(banded)
+        matrices = banded.reshape(len(out), 1, 1, self.width, -1)
+        products = [(g.fill, matrices[g.channels], g.windows, out[g.channels]) for g in self._groups]
 
         def multiply(kernels: FloatArray) -> None:
-            flat = kernels.reshape(len(kernels), -1)
-            for band in bands:
-                band[...] = flat
-            for expand, matrix, windows, target in products:
-                expand()
+            bands[...] = kernels[:, None]
+            for fill, matrix, windows, target in products:
+                fill()
                 np.matmul(matrix, windows, out=target)
 
         return multiply
 
     def weight_gradient(self, dy: FloatArray, grad: FloatArray, room: Room) -> Callable[[], None]:
         """Return a closure that writes the gradient of the kernels to `grad` (k, k, C)."""
-        rows = self._blocks(dy)
-        partial = room((*rows.shape[:3], self.taps))
-        total = np.empty(partial.shape[1:], dy.dtype)
-        bands = [total[:, r, self._band(r)] for r in range(self.together)]
-        target = grad.reshape(-1, grad.shape[-1]).T  # (C, k²)
+        tiled = self._tiled(dy)
+        partial = room((*tiled.shape[:4], self.kernel * self.span))
+        total = np.empty((len(tiled), self.width, self.kernel, self.span), dy.dtype)
+        sums, bands, target = (
+            total.reshape(len(tiled), self.width, -1),
+            self._bands(total),
+            grad.transpose(2, 0, 1),
+        )
         products = [
-            (g.expand, rows[:, g.channels], g.windows.transpose(0, 1, 3, 2), partial[:, g.channels])
-            for g in self._groups
+            (g.fill, tiled[g.channels], g.windows.swapaxes(3, 4), partial[g.channels]) for g in self._groups
         ]
 
         def backward() -> None:
-            for expand, gradient, columns, share in products:
-                expand()
+            for fill, gradient, columns, share in products:
+                fill()
                 np.matmul(gradient, columns, out=share)
-            np.add.reduce(partial, axis=0, out=total)
-            target[...] = bands[0]
-            for band in bands[1:]:
-                np.add(target, band, out=target)
+            np.add.reduce(partial, axis=(1, 2), out=sums)
+            np.add.reduce(bands, axis=1, out=target)
 
         return backward
 
     def _group(self, geometry: Geometry, source: FloatArray, channels: slice) -> _Group:
-        count = channels.stop - channels.start
-        buffer = self._buffer[:count]
-        channel, row, item = *buffer.strides[:2], buffer.itemsize
-        length = buffer.shape[3] * buffer.shape[4]
+        buffer = self._buffer[: channels.stop - channels.start]
+        count, tiles, _, _, batch = buffer.shape
         windows = as_strided(
             buffer,
-            (geometry.rows.out // self.together, count, self.taps, length),
-            (self.together * self.stride * row, channel, length * item, item),
+            (count, tiles, geometry.rows.out, self.kernel * self.span, batch),
+            (*buffer.strides[:2], geometry.rows.stride * buffer.strides[2], *buffer.strides[3:]),
             writeable=False,
         )
-        expand = expansion(geometry, source[:, channels], buffer.transpose(1, 2, 0, 3, 4))
-        return _Group(channels, expand, windows)
+        return _Group(channels, self._filling(geometry, source[:, channels], buffer), windows)
 
-    def _band(self, row: int) -> slice:
-        start = row * self.stride * self.kernel
-        return slice(start, start + self.kernel * self.kernel)
+    def _filling(self, geometry: Geometry, source: FloatArray, buffer: FloatArray) -> Callable[[], None]:
+        """Return a closure that copies `source` into the tiles; what lies in the padding stays zero."""
+        to_rows, rows = geometry.rows.positions(0, geometry.rows.padded)
+        copies = []
+        for tile in range(buffer.shape[1]):
+            first = tile * self.width * self.stride
+            to_columns, columns = geometry.columns.positions(first, self.span)
+            copies.append((buffer[:, tile, to_rows, to_columns], source[rows, :, columns].swapaxes(0, 1)))
 
-    def _blocks(self, array: FloatArray) -> FloatArray:
-        """View (H, C, W, N) as (blocks, C, rows together, W·N)."""
-        height, channels = array.shape[:2]
-        return array.reshape(height // self.together, self.together, channels, -1).transpose(0, 2, 1, 3)
+        return copying(copies)
+
+    def _bands(self, banded: FloatArray) -> FloatArray:
+        """View the numbers (C, width, k, k) of the banded matrix (C, width, k, span) that hold the kernel."""
+        channel, pixel, row, column = banded.strides
+        shape = (len(banded), self.width, self.kernel, self.kernel)
+        return as_strided(banded, shape, (channel, pixel + self.stride * column, row, column))
+
+    def _tiled(self, array: FloatArray) -> FloatArray:
+        """View (H, C, W, N) as (C, tiles, H, width, N)."""
+        height, channels, _, batch = array.shape
+        return array.reshape(height, channels, -1, self.width, batch).transpose(1, 2, 0, 3, 4)

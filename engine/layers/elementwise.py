@@ -18,7 +18,6 @@ from engine.calls import Call, Training
 from engine.fixed_point import HIGH, LOW, Affine, Int8s
 from engine.integer import IntegerCall, IntegerSoftmax, IntegerTable, softmax_table
 from engine.knobs import knob
-from engine.memory import aligned
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Init, normal
 from engine.quantization import LayerRanges, Range
@@ -246,11 +245,12 @@ class AddBias(Op):
         grad = a.g["bias"]
         rows = channel_rows(dy)
         ones = np.ones(rows.shape[2], dy.dtype)
-        partial = np.empty(rows.shape[:2], dy.dtype)
+        partial = np.empty(rows.shape[:2], dy.dtype) if len(rows) > 1 else grad[None]
 
         def backward() -> None:
             np.vecdot(rows, ones, out=partial)  # a sum, by BLAS: twice as fast as add.reduce
-            np.add.reduce(partial, axis=0, out=grad)
+            if len(rows) > 1:
+                np.add.reduce(partial, axis=0, out=grad)
 
         return Bound(forward, backward)
 
@@ -273,7 +273,7 @@ class Activate(Op):
 
     def bind(self, a: Arrays) -> Bound:
         y, dy, function = a.y, a.dy, self.function
-        zero = aligned(y.shape[1:] if y.ndim == 4 else y.shape, y.dtype)
+        zero = a.lasting(y.shape[1:] if y.ndim == 4 else y.shape)
 
         def forward() -> None:
             function.forward(y, zero)

@@ -21,7 +21,7 @@ from engine.integer_sums import RealSum
 from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows, nothing
 from engine.params import Param, constant
 from engine.quantization import LayerRanges
-from engine.specs import LayerSpec, Shape, size
+from engine.specs import LayerSpec, Shape
 
 __all__ = ["EPSILON", "BatchNorm"]
 
@@ -51,7 +51,7 @@ class BatchNorm(LayerSpec):
         return 0  # folded into the layer before it when exported
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
-        return (Observe(x, x), Normalize(x, x, size(x[:-1])))
+        return (Observe(x, x), Normalize(x, x))
 
     def scaling(self, p: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
         scale = p["scale"] / np.sqrt(p["variance"].astype(np.float64) + EPSILON)
@@ -87,32 +87,53 @@ class ScaleShift(Call):
         return IntegerDepthwise(*weighted_parts(self, source, sums, ranges), Window(1, 1, 0, 0))
 
 
-@dataclass(frozen=True)
 class _Scaling:
-    """What normalizing does to each channel that has been turned so that its scale is not negative; (C,)."""
+    """What normalizing does to each channel that has been turned so that its scale is not negative.
 
-    sign: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    factor: NDArray[np.float64]
+    The buffers, float64 (C,), are shared by the operations of one layer: to work these few numbers out again,
+    or to make arrays for them, costs as much as a pass over the feature maps of a tiny network.
 
-    @classmethod
-    def of(cls, scale: FloatArray, statistics: Mapping[str, FloatArray], share: float = 1.0) -> _Scaling:
-        """Work it out from mean and variance, of which `share` counts."""
-        sign = np.where(scale < 0, -1.0, 1.0)
-        deviation = np.sqrt(share * statistics["variance"] + EPSILON)
-        return cls(sign, sign * statistics["mean"], deviation, sign * scale / deviation)
+    Attributes
+    ----------
+    mean, deviation, sign : ndarray
+        Of x; -1 where a channel has been turned.
+    factor, offset : ndarray
+        ``y = factor · x + offset``.
+    level, pull : ndarray
+        Sums over the channel that the backward pass leaves: of dy, and of dy · (x - mean).
+    """
 
+    def __init__(self, a: Arrays) -> None:
+        rows = a.kept.setdefault("scaling", np.zeros((7, a.p["scale"].size)))
+        self.mean, self.deviation, self.sign, self.factor, self.offset, self.level, self.pull = rows
 
-def _biased(count: int) -> float:
-    """Return the share of the unbiased variance, as PyTorch observes it, that a batch is normalized with."""
-    return max(count - 1, 1) / count
+    def update(self, p: Mapping[str, FloatArray], mean: FloatArray, variance: FloatArray) -> None:
+        """Work it out from the scale and shift in `p` and the statistics of x before it was turned."""
+        np.copysign(1.0, p["scale"], out=self.sign)
+        np.multiply(self.sign, mean, out=self.mean)
+        np.add(variance, EPSILON, out=self.deviation)
+        np.sqrt(self.deviation, out=self.deviation)
+        np.abs(p["scale"], out=self.factor)
+        np.divide(self.factor, self.deviation, out=self.factor)
+        np.multiply(self.mean, self.factor, out=self.offset)
+        np.subtract(p["shift"], self.offset, out=self.offset)
+
+    def apply(self, x: FloatArray, y: FloatArray) -> None:
+        """Normalize `x` to `y`."""
+        _affine(x, self.factor, self.offset, y)
 
 
 def _affine(x: FloatArray, factor: FloatArray, offset: FloatArray, out: FloatArray) -> None:
     """Write ``factor · x + offset`` of each channel."""
     np.multiply(x, factor.astype(x.dtype)[:, None], out=out)
     np.add(out, offset.astype(x.dtype)[:, None], out=out)
+
+
+def _turn(x: FloatArray, scale: FloatArray) -> None:
+    turned = np.signbit(scale)
+    if turned.any():
+        for channel in np.flatnonzero(turned):
+            np.negative(x[:, channel], out=x[:, channel])
 
 
 @dataclass(frozen=True)
@@ -129,69 +150,66 @@ class Observe(Op):
 
     def bind(self, a: Arrays) -> Bound:
         x, p, g = channel_rows(a.x), a.p, a.g
-        if not a.train or a.dx is None:
+        if a.dx is None:
             return Bound(lambda: _turn(x, p["scale"]), nothing)
         dx, count = channel_rows(a.dx), x.shape[0] * x.shape[2]
-        sums = _Sums(x)
+        s, sums = _Scaling(a), _Sums(x)
+        variance, unbiased = np.zeros(x.shape[1]), count / max(count - 1, 1)
 
         def forward() -> None:
-            mean = sums.plain(x) / count
-            variance = np.maximum(sums.product(x, x) / count - mean * mean, 0)
-            g["mean"][...], g["variance"][...] = mean, variance / _biased(count)
+            mean, square = sums.of(x, x)
+            np.divide(mean, count, out=mean)
+            np.divide(square, count, out=square)
+            np.multiply(mean, mean, out=variance)
+            np.subtract(square, variance, out=variance)
+            np.maximum(variance, 0, out=variance)
+            g["mean"][...] = mean
+            np.multiply(variance, unbiased, out=g["variance"])  # as PyTorch observes it
             _turn(x, p["scale"])
+            s.update(p, mean, variance)
 
         def backward() -> None:
-            s = _Scaling.of(p["scale"], g, _biased(count))
-            slope = -s.factor * s.sign * g["scale"] / (count * s.deviation)
-            _affine(x, slope, -s.factor * g["shift"] / count - slope * s.mean, x)
+            share = s.factor / -count
+            slope = share * s.pull / (s.deviation * s.deviation)
+            _affine(x, slope, share * s.level - slope * s.mean, x)
             np.add(dx, x, out=dx)
             _turn(dx, p["scale"])
 
         return Bound(forward, backward)
 
 
-def _turn(x: FloatArray, scale: FloatArray) -> None:
-    for channel in np.flatnonzero(scale < 0):
-        np.negative(x[:, channel], out=x[:, channel])
-
-
 @dataclass(frozen=True)
 class Normalize(Op):
-    """Bring each channel to its scale and shift, by statistics of the batch or, predicting, by running ones.
-
-    `pixels` counts those that were observed for each image.
-    """
-
-    pixels: int = 1
+    """Bring each channel to its scale and shift by what was observed; predicting, by running statistics."""
 
     @property
     def keeps_order(self) -> bool:
         return True
 
     def reshaped(self, shape: Shape) -> Op:
-        return Normalize(shape, shape, self.pixels)
+        return Normalize(shape, shape)
 
     def bind(self, a: Arrays) -> Bound:
         x, y, p, g = channel_rows(a.x), channel_rows(a.y), a.p, a.g
-        share = _biased(self.pixels * a.batch) if a.train else 1.0
-        statistics = g if a.train else p
+        s = _Scaling(a)
+
+        def predict() -> None:
+            s.update(p, p["mean"], p["variance"])
+            s.apply(x, y)
+
+        if a.dy is None or a.dx is None:
+            return Bound(predict, nothing)
+        dy, dx, sums = channel_rows(a.dy), channel_rows(a.dx), _Sums(x)
 
         def forward() -> None:
-            s = _Scaling.of(p["scale"], statistics, share)
-            _affine(x, s.factor, p["shift"] - s.mean * s.factor, y)
-
-        if a.dy is None:
-            return Bound(forward, nothing)
-        dy, dx = channel_rows(a.dy), None if a.dx is None else channel_rows(a.dx)
-        sums = _Sums(x)
+            s.apply(x, y)
 
         def backward() -> None:
-            s = _Scaling.of(p["scale"], statistics, share)
-            level = sums.plain(dy)
-            g["shift"][...] = level
-            g["scale"][...] = s.sign * (sums.product(dy, x) - s.mean * level) / s.deviation
-            if dx is not None:
-                np.multiply(dy, s.factor.astype(dy.dtype)[:, None], out=dx)
+            level, product = sums.of(dy, x)
+            s.level[...] = g["shift"][...] = level
+            np.subtract(product, s.mean * level, out=s.pull)
+            np.divide(s.sign * s.pull, s.deviation, out=g["scale"])
+            np.multiply(dy, s.factor.astype(dy.dtype)[:, None], out=dx)
 
         return Bound(forward, backward)
 
@@ -205,14 +223,12 @@ class _Sums:
 
     def __init__(self, like: FloatArray) -> None:
         self._ones = np.ones(like.shape[2], like.dtype)
-        self._partial = np.empty(like.shape[:2], like.dtype)
+        self._plain, self._product = self._partial = np.empty((2, *like.shape[:2]), like.dtype)
+        self._totals = np.empty((2, like.shape[1]))
 
-    def plain(self, x: FloatArray) -> NDArray[np.float64]:
-        """Return Σ x, (C,)."""
-        return self.product(x, self._ones)
-
-    def product(self, x: FloatArray, y: FloatArray) -> NDArray[np.float64]:
-        """Return Σ x · y, (C,)."""
-        np.vecdot(x, y, out=self._partial)
-        total: NDArray[np.float64] = np.add.reduce(self._partial, axis=0, dtype=np.float64)
-        return total
+    def of(self, x: FloatArray, y: FloatArray) -> NDArray[np.float64]:
+        """Return Σ x and Σ x · y, (2, C), in memory that the next call uses again."""
+        np.vecdot(x, self._ones, out=self._plain)
+        np.vecdot(x, y, out=self._product)
+        np.add.reduce(self._partial, axis=1, dtype=np.float64, out=self._totals)
+        return self._totals

@@ -19,8 +19,8 @@ from engine.errors import SpecError
 from engine.fixed_point import Affine
 from engine.integer import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.knobs import knob
-from engine.memory import CACHED
-from engine.ops import Arrays, Bound, FloatArray, Op, in_turn, nothing
+from engine.memory import CACHED, Memory
+from engine.ops import Arrays, Bound, FloatArray, Op, copying, in_turn, nothing
 from engine.quantization import LayerRanges
 from engine.specs import LayerSpec, Shape, need_image, size
 
@@ -143,8 +143,9 @@ class TakeMax(Op):
         row = channels * width * batch * a.x.itemsize
         count = min(height, max(1, CACHED // row))
         between = a.room((count, channels, width, batch))
+        columns = a.room((self.size, count, *a.y.shape[1:]))
         blocks = [
-            self._rows(a, slice(start, min(start + count, height)), between)
+            self._rows(a, slice(start, min(start + count, height)), between, columns)
             for start in range(0, height, count)
         ]
         forward = in_turn([block.forward for block in blocks])
@@ -158,18 +159,23 @@ class TakeMax(Op):
 
         return Bound(forward, in_turn([clear, *(block.backward for block in blocks)]))
 
-    def _rows(self, a: Arrays, rows: slice, between: FloatArray) -> Bound:
-        """Return the passes that write some of the rows of the output."""
-        between = between[: rows.stop - rows.start]
+    def _rows(self, a: Arrays, rows: slice, between: FloatArray, columns: FloatArray) -> Bound:
+        """Return the passes that write some of the rows of the output.
+
+        Columns meet packed one behind the other: NumPy copies short pieces faster than it compares them.
+        """
+        between, columns = between[: rows.stop - rows.start], columns[:, : rows.stop - rows.start]
+        places = list(zip(columns, _column_slices(between, self.size), strict=True))
         source = slice(rows.start * self.size, rows.stop * self.size)
-        training = a.dy is not None
-        first = _Tournament(_row_slices(a.x[source], self.size), between, training)
-        second = _Tournament(_column_slices(between, self.size), a.y[rows], training)
-        forward = in_turn([first.play, second.play])
+        memory = a.memory if a.dy is not None else None
+        first = _Tournament(_row_slices(a.x[source], self.size), between, memory)
+        second = _Tournament(list(columns), a.y[rows], memory)
+        forward = in_turn([first.play, copying(places), second.play])
         if a.dy is None or a.dx is None:
             return Bound(forward, nothing)
         back = [
-            second.award(a.dy[rows], _column_slices(between, self.size)),
+            second.award(a.dy[rows], list(columns)),
+            copying([(apart, packed) for packed, apart in places]),
             first.award(between, _row_slices(a.dx[source], self.size)),
         ]
         return Bound(forward, in_turn(back))
@@ -184,15 +190,14 @@ class _Tournament:
         The slices.
     winner : ndarray
         Receives the maximum.
-    training : bool
-        Whether to keep what `award` needs.
+    memory : Memory or None
+        For what `award` needs, in training.
     """
 
-    def __init__(self, players: list[FloatArray], winner: FloatArray, training: bool) -> None:
+    def __init__(self, players: list[FloatArray], winner: FloatArray, memory: Memory | None) -> None:
         self.players = players
         self.winner = winner
-        matches = len(players) - 1 if training else 0
-        self.stays = [np.empty(winner.shape, np.bool_) for _ in range(matches)]
+        self.stays = [memory.take(winner.shape, np.bool_) for _ in players[1:]] if memory is not None else []
 
     def play(self) -> None:
         """Compute the maximum: each slice challenges the best so far and must be larger to win."""

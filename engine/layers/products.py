@@ -13,7 +13,7 @@ __all__ = ["pieces"]
 UNPACKED = 1_000_000
 
 
-def pieces(length: int, each: int, least: int) -> int:
+def pieces(length: int, each: int, least: int, most: int | None = None) -> int:
     """Return into how many equal pieces to cut one side of a product.
 
     Parameters
@@ -24,12 +24,14 @@ def pieces(length: int, each: int, least: int) -> int:
         Multiplications for each unit of that side.
     least : int
         A piece shorter than this wastes the vector units; then the product stays whole.
+    most : int or None
+        The longest piece that is fast whatever the other sides.
 
     Returns
     -------
     int
         A divisor of `length`.
     """
-    longest = min(length, UNPACKED // each)
+    longest = min(length if most is None else most, length, UNPACKED // each)
     fitting = [n for n in range(least, longest + 1) if length % n == 0]
     return length // max(fitting) if fitting else 1

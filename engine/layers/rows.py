@@ -16,10 +16,9 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.errors import SpecError
 from engine.layers.products import pieces
-from engine.memory import aligned
-from engine.ops import FloatArray, nothing
+from engine.ops import FloatArray, Room, copying, nothing
 
-__all__ = ["PADDINGS", "Geometry", "Span", "expanded", "expansion", "folding", "row_product", "row_windows"]
+__all__ = ["PADDINGS", "Geometry", "Span", "expanded", "folding", "row_product", "row_windows"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,10 @@ class Span:
     def overlap(self, tap: int) -> tuple[slice, slice]:
         """Return the outputs that read the source through kernel position `tap`, and what they read."""
         return _overlap(self.source, self.out, self.before - tap, self.stride, self.dilation)
+
+    def positions(self, start: int, length: int) -> tuple[slice, slice]:
+        """Return which of `length` padded positions from `start` on hold the source, and what they hold."""
+        return _overlap(self.source, length, self.before - start, 1, self.dilation)
 
     def adjoint(self) -> Span:
         """Return the span of the gradient with respect to the source."""
@@ -128,40 +131,29 @@ def _overlap(source: int, target: int, shift: int, stride: int, dilation: int) -
     return slice(first, first + dilation * (high - low), dilation), slice(low, high)
 
 
-def expansion(geometry: Geometry, source: FloatArray, target: FloatArray) -> Callable[[], None]:
-    """Return a closure that copies `source` (H, C, W, N) into `target` (rows.padded, kernel, C, out W, N).
+def expanded(geometry: Geometry, source: FloatArray, lasting: Room) -> tuple[FloatArray, Callable[[], None]]:
+    """Return the row buffer (rows.padded, kernel, C, out W, N) of `source` (H, C, W, N) and what fills it.
 
-    `target` may be a transposed view. What lies in the padding is zeroed here, once, and never written.
+    What lies in the padding stays zero.
     """
-    rows, columns = geometry.rows, geometry.columns
-    target[...] = 0
-    to_rows, from_rows = _overlap(rows.source, rows.padded, rows.before, 1, rows.dilation)
-    copies = []
-    for j in range(geometry.kernel):
-        to_columns, from_columns = columns.overlap(j)
-        pair = (target[to_rows, j, :, to_columns], source[from_rows, :, from_columns])
-        if pair[0].size:
-            copies.append(pair)
-
-    def expand() -> None:
-        for to, origin in copies:
-            np.copyto(to, origin)
-
-    return expand
-
-
-def expanded(geometry: Geometry, source: FloatArray) -> tuple[FloatArray, Callable[[], None]]:
-    """Return the row buffer (padded, kernel, C, W, N) of `source` and the closure that fills it."""
     _, channels, _, batch = source.shape
     if geometry.reads_in_place:
         return source[:, None], nothing
     rows, columns = geometry.rows, geometry.columns
-    buffer = aligned((rows.padded, geometry.kernel, channels, columns.out, batch), source.dtype)
-    return buffer, expansion(geometry, source, buffer)
+    buffer = lasting((rows.padded, geometry.kernel, channels, columns.out, batch))
+    to_rows, from_rows = rows.positions(0, rows.padded)
+    copies = []
+    for j in range(geometry.kernel):
+        to_columns, from_columns = columns.overlap(j)
+        pair = (buffer[to_rows, j, :, to_columns], source[from_rows, :, from_columns])
+        if pair[0].size:
+            copies.append(pair)
+
+    return buffer, copying(copies)
 
 
 def folding(columns: Span, shares: FloatArray, target: FloatArray) -> Callable[[], None]:
-    """Return the adjoint of expansion: sum `shares` (H, kernel, C, out W, N) into `target` (H, C, W, N)."""
+    """Return the adjoint of `expanded`: sum `shares` (H, kernel, C, out W, N) into `target` (H, C, W, N)."""
     pairs = [columns.overlap(j) for j in range(columns.kernel)]
     widths = [to.stop - to.start for _, to in pairs]
     widest = int(np.argmax(widths))
