@@ -55,10 +55,10 @@ def _cross_entropy(
     y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
 ) -> float:
     """-Σ target · log softmax(y), with the maximum subtracted so that exp never overflows."""
-    columns = np.arange(y.shape[1])
+    places = labels.astype(np.intp), np.arange(y.shape[1])
     shifted = y - np.maximum.reduce(y, axis=0)
     right, even = 1 - smoothing, smoothing / len(y)
-    loss = -right * float(np.add.reduce(shifted[labels, columns]))
+    loss = -right * float(np.add.reduce(shifted[places]))
     if even:
         loss -= even * float(shifted.sum())
     exps = np.exp(shifted, out=shifted)
@@ -66,7 +66,7 @@ def _cross_entropy(
     loss += float(np.add.reduce(np.log(sums)))
     if dy is not None:
         np.multiply(exps, y.dtype.type(scale) / sums, out=dy)
-        dy[labels, columns] -= y.dtype.type(scale * right)
+        dy[places] -= y.dtype.type(scale * right)
         if even:
             dy -= y.dtype.type(scale * even)
     return loss
@@ -76,9 +76,9 @@ def _mean_squared_error(
     y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
 ) -> float:
     """Mean over the classes of (y - target)², target 1 for the label and 0 elsewhere."""
-    columns = np.arange(y.shape[1])
+    places = labels.astype(np.intp), np.arange(y.shape[1])
     error = y - y.dtype.type(smoothing / len(y))
-    error[labels, columns] -= y.dtype.type(1 - smoothing)
+    error[places] -= y.dtype.type(1 - smoothing)
     if dy is not None:
         np.multiply(error, y.dtype.type(2 * scale / len(y)), out=dy)
     return float(np.vdot(error, error)) / len(y)
