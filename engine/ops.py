@@ -87,8 +87,8 @@ class Arrays:
     g: Mapping[str, FloatArray]
     train: bool
     rng: np.random.Generator
-    memory: Memory
-    scratch: Scratch
+    memory: Memory = field(default_factory=Memory)
+    scratch: Scratch = field(default_factory=lambda: Scratch(Memory()))
     kept: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
