@@ -20,7 +20,7 @@ __all__ = ["CACHED", "Memory", "Scratch", "long_loops"]
 
 CACHED = 1 << 19  # bytes that stay close until they are used: half of a core's cache on small machines
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
-SLAB = 16 << 20  # bytes
+SLAB = 32 << 20  # bytes: what glibc always maps anew, and then clears page by page as they are written
 SHORTEST_LOOP = 512  # numbers
 
 

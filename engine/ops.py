@@ -37,7 +37,7 @@ __all__ = [
 
 FloatArray = NDArray[np.floating[Any]]
 Room = Callable[[Shape], FloatArray]
-"""Gives memory of a shape: `Arrays.lasting` or `Arrays.room`."""
+"""Gives memory of a shape."""
 
 
 def batch_shape(shape: Shape, batch: int) -> Shape:

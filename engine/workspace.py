@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle
 from typing import Any
 
@@ -127,9 +128,10 @@ class Workspace:
         self._scratch = Scratch(self._memory)
         self._kept: defaultdict[int, dict[str, NDArray[Any]]] = defaultdict(dict)
         self._gradient = _in_turns(self._memory, params.dtype)
-        self._value = (_lasting if mode.train else _in_turns)(self._memory, params.dtype)
+        lasting = partial(self._memory.take, dtype=params.dtype)
+        self._value = lasting if mode.train else _in_turns(self._memory, params.dtype)
         ops = lower(spec, mode.absorbed, mode.rounding)
-        self.x = _input(spec.input_shape, batch, _lasting(self._memory, params.dtype), _reads_images(ops))
+        self.x = _input(spec.input_shape, batch, lasting, _reads_images(ops))
         place = _Place(self.x, None, locked=True)
         bound: list[Bound] = []
         for layer, op in ops:
@@ -180,10 +182,6 @@ class Workspace:
         if op.in_place and not place.locked:
             return _Place(place.value, place.gradient, op.reads_output)
         return _Place(self._value(shape), self._gradient(shape) if self._train else None, op.reads_output)
-
-
-def _lasting(memory: Memory, dtype: np.dtype[Any]) -> Room:
-    return lambda shape: memory.take(shape, dtype)
 
 
 def _in_turns(memory: Memory, dtype: np.dtype[Any]) -> Room:

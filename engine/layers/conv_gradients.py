@@ -27,7 +27,9 @@ __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
 FEW_TAPS = 16  # a product over fewer taps than this wastes the vector units
-MOST_TAPS = 25  # of windows @ dyᵀ with more than 32 filters OpenBLAS takes twice as long over more
+MOST_TAPS = (
+    25  # of a piece of windows @ dyᵀ: with more than 32 filters longer ones take OpenBLAS twice as long
+)
 
 
 def weight_gradient(

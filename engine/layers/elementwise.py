@@ -245,7 +245,7 @@ class AddBias(Op):
         grad = a.g["bias"]
         rows = channel_rows(dy)
         ones = np.ones(rows.shape[2], dy.dtype)
-        partial = np.empty(rows.shape[:2], dy.dtype) if len(rows) > 1 else grad[None]
+        partial = np.empty(rows.shape[:2], dy.dtype) if len(rows) > 1 else grad[None]  # one row is the sum
 
         def backward() -> None:
             np.vecdot(rows, ones, out=partial)  # a sum, by BLAS: twice as fast as add.reduce

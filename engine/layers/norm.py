@@ -7,7 +7,7 @@ gradients of the running statistics would stand, and whoever steps the parameter
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,6 +26,7 @@ from engine.specs import LayerSpec, Shape
 __all__ = ["EPSILON", "BatchNorm"]
 
 EPSILON = 1e-5
+SCALING = "scaling"  # what the operations of a layer share
 
 
 @dataclass(frozen=True)
@@ -90,22 +91,28 @@ class ScaleShift(Call):
 class _Scaling:
     """What normalizing does to each channel that has been turned so that its scale is not negative.
 
-    The buffers, float64 (C,), are shared by the operations of one layer: to work these few numbers out again,
-    or to make arrays for them, costs as much as a pass over the feature maps of a tiny network.
+    The operations of one layer share it in training: to work these few numbers out three times costs more
+    than a pass over the feature maps of a tiny network.
 
     Attributes
     ----------
-    mean, deviation, sign : ndarray
-        Of x; -1 where a channel has been turned.
+    mean, deviation : ndarray
+        Of the turned x, float64 (C,) as all of these.
+    sign : ndarray
+        -1 where the channel has been turned.
     factor, offset : ndarray
         ``y = factor · x + offset``.
-    level, pull : ndarray
-        Sums over the channel that the backward pass leaves: of dy, and of dy · (x - mean).
+    dy_sum, dy_product : ndarray
+        What the backward pass finds: the sums over the channel of dy, and of dy · (x - mean).
     """
 
-    def __init__(self, a: Arrays) -> None:
-        rows = a.kept.setdefault("scaling", np.zeros((7, a.p["scale"].size)))
-        self.mean, self.deviation, self.sign, self.factor, self.offset, self.level, self.pull = rows
+    def __init__(self, rows: NDArray[np.float64]) -> None:
+        self.mean, self.deviation, self.sign, self.factor, self.offset, self.dy_sum, self.dy_product = rows
+
+    @staticmethod
+    def rows(channels: int) -> NDArray[np.float64]:
+        """Return room for it."""
+        return np.zeros((7, channels))
 
     def update(self, p: Mapping[str, FloatArray], mean: FloatArray, variance: FloatArray) -> None:
         """Work it out from the scale and shift in `p` and the statistics of x before it was turned."""
@@ -150,10 +157,11 @@ class Observe(Op):
 
     def bind(self, a: Arrays) -> Bound:
         x, p, g = channel_rows(a.x), a.p, a.g
-        if a.dx is None:
+        if not a.train or a.dx is None:
             return Bound(lambda: _turn(x, p["scale"]), nothing)
         dx, count = channel_rows(a.dx), x.shape[0] * x.shape[2]
-        s, sums = _Scaling(a), _Sums(x)
+        a.kept[SCALING] = _Scaling.rows(x.shape[1])
+        s, sums = _Scaling(a.kept[SCALING]), _Sums(x)
         variance, unbiased = np.zeros(x.shape[1]), count / max(count - 1, 1)
 
         def forward() -> None:
@@ -170,8 +178,8 @@ class Observe(Op):
 
         def backward() -> None:
             share = s.factor / -count
-            slope = share * s.pull / (s.deviation * s.deviation)
-            _affine(x, slope, share * s.level - slope * s.mean, x)
+            slope = share * s.dy_product / (s.deviation * s.deviation)
+            _affine(x, slope, share * s.dy_sum - slope * s.mean, x)
             np.add(dx, x, out=dx)
             _turn(dx, p["scale"])
 
@@ -191,27 +199,32 @@ class Normalize(Op):
 
     def bind(self, a: Arrays) -> Bound:
         x, y, p, g = channel_rows(a.x), channel_rows(a.y), a.p, a.g
-        s = _Scaling(a)
-
-        def predict() -> None:
-            s.update(p, p["mean"], p["variance"])
-            s.apply(x, y)
-
-        if a.dy is None or a.dx is None:
-            return Bound(predict, nothing)
+        if not a.train or a.dy is None or a.dx is None:
+            return Bound(_prediction(x, y, p), nothing)
+        s = _Scaling(a.kept[SCALING])
         dy, dx, sums = channel_rows(a.dy), channel_rows(a.dx), _Sums(x)
 
         def forward() -> None:
             s.apply(x, y)
 
         def backward() -> None:
-            level, product = sums.of(dy, x)
-            s.level[...] = g["shift"][...] = level
-            np.subtract(product, s.mean * level, out=s.pull)
-            np.divide(s.sign * s.pull, s.deviation, out=g["scale"])
+            total, product = sums.of(dy, x)
+            s.dy_sum[...] = g["shift"][...] = total
+            np.subtract(product, s.mean * total, out=s.dy_product)
+            np.divide(s.sign * s.dy_product, s.deviation, out=g["scale"])
             np.multiply(dy, s.factor.astype(dy.dtype)[:, None], out=dx)
 
         return Bound(forward, backward)
+
+
+def _prediction(x: FloatArray, y: FloatArray, p: Mapping[str, FloatArray]) -> Callable[[], None]:
+    s = _Scaling(_Scaling.rows(x.shape[1]))
+
+    def predict() -> None:
+        s.update(p, p["mean"], p["variance"])
+        s.apply(x, y)
+
+    return predict
 
 
 class _Sums:
@@ -223,7 +236,8 @@ class _Sums:
 
     def __init__(self, like: FloatArray) -> None:
         self._ones = np.ones(like.shape[2], like.dtype)
-        self._plain, self._product = self._partial = np.empty((2, *like.shape[:2]), like.dtype)
+        self._partial = np.empty((2, *like.shape[:2]), like.dtype)
+        self._plain, self._product = self._partial
         self._totals = np.empty((2, like.shape[1]))
 
     def of(self, x: FloatArray, y: FloatArray) -> NDArray[np.float64]:

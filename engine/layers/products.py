@@ -25,13 +25,13 @@ def pieces(length: int, each: int, least: int, most: int | None = None) -> int:
     least : int
         A piece shorter than this wastes the vector units; then the product stays whole.
     most : int or None
-        The longest piece that is fast whatever the other sides.
+        The longest piece that is fast whatever the other sides; longer ones are taken if no shorter one fits.
 
     Returns
     -------
     int
         A divisor of `length`.
     """
-    longest = min(length if most is None else most, length, UNPACKED // each)
-    fitting = [n for n in range(least, longest + 1) if length % n == 0]
-    return length // max(fitting) if fitting else 1
+    fitting = [n for n in range(least, min(length, UNPACKED // each) + 1) if length % n == 0]
+    best = [n for n in fitting if most is not None and n <= most] or fitting
+    return length // max(best) if best else 1

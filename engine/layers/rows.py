@@ -9,7 +9,7 @@ strides turn into one batched `matmul` (k copies of the input instead of k²).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -33,7 +33,7 @@ class Span:
     stride : int
         Step of the kernel between two outputs, in padded source positions.
     before : int
-        Padding in front of the source.
+        Padding in front of the source; negative where its first positions are not read.
     dilation : int
         Distance between neighbouring source elements in padded positions; 1 unless a gradient is spread out.
     """
@@ -57,6 +57,11 @@ class Span:
     def positions(self, start: int, length: int) -> tuple[slice, slice]:
         """Return which of `length` padded positions from `start` on hold the source, and what they hold."""
         return _overlap(self.source, length, self.before - start, 1, self.dilation)
+
+    def part(self, outputs: slice) -> Span:
+        """Return the span of some of the outputs."""
+        before = self.before - outputs.start * self.stride
+        return replace(self, out=outputs.stop - outputs.start, before=before)
 
     def adjoint(self) -> Span:
         """Return the span of the gradient with respect to the source."""
@@ -113,6 +118,10 @@ class Geometry:
         """Whether the source itself is the expanded buffer: a 1×1 kernel with stride 1."""
         return self.kernel == 1 and self.rows.stride == 1 and self.rows.dilation == 1
 
+    def part(self, columns: slice) -> Geometry:
+        """Return the geometry of some columns of the output."""
+        return Geometry(self.rows, self.columns.part(columns))
+
     def adjoint(self) -> Geometry:
         """Return the geometry of the gradient with respect to the source."""
         return Geometry(self.rows.adjoint(), self.columns.adjoint())
@@ -148,7 +157,6 @@ def expanded(geometry: Geometry, source: FloatArray, lasting: Room) -> tuple[Flo
         pair = (buffer[to_rows, j, :, to_columns], source[from_rows, :, from_columns])
         if pair[0].size:
             copies.append(pair)
-
     return buffer, copying(copies)
 
 
