@@ -14,13 +14,19 @@ from engine.losses import LOSSES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
 
-__all__ = ["TrainConfig", "default_threads"]
+__all__ = ["TrainConfig", "default_threads", "usable_cores"]
 
 
 def default_threads() -> int:
     """Return the threads to train with: all cores, less one for the window where there are more than two."""
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     return cores if cores <= 2 else cores - 1
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: fewer than there are where the system was told so."""
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux only
+    return min(os.cpu_count() or 1, len(affinity(0))) if affinity is not None else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -129,8 +135,17 @@ class TrainConfig:
 
     @property
     def actual_threads(self) -> int:
-        """The number of threads used on this machine: as asked, but no more than it has cores."""
-        return min(self.threads, os.cpu_count() or 1) if self.threads else default_threads()
+        """The number of threads used on this machine: as asked, but no more than there are cores for it."""
+        return min(self.threads, usable_cores()) if self.threads else default_threads()
+
+    @property
+    def thread_note(self) -> str:
+        """A sentence where fewer threads are used than asked for; else empty."""
+        if self.threads <= self.actual_threads:
+            return ""
+        cores, used = usable_cores(), self.actual_threads
+        machine = f"This machine has {cores} core{'s' if cores > 1 else ''}"
+        return f"{machine}: training with {used} thread{'s' if used > 1 else ''} instead of {self.threads}."
 
     def to_json(self) -> dict[str, Any]:
         """Return all values as a JSON object."""

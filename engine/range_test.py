@@ -1,7 +1,8 @@
 """Which learning rate? Raise it step by step through several decades and watch the loss (Smith 2017).
 
 Below some rate nothing happens, above another the loss explodes; a tenth of the rate with the lowest loss is
-a good one to train with.
+a good one to train with. A network that has learned already has the lowest loss where nothing happens; for it
+the highest rate counts that does no harm.
 """
 
 from __future__ import annotations
@@ -11,17 +12,21 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from engine.config import TrainConfig
 from engine.data.dataset import Dataset
 from engine.events import BatchDone, Diverged
+from engine.losses import LOSSES
 from engine.model import Model
 from engine.train import Trainer
 
-__all__ = ["RatePoint", "range_test", "suggest_rate"]
+__all__ = ["RatePoint", "calm_loss", "range_test", "suggest_rate"]
 
 LOWEST, HIGHEST = 1e-5, 1.0
 MEMORY = 0.9  # of the smoothed loss
-EXPLODED = 4.0  # times the lowest loss
+EXPLODED = 4.0  # times the lowest loss, or a calm one
+CALM = 0.1  # times the loss of a network that knows nothing
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ def range_test(
     tested = replace(config, learning_rate=HIGHEST, epochs=epochs, averaging=0.0, patience=0)
     trainer = Trainer(model, data, tested, schedule=lambda progress: (LOWEST / HIGHEST) ** (1 - progress))
     smoothed, weight, lowest = 0.0, 0.0, math.inf
+    calm = calm_loss(model, config)
     with closing(trainer.run()) as events:
         for event in events:
             if isinstance(event, Diverged):
@@ -61,12 +67,19 @@ def range_test(
             loss = smoothed / weight
             lowest = min(lowest, loss)
             yield RatePoint(event.learning_rate, loss)
-            if loss > EXPLODED * lowest:
+            if loss > EXPLODED * max(lowest, calm):
                 return
 
 
-def suggest_rate(points: list[RatePoint]) -> float:
-    """Return a tenth of the rate with the lowest loss, rounded to one digit."""
-    best = min(points, key=lambda point: point.loss).rate / 10
+def calm_loss(model: Model, config: TrainConfig) -> float:
+    """Return the loss below which a network has learned: what differs there is noise of the batches."""
+    nothing = np.zeros((len(model.classes), 1), np.float32)
+    return CALM * LOSSES[config.loss].compute(nothing, np.zeros(1, np.uint8), None, 1.0)
+
+
+def suggest_rate(points: list[RatePoint], calm: float = 0.0) -> float:
+    """Return a tenth of the highest rate with the lowest loss, or a `calm` one, rounded to one digit."""
+    enough = max(calm, min(point.loss for point in points))
+    best = max(point.rate for point in points if point.loss <= enough) / 10
     decade = 10.0 ** math.floor(math.log10(best))
     return round(best / decade) * decade

@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from engine.archive import short
 from engine.checkpoint import Checkpoint, Position, set_generator
 from engine.config import TrainConfig, default_threads
 from engine.data.dataset import Dataset
@@ -33,11 +32,10 @@ from engine.events import BatchDone, Diverged, EpochDone, Event, Finished, Reaso
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, Settings
-from engine.preprocess import SIDE
 from engine.replicas import Replicas, Target
 from engine.rounding import Rounding
+from engine.run_check import check_run
 from engine.schedules import SCHEDULES, Schedule
-from engine.specs import describe_shape
 from engine.work import DrawnWork, Work
 
 __all__ = [
@@ -94,11 +92,11 @@ class Trainer:
         self._config = config
         self._threads = threads or config.actual_threads
         self._data = data
+        check_run(model, data, config)
         split, self._shuffle, *rngs = (
             np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2 + self._threads)
         )
         self._train, self._validation = _split(data, config.validation, split)
-        _check(model, data, config, len(self._train))
         self._work = _work(data, config.drawings)
         self.params = model.params.copy()
         loss = LOSSES[config.loss]
@@ -358,35 +356,3 @@ def _split(
 
 def _work(data: Dataset, drawn: float) -> Work:
     return DrawnWork(data.images, data.labels, drawn) if drawn else Work(data.images, data.labels)
-
-
-def _check(model: Model, data: Dataset, config: TrainConfig, training: int) -> None:
-    if data.images.shape[1:] != model.spec.input_shape:
-        raise TrainingError(
-            f"The images of {data.name} are {describe_shape(data.images.shape[1:])} but the network reads "
-            f"{describe_shape(model.spec.input_shape)}; choose another data set or change the input."
-        )
-    if data.classes != model.classes:
-        raise TrainingError(
-            f"{data.name} has {len(data.classes)} classes and the model {len(model.classes)} "
-            f"({_some(data.classes)} against {_some(model.classes)}); start a new model for this data set."
-        )
-    if config.drawings and data.images.shape[1:] != (SIDE, SIDE, 1):
-        raise TrainingError(
-            f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
-            f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
-        )
-    if config.batch_size > training:
-        raise TrainingError(
-            f"A batch of {config.batch_size} is larger than the {training} training images; make it smaller."
-        )
-    steps = training // config.batch_size * config.epochs
-    if config.accumulate > steps:
-        raise TrainingError(
-            f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
-            "nothing would be learned; gather fewer."
-        )
-
-
-def _some(classes: tuple[str, ...]) -> str:
-    return " ".join(short(name, 12) for name in classes[:6]) + (" …" if len(classes) > 6 else "")

@@ -91,7 +91,9 @@ class Keeper:
             check_room(self.out, 4 * VECTORS * parameters + SPARE_BYTES)
 
     def announce(self) -> None:
-        """Say so if a run of before will be lost."""
+        """Say so if nothing will be saved, or if a run of before will be lost."""
+        if self.out is None:
+            self._console.log("Nothing will be saved; give --out F.tinyml to keep the network.")
         if self._unfinished is not None and is_file(self._unfinished):
             self._console.log(
                 f"{self._unfinished} holds an unfinished run, which this one replaces after its first epoch; "

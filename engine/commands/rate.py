@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 
 import numpy as np
@@ -15,10 +15,10 @@ from engine.commands.console import Console, table
 from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue
 from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
-from engine.commands.train import add_task, chosen_config, thread_note
+from engine.commands.train import add_task, chosen_config, settings_text
 from engine.config import TrainConfig
 from engine.errors import TrainingError
-from engine.range_test import RatePoint, range_test, suggest_rate
+from engine.range_test import RatePoint, calm_loss, range_test, suggest_rate
 
 __all__ = ["register"]
 
@@ -43,15 +43,16 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     source = find_model(arguments.model)
     config = chosen_config(arguments, source)
     model = source.model(data, np.random.default_rng(config.seed), arguments.model)
-    for note in thread_note(config):
-        console.log(note)
+    if config.thread_note:
+        console.log(config.thread_note)
     with quick_switches():
         points = list(range_test(model, data, config))
     if not points:
         raise TrainingError("The loss is no usable number even at the smallest rate; choose another loss.")
-    rate = suggest_rate(points)
-    words = ["tinyml", "train", "--data", arguments.data, "--model", arguments.model]
-    command = shlex.join([*words, "--optimizer", config.optimizer, "--lr", f"{rate:g}"])
+    rate = suggest_rate(points, calm_loss(model, config))
+    words = shlex.join(["tinyml", "train", "--data", arguments.data, "--model", arguments.model])
+    usual = replace(config, learning_rate=TrainConfig().learning_rate)
+    command = f"{words} {settings_text(usual, ('optimizer',))} --lr {rate:g}"
     result = {"rate": rate, "command": command, "points": [asdict(point) for point in points]}
     console.show(result, [*_rows(points), "", f"A good rate to train with is {rate:g}:", f"  {command}"])
     return 0

@@ -9,7 +9,6 @@ report.
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,7 +45,7 @@ from engine.optimizers import OPTIMIZERS
 from engine.train import Trainer
 from engine.work import Work
 
-__all__ = ["add_task", "chosen_config", "register", "thread_note"]
+__all__ = ["add_task", "chosen_config", "register", "settings_text"]
 
 ALWAYS_RECORDED = (
     "epochs",
@@ -134,8 +133,8 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
     keeper.check_room(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
-    for note in thread_note(config):
-        console.log(note)
+    if config.thread_note:
+        console.log(config.thread_note)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
     return Job(trainer, config, _origin(arguments, config, model), test, keeper)
@@ -167,16 +166,6 @@ def _refuse_settings(arguments: argparse.Namespace) -> None:
         raise TinyMLError(
             "--resume goes on with the settings that the run began with; "
             f"leave out {', '.join(map(option_of, given))}."
-        )
-
-
-def thread_note(config: TrainConfig) -> Iterator[str]:
-    """Say so if fewer threads are used than `config` asks for."""
-    if config.threads > config.actual_threads:
-        cores = os.cpu_count() or 1
-        yield (
-            f"This machine has {cores} core{'s' if cores > 1 else ''}: "
-            f"training with {_threads(config.actual_threads)} instead of {config.threads}."
         )
 
 
@@ -240,13 +229,19 @@ def _origin(arguments: argparse.Namespace, config: TrainConfig, start: Model) ->
 
 def _command(arguments: argparse.Namespace, config: TrainConfig) -> str:
     """Return the command line that gives this model again, without the folders of this machine."""
-    settings = {**knobs_to_json(config), "threads": config.actual_threads}
-    recorded = {name: settings[name] for name in ALWAYS_RECORDED}
-    recorded |= _changed(settings, knobs_to_json(TrainConfig()), ALWAYS_RECORDED)
-    recorded |= _changed(knobs_to_json(config.augmentation), knobs_to_json(Augmentation()), ())
+    settings = settings_text(replace(config, threads=config.actual_threads), ALWAYS_RECORDED)
     words = ["tinyml", "train", "--data", arguments.data, "--model", arguments.model]
     out = ["--out", Path(arguments.out).name] if arguments.out else []
-    return " ".join([shlex.join(words), options_text(recorded.items()), shlex.join(out)]).strip()
+    return " ".join([shlex.join(words), settings, shlex.join(out)]).strip()
+
+
+def settings_text(config: TrainConfig, always: Sequence[str]) -> str:
+    """Return the options that give `config` again: those in `always` and what is not as usual."""
+    settings = knobs_to_json(config)
+    told = {name: settings[name] for name in always}
+    told |= _changed(settings, knobs_to_json(TrainConfig()), always)
+    told |= _changed(knobs_to_json(config.augmentation), knobs_to_json(Augmentation()), ())
+    return options_text(told.items())
 
 
 def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[str]) -> dict[str, Any]:

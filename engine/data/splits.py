@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.errors import FieldError
 
-__all__ = ["stratified_split"]
+__all__ = ["rest_count", "stratified_split"]
 
 
 def stratified_split(
@@ -42,7 +42,15 @@ def stratified_split(
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 
+def rest_count(labels: NDArray[np.integer[Any]], fraction: float) -> int:
+    """Return how many indices `stratified_split` does not hold out."""
+    members = np.unique(labels, return_counts=True)[1] if fraction > 0 else ()
+    return len(labels) - sum(_held(int(count), fraction) for count in members)
+
+
+def _held(members: int, fraction: float) -> int:
+    return min(max(round(members * fraction), 1), members - 1)
+
+
 def _choose(members: NDArray[np.int64], fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
-    wanted = round(len(members) * fraction)
-    count = min(max(wanted, 1), len(members) - 1)
-    return rng.permutation(members)[:count]
+    return rng.permutation(members)[: _held(len(members), fraction)]

@@ -174,7 +174,11 @@ def test_the_rate_that_is_found_is_one_that_was_tried(run: Run) -> None:
     assert rates == sorted(rates)
     assert rates[0] < found["rate"] < rates[-1]
     assert found["command"].endswith(f"--optimizer adam --lr {found['rate']:g}")
-    code, out, _ = run(*words)
+    code, out, _ = run(*words, "--shift", "2", "--batch-size", "32")
     assert code == 0
     assert out.count("lowest") == 1
+    assert all(
+        option in out.splitlines()[-1] for option in ("--shift 2", "--batch-size 32")
+    )  # found with them
+    out = run(*words)[1]
     assert found["command"] in out

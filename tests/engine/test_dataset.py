@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data import Dataset, stratified_split
+from engine.data.splits import rest_count
 from engine.errors import DataError, FieldError
 
 
@@ -59,6 +60,7 @@ def test_a_split_divides_all_and_keeps_every_class(labels, fraction, seed) -> No
     array = np.array(labels, np.uint8)
     rest, held = stratified_split(array, fraction, np.random.default_rng(seed))
     assert sorted([*rest, *held]) == list(range(len(array)))
+    assert len(rest) == rest_count(array, fraction)
     assert rest.dtype == held.dtype == np.int64
     assert np.all(np.diff(rest) > 0)
     assert np.all(np.diff(held) > 0)

@@ -12,7 +12,7 @@ from engine.events import EpochDone
 from engine.layers import Dense, Flatten
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
-from engine.range_test import RatePoint, range_test, suggest_rate
+from engine.range_test import RatePoint, calm_loss, range_test, suggest_rate
 from engine.specs import ModelSpec
 from engine.train import Trainer
 from tests.engine.helpers import blobs
@@ -42,6 +42,20 @@ def test_an_exploding_loss_ends_the_test() -> None:
     points = list(range_test(MODEL, DATA, config, steps=400))
     assert points[-1].rate < 1
     assert points[-1].loss > 2 * min(point.loss for point in points)
+
+
+def test_a_network_that_has_learned_is_given_a_rate_that_does_no_harm() -> None:
+    config = TrainConfig(epochs=20, batch_size=16, threads=1, validation=0.2)
+    trainer = Trainer(MODEL, DATA, config)
+    learned = [event for event in trainer.run() if isinstance(event, EpochDone)]
+    assert learned[-1].validation_accuracy == 1
+    trained = trainer.model()
+    points = list(range_test(trained, DATA, config))
+    assert points[-1].rate > 0.1  # small losses that change by a multiple are no explosion
+    rate = suggest_rate(points, calm_loss(trained, config))
+    assert 1e-3 < rate < 0.2
+    again = Trainer(trained, DATA, replace(config, epochs=2, learning_rate=rate))
+    assert [e for e in again.run() if isinstance(e, EpochDone)][-1].validation_accuracy > 0.95
 
 
 def test_the_suggestion_is_a_tenth_of_the_best_rounded() -> None:

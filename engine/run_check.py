@@ -1,0 +1,49 @@
+"""Whether a run can begin: what it is told must go together. Asked before anything starts or is replaced."""
+
+from __future__ import annotations
+
+from engine.archive import short
+from engine.config import TrainConfig
+from engine.data.dataset import Dataset
+from engine.data.splits import rest_count
+from engine.errors import TrainingError
+from engine.model import Model
+from engine.preprocess import SIDE
+from engine.specs import describe_shape
+
+__all__ = ["check_run"]
+
+
+def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
+    """Raise `TrainingError` where model, data and settings do not go together."""
+    if data.images.shape[1:] != model.spec.input_shape:
+        raise TrainingError(
+            f"The images of {data.name} are {describe_shape(data.images.shape[1:])} but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; choose another data set or change the input."
+        )
+    if data.classes != model.classes:
+        raise TrainingError(
+            f"{data.name} has {len(data.classes)} classes and the model {len(model.classes)} "
+            f"({_some(data.classes)} against {_some(model.classes)}); start a new model for this data set."
+        )
+    if config.drawings and data.images.shape[1:] != (SIDE, SIDE, 1):
+        raise TrainingError(
+            f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
+            f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
+        )
+    training = rest_count(data.labels, config.validation)
+    if config.batch_size > training:
+        raise TrainingError(
+            f"A batch of {config.batch_size} is larger than the {training:,} training images; "
+            "make it smaller."
+        )
+    steps = training // config.batch_size * config.epochs
+    if config.accumulate > steps:
+        raise TrainingError(
+            f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
+            "nothing would be learned; gather fewer."
+        )
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return " ".join(short(name, 12) for name in classes[:6]) + (" …" if len(classes) > 6 else "")
