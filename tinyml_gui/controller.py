@@ -207,7 +207,8 @@ class Controller(QObject):
         self.state.rename(model.name)
         self.state.mark_saved()
         self.title_changed.emit()
-        self.message.emit(f"Saved as {self.path.name}")
+        later = " as it is now; save again when training has ended" if self.training.is_running else ""
+        self.message.emit(f"Saved as {self.path.name}{later}")
 
     def _preset(self, preset: str, name: str) -> Model:
         model = self.model

@@ -50,9 +50,10 @@ _CHUNK: Final = 512  # images between two reports of an evaluation
 
 @dataclass(frozen=True)
 class Parameters:
-    """A copy of the parameters while they are being trained."""
+    """A copy of the parameters while they are being trained, and what can be said of them already."""
 
     params: NDArray[np.float32]
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def train(
     """Train a copy of a model; yields the trainer's events and now and then the parameters."""
     trainer = order.trainer()
     keeper = _Keeper(trainer, order.keep)
+    record = {"data": order.data.name, "config": order.config.to_json(), "threads": trainer.threads}
     published_at = time.monotonic()
     finished = None
     with closing(trainer.run()) as events:
@@ -153,7 +155,7 @@ def train(
             yield from keeper.after(event)
             if time.monotonic() - published_at >= _PUBLISH_SECONDS:
                 published_at = time.monotonic()
-                yield Parameters(trainer.snapshot())
+                yield Parameters(trainer.snapshot(), record)
             finished = event
     assert isinstance(finished, Finished)
     return Trained(finished, trainer.checkpoint() if finished.reason is Reason.STOPPED else None)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.data import Dataset
 from engine.model import Model
-from engine.range_test import RatePoint, suggest_rate
+from engine.range_test import RatePoint, calm_loss, suggest_rate
 from engine.train import TrainConfig
 from tinyml_gui import jobs
 from tinyml_gui.worker import Job, Outcome, Worker
@@ -42,6 +42,7 @@ class RateControl(QObject):
         super().__init__(parent)
         self._worker = worker
         self._job: Job | None = None
+        self._calm = 0.0
         self.points: list[RatePoint] = []
         self.suggestion: float | None = None
         self.error = ""
@@ -55,6 +56,7 @@ class RateControl(QObject):
         """Try rates."""
         if self._job is None:
             self.points, self.suggestion, self.error = [], None, ""
+            self._calm = calm_loss(model, config)
             make = functools.partial(jobs.find_rate, model, data, config)
             self._job = self._worker.submit(Job(lambda stopping: make(), self._ended, self._progressed))
             self.changed.emit()
@@ -81,7 +83,7 @@ class RateControl(QObject):
         if outcome.error is not None:
             self.error = str(outcome.error)
         elif self.points:
-            self.suggestion = suggest_rate(self.points)
+            self.suggestion = suggest_rate(self.points, self._calm)
         else:
             self.error = "The loss was no usable number at the smallest rate; start from a fresh network."
         self.changed.emit()

@@ -158,11 +158,6 @@ class Document:
             raise SpecError(f"no layer's field gives {len(classes)} outputs; start from a preset instead.")
         return Document.of(carried(self.model, found[0], self.origins, classes, rng))
 
-    def fresh(self, rng: np.random.Generator) -> Document:
-        """Return the document with all parameters drawn anew."""
-        model = self.model
-        return Document.of(Model.new(model.spec, model.classes, rng, model.name))
-
 
 def carried(
     model: Model,
@@ -261,10 +256,6 @@ class State:
     def adapt(self, classes: tuple[str, ...]) -> None:
         """Make the model tell `classes` apart."""
         self.change(self.document.adapted(classes, self._rng))
-
-    def freshen(self) -> None:
-        """Draw all parameters anew."""
-        self.change(self.document.fresh(self._rng))
 
     def replace_model(self, model: Model, merge: Hashable = None) -> None:
         """Take another model; see `change` for `merge`."""

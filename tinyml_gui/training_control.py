@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from engine.checkpoint import Checkpoint
@@ -14,6 +15,7 @@ from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
+from engine.run_check import check_run
 from engine.specs import ModelSpec
 from engine.train import TrainConfig
 from tinyml_gui import jobs
@@ -143,13 +145,18 @@ class TrainingControl(QObject):
         self.rates.cancel()
         self._started_with = self._state.document.spec
         try:
-            model = self._prepared(start, self.data)
-            self._started_with = model.spec
+            model = self._candidate(start, self.data, config)
+            check_run(model, self.data, config)
         except TinyMLError as error:
             self.run.fail(str(error))
             self.changed.emit()
             return
+        self._started_with = model.spec
+        if start != CONTINUE:
+            self._state.replace_model(model)
         self.interrupted = None
+        if config.thread_note:
+            self.told.emit(config.thread_note)
         self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
 
     def _submit(self, order: jobs.TrainOrder) -> None:
@@ -163,7 +170,7 @@ class TrainingControl(QObject):
         """Try learning rates on what would be trained; nothing changes by it."""
         if self._job is None and self.data is not None:
             try:
-                model = self._candidate(start, self.data)
+                model = self._candidate(start, self.data, config)
             except TinyMLError as error:
                 self.rates.refuse(str(error))
                 return
@@ -212,22 +219,15 @@ class TrainingControl(QObject):
         self.downloads.shut_down()
         self._worker.shut_down()
 
-    def _prepared(self, start: str, data: Dataset) -> Model:
-        """Return the model to train; where it is another one, it takes the current one's place."""
-        state = self._state
-        if start in PRESETS:
-            state.replace_model(self._candidate(start, data))
-        elif start != CONTINUE:
-            state.freshen()
-        return state.model
-
-    def _candidate(self, start: str, data: Dataset) -> Model:
-        """Return what would be trained, without changing anything."""
-        state = self._state
+    def _candidate(self, start: str, data: Dataset, config: TrainConfig) -> Model:
+        """Return what would be trained, without changing anything; start values follow from the seed."""
+        model = self._state.model
         if start == CONTINUE:
-            return state.model
-        spec = PRESETS[start].build(len(data.classes), data.image_shape) if start in PRESETS else None
-        return state.fresh_model(spec or state.model.spec, data.classes, state.model.name)
+            return model
+        spec, classes = model.spec, model.classes
+        if start in PRESETS:
+            spec, classes = PRESETS[start].build(len(data.classes), data.image_shape), data.classes
+        return Model.new(spec, classes, np.random.default_rng(config.seed), model.name)
 
     def _progressed(self, items: list[Any]) -> None:
         self.run.consume(items)
@@ -236,7 +236,8 @@ class TrainingControl(QObject):
                 self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
         published = [item for item in items if isinstance(item, jobs.Parameters)]
         if published:
-            model = self._state.model.replace(params=published[-1].params)
+            model, record = self._state.model, published[-1].record
+            model = model.replace(params=published[-1].params, record=record)
             self._state.replace_model(model, self._job)
             self.params_published.emit()
         self.changed.emit()

@@ -61,6 +61,7 @@ class TrainPanel(QWidget):
         self._controller = controller
         self._training = controller.training
         self._to_remember = ""
+        self._was_active = False
         self.head = HeadFigures()
         self.choice = RunChoice(controller)
         self.data_combo, self.start_combo = self.choice.data_combo, self.choice.start_combo
@@ -255,7 +256,6 @@ class TrainPanel(QWidget):
             return
         self._to_remember = json.dumps(config.to_json())
         self._training.start(self.choice.start, config)
-        self.choice.go_on()
         self.pause_button.setFocus()  # the buttons that had the focus are off now
 
     def _find_rate(self) -> None:
@@ -277,6 +277,13 @@ class TrainPanel(QWidget):
                 self._controller.settings.set_text(_MEMORY, self._to_remember)
             self._to_remember = ""
 
+    def _follow(self, phase: Phase) -> None:
+        """Propose to go on with what has just been trained."""
+        ended = self._was_active and not phase.active
+        self._was_active = phase.active
+        if ended and not phase.failed:
+            self.choice.go_on()
+
     def _pause_or_resume(self) -> None:
         if self._training.run.status.phase is Phase.PAUSED:
             self._training.resume()
@@ -288,6 +295,7 @@ class TrainPanel(QWidget):
     def _show_run(self) -> None:
         status = self._training.run.status
         self._remember(status.phase)
+        self._follow(status.phase)
         self._show_buttons(status.phase)
         self._show_banner(status.phase)
         if not self.isVisible():

@@ -121,16 +121,23 @@ class Run:
         self.validation_accuracy = Binned()
         self._classes = 0
         self._first_loss = math.nan
+        self._config = TrainConfig()
+        self._history: list[EpochDone] = []
 
     def start(self, config: TrainConfig, classes: int = 0) -> None:
         """Forget the last run and wait for events; with `classes` it can be told from guessing."""
         self._classes, self._first_loss = classes, math.nan
+        self._config, self._history = config, []
         for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
             curve.clear()
         self.status = Status(Phase.STARTING, epochs=config.epochs)
 
     def resumed(self, run: Checkpoint) -> None:
-        """Begin with what an interrupted run had done already."""
+        """Begin with what an interrupted run had done already; what is shown of it stays."""
+        shown = len(self.train_loss) and self._config == run.config
+        if shown and tuple(self._history) == run.history:
+            self._set(phase=Phase.STARTING, sentence="", ending="")
+            return
         self.start(run.config)
         for done in run.history:
             self.train_loss.append(done.epoch, done.train_loss)
@@ -191,6 +198,7 @@ class Run:
         )
 
     def _epoch(self, event: EpochDone) -> None:
+        self._history.append(event)
         self.validation_loss.append(event.epoch, event.validation_loss)
         self.validation_accuracy.append(event.epoch, event.validation_accuracy)
         self._set(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.presets import PRESETS
-from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
+from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.training import (
@@ -46,6 +47,19 @@ def test_events_become_status_and_curves() -> None:
     assert run.status.validation_accuracy == 0.9
     np.testing.assert_allclose(run.train_loss.line[0], [0.1, 1.0])  # in epochs
     np.testing.assert_allclose(run.validation_loss.values, [[1], [0.3]])
+
+
+def test_curves_of_a_run_that_goes_on_stay_and_others_are_begun_with_what_is_known() -> None:
+    done = EpochDone(1, 2, 0.4, 0.8, 0.3, 0.9, 25_400.0)
+    run, elsewhere = started(), started()
+    run.consume([batch(1), batch(10), done, batch(11), Finished(Reason.STOPPED, spot_model())])
+    interrupted = Trainer(spot_model(), spots(), TrainConfig(epochs=2)).checkpoint()
+    interrupted = replace(interrupted, history=(done,))
+    for shown, points in ((run, [0.1, 1.0, 1.1]), (elsewhere, [1.0])):
+        shown.resumed(interrupted)
+        assert shown.status.phase is Phase.STARTING
+        assert shown.status.epochs == 2
+        np.testing.assert_allclose(shown.train_loss.line[0], points)
 
 
 @pytest.mark.parametrize("reason", [Reason.COMPLETED, Reason.STOPPED, Reason.EARLY])
