@@ -33,6 +33,8 @@ class RateControl(QObject):
     ----------
     points : list of RatePoint
     suggestion : float or None
+    calm : float
+        A loss below which differences are noise.
     error : str
     """
 
@@ -42,7 +44,7 @@ class RateControl(QObject):
         super().__init__(parent)
         self._worker = worker
         self._job: Job | None = None
-        self._calm = 0.0
+        self.calm = 0.0
         self.points: list[RatePoint] = []
         self.suggestion: float | None = None
         self.error = ""
@@ -56,7 +58,7 @@ class RateControl(QObject):
         """Try rates."""
         if self._job is None:
             self.points, self.suggestion, self.error = [], None, ""
-            self._calm = calm_loss(model, config)
+            self.calm = calm_loss(model, config)
             make = functools.partial(jobs.find_rate, model, data, config)
             self._job = self._worker.submit(Job(lambda stopping: make(), self._ended, self._progressed))
             self.changed.emit()
@@ -83,7 +85,7 @@ class RateControl(QObject):
         if outcome.error is not None:
             self.error = str(outcome.error)
         elif self.points:
-            self.suggestion = suggest_rate(self.points, self._calm)
+            self.suggestion = suggest_rate(self.points, self.calm)
         else:
             self.error = "The loss was no usable number at the smallest rate; start from a fresh network."
         self.changed.emit()

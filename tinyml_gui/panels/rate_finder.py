@@ -22,8 +22,9 @@ __all__ = ["RateFinder"]
 
 _HEIGHT: Final = 150
 _RANGE: Final = (math.log10(LOWEST), math.log10(HIGHEST))
-_ADVICE: Final = "Loss over the rate; a tenth of the best is a good one."
+_ADVICE: Final = "A tenth of the highest rate with a low loss is proposed."
 _TYPICAL: Final = 1.6  # times the first loss is as high as the axis goes: the end explodes
+_ABOVE: Final = 0.06  # of the height, so that the uppermost number is whole
 
 
 class RateFinder(Card):
@@ -106,8 +107,9 @@ class RateFinder(Card):
         if suggestion is not None:
             self._mark.setValue(math.log10(suggestion))
         if points:
-            ceiling = loss_ceiling(_TYPICAL * points[0].loss, 0.0)
-            self._item.setRange(xRange=_RANGE, yRange=(0, ceiling), padding=0.02)
+            ceiling = loss_ceiling(_TYPICAL * max(points[0].loss, self._control.calm), 0.0)
+            self._item.setRange(xRange=_RANGE, padding=0.02)
+            self._item.setYRange(0, ceiling, padding=_ABOVE)
             done = (x[-1] - _RANGE[0]) / (_RANGE[1] - _RANGE[0])
             self.progress.setValue(round(1000 * done))
 

@@ -81,9 +81,10 @@ class TrainPanel(QWidget):
         self._redraw.setSingleShot(True)
         self._redraw.setInterval(_REDRAW_MS)
         self._redraw.timeout.connect(self._draw_curves)
+        self._wanted: QWidget = self.form
         self._reveal = QTimer(self)
         self._reveal.setSingleShot(True)
-        self._reveal.timeout.connect(self._show_finder)
+        self._reveal.timeout.connect(self._show_wanted)
         self.progress = QProgressBar()
         self._figures = {name: label("–") for name, _ in figures(self._training.run.status)}
         self._restore()
@@ -256,19 +257,25 @@ class TrainPanel(QWidget):
             return
         self._to_remember = json.dumps(config.to_json())
         self._training.start(self.choice.start, config)
+        self._bring(self.curves if self._training.is_running else self.banner)
         self.pause_button.setFocus()  # the buttons that had the focus are off now
 
     def _find_rate(self) -> None:
         with suppress(FieldError):  # the field says what is wrong
             self._training.find_rate(self.choice.start, self.config())
-            self._reveal.start()
+            self._bring(self.rate_finder)
 
-    def _show_finder(self) -> None:
-        """Scroll to the rate finder, once it has its place."""
-        self._area.ensureWidgetVisible(self.rate_finder, 0, theme.GAP)
+    def _bring(self, widget: QWidget) -> None:
+        """Scroll to `widget`, once it has its place."""
+        self._wanted = widget
+        self._reveal.start()
+
+    def _show_wanted(self) -> None:
+        self._area.ensureWidgetVisible(self._wanted, 0, theme.GAP)
 
     def _take_rate(self, rate: float) -> None:
         self.form.set_values({"learning_rate": rate})
+        self._bring(self.form)
 
     def _remember(self, phase: Phase) -> None:
         """Keep the settings of a run for the next start, unless it failed: nobody wants those back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from tinyml_gui.controller import Controller
@@ -88,3 +88,22 @@ def test_the_preview_follows_the_augmentation(panel: TrainPanel, qtbot: QtBot) -
     shifted = preview._tiles
     qtbot.mouseClick(panel.more.others_button, LEFT)
     assert preview._tiles != shifted
+
+
+def test_with_all_settings_open_a_start_brings_what_it_leads_to_into_view(
+    panel: TrainPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    def in_view(widget: QWidget) -> bool:
+        return not widget.visibleRegion().isEmpty()
+
+    panel.resize(720, 420)
+    panel.more_button.setChecked(True)
+    qtbot.waitUntil(lambda: not in_view(panel.curves))
+    panel.form.set_values({"batch_size": 4000, "epochs": 10_000})
+    qtbot.mouseClick(panel.start_button, LEFT)
+    qtbot.waitUntil(lambda: in_view(panel.banner))
+    assert "4000" in panel.banner.text
+    panel.form.set_values({"batch_size": 16})
+    qtbot.mouseClick(panel.start_button, LEFT)
+    qtbot.waitUntil(lambda: in_view(panel.curves))
+    assert controller.training.is_running
