@@ -54,6 +54,11 @@ class Augmentation:
         """Whether anything is changed at all."""
         return any(knobs_to_json(self).values())
 
+    @property
+    def moves(self) -> bool:
+        """Whether pixels change their places."""
+        return any((self.shift, self.rotate, self.scale, self.shear, self.elastic))
+
     def draw(self, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw `count` transforms from output to source positions relative to the centre.
 
@@ -104,18 +109,28 @@ class Warp:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
         count, strength = len(images), self.augmentation.stroke
         room = self._buffers.first(count)
-        self._sample(count, room, rng)
+        if self.augmentation.moves:
+            self._sample(count, room, rng)
         amounts = _amounts(strength, count, rng) if strength else None
         for channel in range(images.shape[3]):
             np.copyto(room.inside, images[..., channel])
             if amounts is not None:
                 _stroke(room, amounts)
+            self._place(room)
+            if self.augmentation.noise:
+                _add_noise(room, self.augmentation.noise, rng)
+            x[:, channel, :, :count] = room.value.reshape(self.height, self.width, count)
+
+    def _place(self, room: _Buffers) -> None:
+        """Fill `value` with the pixels in their places, in [0, 1]."""
+        if self.augmentation.moves:
             _pack(room)
             np.take(room.packed, room.where, out=room.words, mode="clip")
             _blend(room)
-            x[:, channel, :, :count] = room.value.reshape(self.height, self.width, count)
-        if self.augmentation.noise:
-            _add_noise(x[..., :count], self.augmentation.noise, rng)
+        else:
+            value = room.value.reshape(self.height, self.width, -1)
+            np.copyto(value, room.inside.transpose(1, 2, 0))
+            np.multiply(value, np.float32(1 / 255), out=value)
 
     def _sample(self, count: int, room: _Buffers, rng: np.random.Generator) -> None:
         """Work out gather indices into the packed images and how far from the pixel to look."""
@@ -155,6 +170,7 @@ class _Buffers:
         self.words = np.empty((pixels, count), np.uint32)
         self.right = np.empty((pixels, count), np.uint32)
         self.value = np.empty((pixels, count), np.float32)
+        self.grain = np.empty((pixels, count), np.float32)
 
     def first(self, count: int) -> _Buffers:
         """Return buffers for `count` images: these, or new ones for a rest of a batch."""
@@ -242,10 +258,12 @@ def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
     np.copyto(room.inside, ink[:, BORDER : BORDER + height, BORDER : BORDER + width])
 
 
-def _add_noise(x: FloatArray, bound: float, rng: np.random.Generator) -> None:
-    """Add one of 256 evenly spaced amounts to each pixel: bytes are drawn faster than floats."""
-    drawn = np.frombuffer(rng.bytes(x.size), np.uint8).reshape(x.shape)
-    noise = drawn * np.float32(bound / 127.5)
-    noise -= np.float32(bound)
-    x += noise
-    np.clip(x, 0, 1, out=x)
+def _add_noise(room: _Buffers, bound: float, rng: np.random.Generator) -> None:
+    """Add one of 256 evenly spaced amounts to each `value`: eight are drawn at once, faster than a float."""
+    value, grain = room.value, room.grain
+    drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.uint8)
+    np.copyto(grain, drawn[: value.size].reshape(value.shape))
+    np.multiply(grain, np.float32(bound / 127.5), out=grain)
+    np.subtract(grain, np.float32(bound), out=grain)
+    np.add(value, grain, out=value)
+    np.clip(value, 0, 1, out=value)

@@ -45,7 +45,7 @@ def test_nothing_asked_nothing_changed() -> None:
 @pytest.mark.parametrize("by", [(0, 1), (1, 0), (-2, 3), (5, -4), (30, 0), (0, -30), (-30, 30)])
 def test_whole_shifts_are_exact(by: tuple[int, int]) -> None:
     given_images = images()
-    shift = WholeShift()
+    shift = WholeShift(shift=1)
     object.__setattr__(shift, "by", by)
     margin = 40
     padded = np.pad(given_images, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
@@ -55,7 +55,7 @@ def test_whole_shifts_are_exact(by: tuple[int, int]) -> None:
 
 def test_a_half_shift_is_the_mean_of_neighbours() -> None:
     given_images = images()
-    shift = WholeShift()
+    shift = WholeShift(shift=1)
     object.__setattr__(shift, "by", (0.5, 0))
     below = np.pad(given_images, ((0, 0), (0, 1), (0, 0), (0, 0)))[:, 1:]
     expected = (given_images.astype(np.float32) + below) / 510
