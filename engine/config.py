@@ -14,7 +14,7 @@ from engine.losses import LOSSES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
 
-__all__ = ["TrainConfig", "default_threads", "usable_cores"]
+__all__ = ["TrainConfig", "default_threads", "thread_words", "usable_cores"]
 
 
 def default_threads() -> int:
@@ -25,8 +25,14 @@ def default_threads() -> int:
 
 def usable_cores() -> int:
     """Return how many cores this process may use: fewer than there are where the system was told so."""
+    cores = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
-    return min(os.cpu_count() or 1, len(affinity(0))) if affinity is not None else os.cpu_count() or 1
+    return cores if affinity is None else min(cores, len(affinity(0)))
+
+
+def thread_words(count: int) -> str:
+    """Return ``2 threads``."""
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -143,9 +149,9 @@ class TrainConfig:
         """A sentence where fewer threads are used than asked for; else empty."""
         if self.threads <= self.actual_threads:
             return ""
-        cores, used = usable_cores(), self.actual_threads
+        cores, used = usable_cores(), thread_words(self.actual_threads)
         machine = f"This machine has {cores} core{'s' if cores > 1 else ''}"
-        return f"{machine}: training with {used} thread{'s' if used > 1 else ''} instead of {self.threads}."
+        return f"{machine}: training with {used} instead of {self.threads}."
 
     def to_json(self) -> dict[str, Any]:
         """Return all values as a JSON object."""

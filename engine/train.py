@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Generator
 from dataclasses import asdict, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +152,11 @@ class Trainer:
         return self._threads
 
     @property
+    def record(self) -> dict[str, Any]:
+        """What can be said of the run before it has ended, as a model's record keeps it."""
+        return {"data": self._data.name, "config": self._config.to_json(), "threads": self._threads}
+
+    @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training images; the rest changes with every shuffle."""
         return len(self._train) // self._config.batch_size
@@ -166,12 +171,7 @@ class Trainer:
 
     def model(self) -> Model:
         """Return the model as it is now, with the record of the run; call it as `snapshot`."""
-        record = {
-            "data": self._data.name,
-            "config": self._config.to_json(),
-            "threads": self._threads,
-            "history": [asdict(done) for done in self.history],
-        }
+        record = {**self.record, "history": [asdict(done) for done in self.history]}
         return self._model.replace(params=self.snapshot(), record=record)
 
     def checkpoint(self) -> Checkpoint:

@@ -99,6 +99,7 @@ class Controller(QObject):
         self.autosave = None if session is None else Autosave(self, session)
         self.training.keep_path = None if session is None else session.run
         self.training.failed_to_keep.connect(self.error)
+        self.training.noted.connect(self.message)
         self.training.told.connect(self.message)
         self.training.told.connect(self.quantizing.prepare)
         self.quantizing.told.connect(self.message)

@@ -144,7 +144,7 @@ def train(
     """Train a copy of a model; yields the trainer's events and now and then the parameters."""
     trainer = order.trainer()
     keeper = _Keeper(trainer, order.keep)
-    record = {"data": order.data.name, "config": order.config.to_json(), "threads": trainer.threads}
+    record = trainer.record
     published_at = time.monotonic()
     finished = None
     with closing(trainer.run()) as events:

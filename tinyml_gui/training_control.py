@@ -47,6 +47,8 @@ class TrainingControl(QObject):
         Another data set is being loaded, or was, or could not be.
     failed_to_keep(str)
         A run cannot be written, so that it could not go on after a crash; why.
+    noted(str)
+        Something to know of a run that begins.
     told(str)
         How a run ended.
     params_published()
@@ -57,6 +59,7 @@ class TrainingControl(QObject):
     data_changed = Signal()
     params_published = Signal()
     failed_to_keep = Signal(str)
+    noted = Signal(str)
     told = Signal(str)
 
     def __init__(self, state: State, tasks: Worker, catalogue: Catalogue, parent: QObject) -> None:
@@ -156,7 +159,7 @@ class TrainingControl(QObject):
             self._state.replace_model(model)
         self.interrupted = None
         if config.thread_note:
-            self.told.emit(config.thread_note)
+            self.noted.emit(config.thread_note)
         self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
 
     def _submit(self, order: jobs.TrainOrder) -> None:

@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise TrainingError("The loss is no usable number even at the smallest rate; choose another loss.")
     rate = suggest_rate(points, calm_loss(model, config))
     words = shlex.join(["tinyml", "train", "--data", arguments.data, "--model", arguments.model])
-    usual = replace(config, learning_rate=TrainConfig().learning_rate)
+    usual = replace(config, learning_rate=TrainConfig().learning_rate)  # so that it names no rate itself
     command = f"{words} {settings_text(usual, ('optimizer',))} --lr {rate:g}"
     result = {"rate": rate, "command": command, "points": [asdict(point) for point in points]}
     console.show(result, [*_rows(points), "", f"A good rate to train with is {rate:g}:", f"  {command}"])

@@ -33,7 +33,7 @@ from engine.commands.options import (
 )
 from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
 from engine.commands.sources import Source, find_model
-from engine.config import TrainConfig
+from engine.config import TrainConfig, thread_words
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, TinyMLError
 from engine.evaluate import Evaluator
@@ -186,14 +186,10 @@ def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
     return replace(config, augmentation=Augmentation(**given_knobs(arguments, Augmentation)))
 
 
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' if count > 1 else ''}"
-
-
 def _opening(model: Model, data: Dataset, config: TrainConfig, threads: int) -> str:
-    how = f"{config.optimizer}, rate {config.learning_rate:g}, batch {config.batch_size}, {_threads(threads)}"
-    size = f"{model.spec.parameters:,} parameters"
-    return f"Training {model.name} ({size}) on {len(data):,} images of {data.name}: {how}."
+    how = f"{config.optimizer}, rate {config.learning_rate:g}, batch {config.batch_size}"
+    size, where = f"{model.spec.parameters:,} parameters", f"{len(data):,} images of {data.name}"
+    return f"Training {model.name} ({size}) on {where}: {how}, {thread_words(threads)}."
 
 
 @dataclass(frozen=True)

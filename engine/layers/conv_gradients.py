@@ -27,9 +27,7 @@ __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
 FEW_TAPS = 16  # a product over fewer taps than this wastes the vector units
-MOST_TAPS = (
-    25  # of a piece of windows @ dyᵀ: with more than 32 filters longer ones take OpenBLAS twice as long
-)
+MOST_TAPS = 25  # of windows @ dyᵀ: more take OpenBLAS twice as long with more than 32 filters
 
 
 def weight_gradient(
