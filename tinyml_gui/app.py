@@ -9,8 +9,10 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import argparse
+import gc
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{problem}\n")
         return 2
     app = _make_application()
-    if options.self_test:
-        from tinyml_gui.selftest import run
+    with _collecting_here():
+        if options.self_test:
+            from tinyml_gui.selftest import run
 
-        return run(app)
-    return _run(app, options.file)
+            return run(app)
+        return _run(app, options.file)
 
 
 class _Version(argparse.Action):
@@ -98,6 +101,23 @@ def _make_application() -> QApplication:
     app.setOrganizationName("TinyML Studio")
     app.setDesktopFileName("tinyml-studio")
     return app
+
+
+@contextmanager
+def _collecting_here() -> Iterator[None]:
+    """Leave reference cycles to this thread, the window's.
+
+    Python collects on whichever thread allocates. A worker that does so destroys widgets, and Qt crashes
+    where the window uses them just then.
+    """
+    from pyqtgraph.util.garbage_collector import GarbageCollector
+
+    collector = GarbageCollector()
+    try:
+        yield
+    finally:
+        collector.timer.stop()
+        gc.enable()
 
 
 def create_window(

@@ -59,7 +59,8 @@ def desktop(tmp_path: Path) -> Iterator[Desktop]:
     if MISSING or not sys.platform.startswith("linux"):
         pytest.skip(f"needs {', '.join(MISSING) or 'X11'}; apt-get install xvfb xdotool openbox imagemagick")
     read, write = os.pipe()
-    screen = ["-screen", "0", "1400x900x24", "-nolisten", "tcp", "-displayfd", str(write)]
+    # Without -noreset the server starts anew when its last client goes, and refuses who comes just then.
+    screen = ["-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset", "-displayfd", str(write)]
     server = subprocess.Popen(["Xvfb", *screen], pass_fds=[write], stderr=subprocess.DEVNULL)
     os.close(write)
     with os.fdopen(read) as pipe:
