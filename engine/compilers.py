@@ -20,7 +20,7 @@ import platformdirs
 from engine.errors import FitError, MissingToolError, VerifyError
 from engine.files import describe_os_error
 
-__all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "run_program"]
+__all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "heed", "run_program"]
 
 ZIG = "zig"
 
@@ -186,13 +186,14 @@ def _zig_version() -> str:
 def run_program(
     command: Sequence[str], cancel: Cancel | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` and return how it ended.
+    """Run `command` and return how it ended; `cancel` is asked before it starts and while it runs.
 
     Raises
     ------
     VerifyError
         When it cannot start, is cancelled, or is still running after `MOST_SECONDS`.
     """
+    heed(cancel)
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         process = subprocess.Popen(
@@ -216,14 +217,19 @@ def run_program(
             raise
 
 
+def heed(cancel: Cancel | None) -> None:
+    """Raise `VerifyError` when the verification was cancelled."""
+    if cancel is not None and cancel():
+        raise VerifyError("The verification was cancelled.") from None
+
+
 def _wait(process: subprocess.Popen[str], cancel: Cancel | None) -> subprocess.CompletedProcess[str]:
     began = time.monotonic()
     while True:
         try:
             out, err = process.communicate(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            if cancel is not None and cancel():
-                raise VerifyError("The verification was cancelled.") from None
+            heed(cancel)
             if time.monotonic() - began > MOST_SECONDS:
                 name = Path(str(process.args[0])).name  # type: ignore[index]
                 raise VerifyError(

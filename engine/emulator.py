@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from engine.compilers import Cancel
+from engine.compilers import Cancel, heed
 from engine.errors import VerifyError
 from engine.firmware import Image, require
 from engine.targets import Machine
@@ -132,8 +132,7 @@ class Limits:
 
     def check(self, executed: int, seconds: float) -> None:
         """Raise `VerifyError` when it is enough."""
-        if self.cancel is not None and self.cancel():
-            raise VerifyError("The verification was cancelled.")
+        heed(self.cancel)
         if executed > self.instructions or seconds > self.seconds:
             raise VerifyError(
                 f"The exported code does not come to an end: it was stopped after {executed:,} instructions."

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.certificate import Figures, LayerCount
+from engine.compilers import heed
 from engine.emulator import Emulator, Limits, version
 from engine.errors import VerifyError
 from engine.firmware import Image, Linker, require
@@ -198,7 +199,7 @@ class _Bench:
     def _all(self, function: str, start: float, share: float) -> Iterator[int]:
         count = len(self.trial.reference.outputs)
         for vector in range(count):
-            self.trial.check_cancel()
+            heed(self.trial.cancel)
             if vector % 16 == 0:
                 self.trial.report(f"Running {function}", start + share * vector / count)
             yield vector

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from engine.certificate import Figures
 from engine.compilers import Cancel, Compiler
-from engine.errors import VerifyError
 from engine.export.context import Context
 from engine.reference import Answers, Reference
 from engine.targets import Target, Toolchain
@@ -68,11 +67,6 @@ class Trial:
         c = self.context
         trace = _TRACED.format(upper=f"{c.upper}_", lower=f"{c.name}_") if traced else ""
         return f'{trace}#define {c.macro("IMPLEMENTATION")}\n#include "{c.name}.h"\n'
-
-    def check_cancel(self) -> None:
-        """Raise `VerifyError` when the verification was cancelled."""
-        if self.cancel is not None and self.cancel():
-            raise VerifyError("The verification was cancelled.")
 
 
 @dataclass(frozen=True)
