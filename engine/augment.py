@@ -1,14 +1,15 @@
 """Show training images a little differently each time, as another hand might have drawn them.
 
-The transforms of a whole batch are computed at once. For each output pixel of each image the source position
-follows from one small matrix product, to a 256th of a pixel; the four neighbours come from a single gather,
-because they are packed into one 32-bit word beforehand, and are blended as integers.
+The transforms of a whole batch are computed at once, and a few of its images share one. For each output
+pixel the source position follows from one small matrix product, to a 128th of a pixel; the four neighbours
+come from a single gather, because they are packed into one 32-bit word beforehand, and are blended as
+integers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,13 @@ from engine.specs import Shape
 __all__ = ["Augmentation", "Warp"]
 
 GRID = 5  # points of the elastic grid on each side
-BORDER = 2  # pixels around an image: everything outside reads them
-SHIFT = 8  # bits of a position behind the point
+SHARED = 4  # images of a batch that move alike, anew in each step: positions are half of the work
+BORDER = 1  # pixels around an image: everything outside reads them
+SHIFT = 7  # bits of a position behind the point
 ONE = 1 << SHIFT
+WHITE = 255
 UPPER_AND_LOWER = 0x00FF00FF  # the first and the third byte of a word
+HALVES = (ONE // 2) << 16 | ONE // 2  # rounds both of them
 
 FloatArray = NDArray[np.floating[Any]]
 Words = NDArray[np.uint32]
@@ -96,120 +100,125 @@ class Warp:
         height, width, _ = shape
         self.height, self.width = height, width
         self.augmentation = augmentation
-        self._pitch = width + 2 * BORDER
         self._basis = _basis(height, width, bool(augmentation.elastic))
         middle = [[(height - 1) / 2], [(width - 1) / 2]]
-        self._centre = np.array(middle, np.float32) + np.float32(
-            BORDER + 0.5 / ONE
-        )  # cutting off then rounds
+        rounding = 0.5 / ONE  # positions are cut off
+        self._centre = np.array(middle, np.float32) + np.float32(BORDER + rounding)
         self._limit = np.array([height + BORDER, width + BORDER], np.float32)[:, None, None] * ONE
-        self._buffers = _Buffers(height, width, batch)
+        self._buffers = self._room(batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
         count, strength = len(images), self.augmentation.stroke
-        room = self._buffers.first(count)
-        if self.augmentation.moves:
-            self._sample(count, room, rng)
+        room = self._buffers if count == self._buffers.count else self._room(count)
+        shares = self._sample(room, rng) if self.augmentation.moves else None
         amounts = _amounts(strength, count, rng) if strength else None
         for channel in range(images.shape[3]):
             np.copyto(room.inside, images[..., channel])
             if amounts is not None:
                 _stroke(room, amounts)
-            self._place(room)
+            white = self._place(room, shares)
             if self.augmentation.noise:
-                _add_noise(room, self.augmentation.noise, rng)
-            x[:, channel, :, :count] = room.value.reshape(self.height, self.width, count)
+                _add_noise(room, self.augmentation.noise, white, rng)
+            self._hand_over(room, white, x[:, channel, :, :count])
 
-    def _place(self, room: _Buffers) -> None:
-        """Fill `value` with the pixels in their places, in [0, 1]."""
-        if self.augmentation.moves:
-            _pack(room)
-            np.take(room.packed, room.where, out=room.words, mode="clip")
-            _blend(room)
-        else:
-            value = room.value.reshape(self.height, self.width, -1)
-            np.copyto(value, room.inside.transpose(1, 2, 0))
-            np.multiply(value, np.float32(1 / 255), out=value)
+    def _room(self, count: int) -> _Buffers:
+        return _Buffers(self.height, self.width, count, SHARED if self.augmentation.moves else 1)
 
-    def _sample(self, count: int, room: _Buffers, rng: np.random.Generator) -> None:
-        """Work out gather indices into the packed images and how far from the pixel to look."""
-        terms = [self.augmentation.draw(count, rng)]
+    def _place(self, room: _Buffers, shares: _Shares | None) -> int:
+        """Fill `value` with the pixels in their places; return what stands for white."""
+        if shares is None:
+            np.copyto(room.value.reshape(self.height, self.width, -1), room.inside.transpose(1, 2, 0))
+            return WHITE
+        _pack(room)
+        np.take(room.packed, room.where, axis=1, out=room.words, mode="clip")
+        return _blend(room, shares)
+
+    def _hand_over(self, room: _Buffers, white: int, x: FloatArray) -> None:
+        """Scale `value` to [0, 1] on its way to the columns of `x`."""
+        groups = room.value.shape[2]
+        for number, value in enumerate(room.value.reshape(-1, self.height, self.width, groups)):
+            columns = x[..., number * groups : (number + 1) * groups]
+            np.multiply(value[..., : columns.shape[2]], np.float32(1 / white), out=columns)
+
+    def _sample(self, room: _Buffers, rng: np.random.Generator) -> _Shares:
+        """Work out where in the packed images to look, and how much of each of four pixels to take."""
+        groups = room.where.shape[1]
+        terms = [self.augmentation.draw(groups, rng)]
         terms[0][:, 2] += self._centre
         if self.augmentation.elastic:
-            terms.append(_amounts(self.augmentation.elastic, (2, GRID**2, count), rng))
+            terms.append(_amounts(self.augmentation.elastic, (2, GRID**2, groups), rng))
         np.matmul(self._basis, np.concatenate(terms, axis=1), out=room.positions)
         np.clip(room.positions, 0, self._limit, out=room.positions)
-        np.copyto(room.apart, room.positions, casting="unsafe")
-        down, aside = np.right_shift(room.apart, SHIFT, out=room.near)
-        np.multiply(down, self._pitch, out=down)
-        np.add(down, aside, out=down)
-        np.add(down, room.starts, out=down)
-        np.copyto(room.where, down)
-        np.bitwise_and(room.apart, ONE - 1, out=room.apart)
-        np.subtract(ONE, room.apart, out=room.near)
+        fixed = room.positions.astype(np.int32)
+        down, aside = fixed >> SHIFT
+        np.add(down * room.pitch + aside, room.starts, out=room.where)
+        fixed &= ONE - 1
+        low, right = fixed.view(np.uint32)
+        return _Shares(ONE - right, right, (ONE - low) * np.uint32(1 << 16) | low)
+
+
+class _Shares(NamedTuple):
+    """What each pixel and its neighbours give, (pixels, groups), of `ONE`; the last has two in a word."""
+
+    left: Words
+    right: Words
+    upper_and_lower: Words
 
 
 class _Buffers:
-    """Room for the samples of `count` images: memory that is fetched anew costs more than what fills it."""
+    """Room for `count` images: memory that is fetched anew costs more than what fills it.
 
-    def __init__(self, height: int, width: int, count: int) -> None:
-        self.size = height, width, count
-        # one row more: 32 × 32 words are a page of memory, and a cache is slow at multiples of that
-        rows, pitch = height + 2 * BORDER + 1, width + 2 * BORDER
-        area, pixels = rows * pitch, height * width
-        self.padded = np.zeros((count, rows, pitch), np.uint8)
-        self.inside = self.padded[:, BORDER : BORDER + height, BORDER : BORDER + width]
-        self.packed = np.zeros(count * area, np.uint32)
-        self.shifted = np.empty(count * area, np.uint32)
-        self.starts = np.arange(0, count * area, area, dtype=np.int32)
-        self.positions = np.empty((2, pixels, count), np.float32)
-        self.apart = np.empty((2, pixels, count), np.int32)  # from the upper left pixel
-        self.near = np.empty((2, pixels, count), np.int32)  # the rest of the way to the next one
-        self.where = np.empty((pixels, count), np.intp)
-        self.words = np.empty((pixels, count), np.uint32)
-        self.right = np.empty((pixels, count), np.uint32)
-        self.value = np.empty((pixels, count), np.float32)
-        self.grain = np.empty((pixels, count), np.float32)
+    Image n is number n % groups of those that move alike; arrays of samples are (shared, pixels, groups).
+    """
 
-    def first(self, count: int) -> _Buffers:
-        """Return buffers for `count` images: these, or new ones for a rest of a batch."""
-        height, width, room = self.size
-        return self if count == room else _Buffers(height, width, count)
+    def __init__(self, height: int, width: int, count: int, shared: int) -> None:
+        self.count = count
+        groups = -(-count // shared)
+        # the border on the left of a row is the one on the right of the row above
+        rows, self.pitch = height + 2 * BORDER, width + BORDER
+        area, pixels = rows * self.pitch, height * width
+        self.padded = np.zeros((groups * shared, rows, self.pitch), np.uint8)
+        self.inside = self.padded[:count, BORDER : BORDER + height, BORDER:]
+        self.packed = np.zeros((shared, groups * area), np.uint32)
+        self.shifted = np.empty(groups * shared * area, np.uint32)
+        self.starts = np.arange(0, groups * area, area, dtype=np.int32)
+        self.positions = np.empty((2, pixels, groups), np.float32)
+        self.where = np.empty((pixels, groups), np.intp)
+        self.words = np.empty((shared, pixels, groups), np.uint32)
+        self.others = np.empty_like(self.words)
+        self.value = np.empty((shared, pixels, groups), np.float32)
+        self.grain = np.empty_like(self.value)
 
 
 def _pack(room: _Buffers) -> None:
     """Fill words with a pixel and, from its second byte on, its right, lower and lower right neighbour."""
-    words, shifted, pitch = room.packed, room.shifted, room.padded.shape[2]
+    words, shifted = room.packed.reshape(-1), room.shifted
     np.copyto(words, room.padded.reshape(-1))
-    for distance, bits in ((1, 8), (pitch, 16)):
+    for distance, bits in ((1, 8), (room.pitch, 16)):
         np.left_shift(words[distance:], bits, out=shifted[distance:])
         np.bitwise_or(words[:-distance], shifted[distance:], out=words[:-distance])
 
 
-def _blend(room: _Buffers) -> None:
-    """Fill `value` with what lies between the four bytes of each word, in [0, 1].
+def _blend(room: _Buffers, shares: _Shares) -> int:
+    """Fill `value` with what lies between the four bytes of each word; return what stands for white.
 
-    Upper and lower pixel are blended along the row at once, in the two halves of a word.
+    Upper and lower pixel are blended along the row at once, in the two halves of a word. One product of the
+    halves with both shares then has the blend of the two in its upper half: (l + h·2¹⁶)(b + a·2¹⁶) modulo 2³²
+    is l·b + (l·a + h·b)·2¹⁶, and nothing is carried as long as the shares have seven bits.
     """
-    left, right, value = room.words, room.right, room.value
-    (down, aside), (up, back) = room.apart.view(np.uint32), room.near.view(np.uint32)
-    np.right_shift(left, 8, out=right)
-    np.bitwise_and(left, UPPER_AND_LOWER, out=left)
-    np.bitwise_and(right, UPPER_AND_LOWER, out=right)
-    _mix(left, right, back, aside)
-    np.right_shift(left, 16, out=right)
-    np.bitwise_and(left, 0xFFFF, out=left)
-    _mix(left, right, up, down)
-    np.copyto(value, left.view(np.int32))
-    np.multiply(value, np.float32(1 / (255 * ONE * ONE)), out=value)
-
-
-def _mix(first: Words, second: Words, share: Words, rest: Words) -> None:
-    """Replace `first` by ``first · share + second · rest``; `second` is used up."""
-    np.multiply(first, share, out=first)
-    np.multiply(second, rest, out=second)
-    np.add(first, second, out=first)
+    words, others = room.words, room.others
+    np.right_shift(words, 8, out=others)
+    for pixels, share in ((words, shares.left), (others, shares.right)):
+        np.bitwise_and(pixels, UPPER_AND_LOWER, out=pixels)
+        np.multiply(pixels, share, out=pixels)
+    np.add(words, others, out=words)
+    np.add(words, HALVES, out=words)
+    np.right_shift(words, SHIFT, out=words)
+    np.bitwise_and(words, UPPER_AND_LOWER, out=words)
+    np.multiply(words, shares.upper_and_lower, out=words)
+    np.copyto(room.value, words.view(np.int32))
+    return WHITE * ONE << 16
 
 
 def _amounts(bound: float, shape: int | tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -242,11 +251,11 @@ def _bumps(height: int, width: int) -> NDArray[np.float32]:
 
 def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
     """Move the edges of the ink by `amounts` pixels: outwards where positive, inwards where negative."""
-    flip = np.where(amounts > 0, 0, 255).astype(np.uint8)[:, None, None]
-    ink = room.padded ^ flip  # thinning the ink is widening the background
+    flip = np.where(amounts > 0, 0, WHITE).astype(np.uint8)[:, None, None]
+    ink = room.padded[: room.count] ^ flip  # thinning the ink is widening the background
     wide = ink.copy()
     to, origin = wide.reshape(-1), ink.reshape(-1)  # the borders keep rows and images apart
-    for distance in (1, ink.shape[2]):
+    for distance in (1, room.pitch):
         np.maximum(to[distance:], origin[:-distance], out=to[distance:])
         np.maximum(to[:-distance], origin[distance:], out=to[:-distance])
     wide -= ink
@@ -254,16 +263,14 @@ def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
     growth >>= 8
     ink += growth.astype(np.uint8)
     ink ^= flip
-    _, height, width = room.inside.shape
-    np.copyto(room.inside, ink[:, BORDER : BORDER + height, BORDER : BORDER + width])
+    np.copyto(room.inside, ink[:, BORDER:-BORDER, BORDER:])
 
 
-def _add_noise(room: _Buffers, bound: float, rng: np.random.Generator) -> None:
+def _add_noise(room: _Buffers, bound: float, white: int, rng: np.random.Generator) -> None:
     """Add one of 256 evenly spaced amounts to each `value`: eight are drawn at once, faster than a float."""
     value, grain = room.value, room.grain
-    drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.uint8)
+    drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.int8)
     np.copyto(grain, drawn[: value.size].reshape(value.shape))
-    np.multiply(grain, np.float32(bound / 127.5), out=grain)
-    np.subtract(grain, np.float32(bound), out=grain)
+    np.multiply(grain, np.float32(bound * white / 128), out=grain)
     np.add(value, grain, out=value)
-    np.clip(value, 0, 1, out=value)
+    np.clip(value, 0, white, out=value)

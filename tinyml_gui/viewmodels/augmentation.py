@@ -37,9 +37,11 @@ def preview(
     picked = _work(chosen, drawings).pick(np.arange(count), rng)
     if not augmentation.active:
         return picked
-    count, height, width, channels = picked.shape
+    _, height, width, channels = picked.shape
     x = np.zeros((height, channels, width, count), np.float32)
-    Warp((height, width, channels), count, augmentation)(picked, x, rng)
+    warp = Warp((height, width, channels), 1, augmentation)
+    for number in range(count):  # each moves by itself: a batch of so few would move alike
+        warp(picked[number : number + 1], x[..., number : number + 1], rng)
     return np.ascontiguousarray(np.rint(255 * x).astype(np.uint8).transpose(3, 0, 2, 1))
 
 
