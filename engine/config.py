@@ -144,15 +144,6 @@ class TrainConfig:
         """The number of threads used on this machine: as asked, but no more than there are cores for it."""
         return min(self.threads, usable_cores()) if self.threads else default_threads()
 
-    @property
-    def thread_note(self) -> str:
-        """A sentence where fewer threads are used than asked for; else empty."""
-        if self.threads <= self.actual_threads:
-            return ""
-        cores, used = usable_cores(), thread_words(self.actual_threads)
-        machine = f"This machine has {cores} core{'s' if cores > 1 else ''}"
-        return f"{machine}: training with {used} instead of {self.threads}."
-
     def to_json(self) -> dict[str, Any]:
         """Return all values as a JSON object."""
         return {**knobs_to_json(self), "augmentation": knobs_to_json(self.augmentation)}

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPTIMIZERS", "Optimizer", "Settings", "Stepper"]
+__all__ = ["OPTIMIZERS", "OPTIONAL", "Optimizer", "Settings", "Stepper"]
 
 Vector = NDArray[np.float32]
 Update = Callable[[float, int], None]
 EPSILON = 1e-8
+OPTIONAL = frozenset({"momentum", "nesterov"})  # settings that not every optimizer has a use for
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class Optimizer:
         Learning rate that usually works.
     remembers : int
         Numbers kept for each parameter.
+    heeds : frozenset of str
+        Those of the settings in `OPTIONAL` that it has a use for.
     rule : callable
         ``rule(params, grad, settings, memory)`` returns ``update(rate, step)``; `memory` starts at zero.
     """
@@ -78,6 +81,7 @@ class Optimizer:
     title: str
     default_rate: float
     remembers: int
+    heeds: frozenset[str]
     rule: Callable[[Vector, Vector, Settings, NDArray[np.float32]], Update]
 
     def bind(self, params: Vector, grad: Vector, settings: Settings) -> Stepper:
@@ -191,10 +195,10 @@ def _adamw(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.
 OPTIMIZERS: Mapping[str, Optimizer] = {
     optimizer.name: optimizer
     for optimizer in (
-        Optimizer("sgd", "SGD", 0.05, 1, _sgd),
-        Optimizer("rmsprop", "RMSprop", 0.001, 1, _rmsprop),
-        Optimizer("adam", "Adam", 0.002, 2, _adam),
-        Optimizer("adamw", "AdamW", 0.002, 2, _adamw),
+        Optimizer("sgd", "SGD", 0.05, 1, OPTIONAL, _sgd),
+        Optimizer("rmsprop", "RMSprop", 0.001, 1, frozenset(), _rmsprop),
+        Optimizer("adam", "Adam", 0.002, 2, frozenset(), _adam),
+        Optimizer("adamw", "AdamW", 0.002, 2, frozenset(), _adamw),
     )
 }
 """Every optimizer by name."""

@@ -1,17 +1,22 @@
-"""Whether a run can begin: what it is told must go together. Asked before anything starts or is replaced."""
+"""Whether a run can begin, as what it is told must go together, and which of its settings change nothing.
+
+Asked before anything starts or is replaced.
+"""
 
 from __future__ import annotations
 
 from engine.archive import short
-from engine.config import TrainConfig
+from engine.config import TrainConfig, thread_words, usable_cores
 from engine.data.dataset import Dataset
 from engine.data.splits import rest_count
 from engine.errors import TrainingError
+from engine.knobs import knobs_of
 from engine.model import Model
+from engine.optimizers import OPTIMIZERS, OPTIONAL
 from engine.preprocess import SIDE
 from engine.specs import describe_shape
 
-__all__ = ["check_run"]
+__all__ = ["check_run", "run_notes"]
 
 
 def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
@@ -43,6 +48,22 @@ def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
             f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
             "nothing would be learned; gather fewer."
         )
+
+
+def run_notes(config: TrainConfig) -> list[str]:
+    """Return a sentence for each setting that is not carried out as asked."""
+    notes = []
+    if config.threads > config.actual_threads:
+        cores, used = usable_cores(), thread_words(config.actual_threads)
+        machine = f"This machine has {cores} core{'s' if cores > 1 else ''}"
+        notes.append(f"{machine}: training with {used} instead of {config.threads}.")
+    optimizer = OPTIMIZERS[config.optimizer]
+    idle = dict.fromkeys(OPTIONAL - optimizer.heeds, f"with {optimizer.title}")
+    if not config.validation:
+        idle["patience"] = "without validation images"
+    asked = {knob.name: knob for knob in knobs_of(TrainConfig) if getattr(config, knob.name) != knob.default}
+    notes += [f"“{asked[name].label}” has no effect {why}." for name, why in idle.items() if name in asked]
+    return notes
 
 
 def _some(classes: tuple[str, ...]) -> str:

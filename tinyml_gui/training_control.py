@@ -15,7 +15,7 @@ from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.model import Model
 from engine.presets import PRESETS
-from engine.run_check import check_run
+from engine.run_check import check_run, run_notes
 from engine.specs import ModelSpec
 from engine.train import TrainConfig
 from tinyml_gui import jobs
@@ -158,8 +158,8 @@ class TrainingControl(QObject):
         if start != CONTINUE:
             self._state.replace_model(model)
         self.interrupted = None
-        if config.thread_note:
-            self.noted.emit(config.thread_note)
+        if notes := run_notes(config):
+            self.noted.emit(" ".join(notes))
         self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
 
     def _submit(self, order: jobs.TrainOrder) -> None:

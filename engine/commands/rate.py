@@ -19,6 +19,7 @@ from engine.commands.train import add_task, chosen_config, settings_text
 from engine.config import TrainConfig
 from engine.errors import TrainingError
 from engine.range_test import RatePoint, calm_loss, range_test, suggest_rate
+from engine.run_check import run_notes
 
 __all__ = ["register"]
 
@@ -43,8 +44,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     source = find_model(arguments.model)
     config = chosen_config(arguments, source)
     model = source.model(data, np.random.default_rng(config.seed), arguments.model)
-    if config.thread_note:
-        console.log(config.thread_note)
+    for note in run_notes(config):
+        console.log(note)
     with quick_switches():
         points = list(range_test(model, data, config))
     if not points:

@@ -42,6 +42,7 @@ from engine.knobs import knobs_to_json
 from engine.losses import LOSSES
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS
+from engine.run_check import run_notes
 from engine.train import Trainer
 from engine.work import Work
 
@@ -133,8 +134,8 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
     keeper.check_room(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
-    if config.thread_note:
-        console.log(config.thread_note)
+    for note in run_notes(config):
+        console.log(note)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
     return Job(trainer, config, _origin(arguments, config, model), test, keeper)

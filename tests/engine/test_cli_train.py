@@ -209,6 +209,25 @@ def test_threads_beyond_the_machine_are_told(run: Run, monkeypatch: pytest.Monke
     assert "instead of" not in run(*QUICK, "--threads", "2")[2]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--optimizer", "adam", "--momentum", "0.5"), ["“Momentum” has no effect with Adam."]),
+        (("--optimizer", "adam"), []),
+        (("--momentum", "0.5"), []),
+        (
+            ("--patience", "2", "--validation", "0"),
+            ["“Stop early after” has no effect without validation images."],
+        ),
+        (("--patience", "2"), []),
+    ],
+)
+def test_a_setting_without_effect_is_told(run: Run, options: tuple[str, ...], said: list[str]) -> None:
+    code, _, err = run(*QUICK, *options)
+    assert code == 0
+    assert [line for line in err.splitlines() if "no effect" in line] == said
+
+
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_place_that_cannot_be_written_is_noticed_before_training(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int

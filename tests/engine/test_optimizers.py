@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from engine.optimizers import OPTIMIZERS, Optimizer, Settings
+from engine.optimizers import OPTIMIZERS, OPTIONAL, Optimizer, Settings
 
 SIZE, DECAYED = 6, slice(0, 4)
 optimizers = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -51,6 +53,21 @@ def test_no_rate_no_step(optimizer: Optimizer) -> None:
     params, gradient = np.ones(SIZE, np.float32), np.ones(SIZE, np.float32)
     optimizer.bind(params, gradient, settings(decay=0.1))(0.0)
     assert (params == 1).all()
+
+
+@optimizers
+@pytest.mark.parametrize("name", sorted(OPTIONAL))
+def test_it_heeds_what_it_says(optimizer: Optimizer, name: str) -> None:
+    usual = settings()
+    found = []
+    for used in (usual, replace(usual, **{name: {"momentum": 0.5, "nesterov": True}[name]})):
+        params, gradient = np.ones(SIZE, np.float32), np.empty(SIZE, np.float32)
+        step = optimizer.bind(params, gradient, used)
+        for _ in range(3):
+            gradient[...] = 1
+            step(0.01)
+        found.append(params)
+    assert np.array_equal(*found) == (name not in optimizer.heeds)
 
 
 @optimizers
