@@ -16,8 +16,6 @@ from typing import NoReturn
 
 import resources
 from engine import __version__
-from engine.commands import data, deploy, info, quantize, rate, report, train
-from engine.commands.console import Console, printable
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
 
@@ -29,17 +27,23 @@ FAILURE, USAGE = 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    console = Console("--json" in words)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        arguments = _parser().parse_args(words)
-        _check_packages()
-        code: int = arguments.run(arguments, console)
-        sys.stdout.flush()
+        return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()
-        return _explain(error, console)
+        return _explain(error, in_json="--json" in words)
+
+
+def _run(words: Sequence[str]) -> int:
+    """Import what computes only now: Ctrl+C meanwhile is an interruption like any other."""
+    from engine.commands.console import Console
+
+    arguments = _parser().parse_args(words)
+    _check_packages()
+    code: int = arguments.run(arguments, Console("--json" in words))
+    sys.stdout.flush()
     return code
 
 
@@ -50,16 +54,18 @@ def _check_packages() -> None:
         raise TinyMLError(f"{place} hides a part of this program; start it from another folder.")
 
 
-def _explain(error: BaseException, console: Console) -> int:
+def _explain(error: BaseException, in_json: bool) -> int:
     """Say in one line what went wrong; return the exit code."""
     if isinstance(error, SystemExit):  # argparse, after --help
         return int(error.code or 0)
     if isinstance(error, BrokenPipeError):  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    from engine.commands.console import printable
+
     sentence, code = _judge(error)
     print(printable(f"tinyml: {sentence}"), file=sys.stderr)
-    if console.json:
+    if in_json:
         print(json.dumps({"error": sentence}, ensure_ascii=False))
     return code
 
@@ -94,6 +100,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from engine.commands import data, deploy, info, quantize, rate, report, train
+
     parser = _Parser(
         prog="tinyml",
         description="Train small neural networks and export C that runs on a microcontroller.",

@@ -104,7 +104,7 @@ def test_nothing_is_decided_by_comparing_the_kind_of_a_layer(path: Path) -> None
     assert [(line, text) for line, text in compared_strings(path) if text in LAYERS] == []
 
 
-@pytest.mark.parametrize("module", ["engine.cli", "tinyml_gui.viewmodels"])
+@pytest.mark.parametrize("module", ["engine.cli", "engine.commands", "tinyml_gui.viewmodels"])
 def test_importing_without_a_window_loads_no_qt(module: str) -> None:
     code = f"""
 import importlib, pkgutil, sys

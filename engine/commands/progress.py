@@ -6,13 +6,20 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from engine.commands.console import Console, percent
 from engine.events import BatchDone, Diverged, EpochDone, Event
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
+
+SIGNALS: Mapping[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+"""What ends a program, and what the system does about it otherwise."""
 
 SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
 
@@ -63,22 +70,16 @@ def quick_switches() -> Iterator[None]:
 
 @contextmanager
 def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterator[None]:
-    """Let the first Ctrl+C call `stop`, which ends the run; a second one interrupts as usual."""
+    """Let the first Ctrl+C, or SIGTERM, call `stop`, which ends the run; a second one interrupts as usual."""
 
     def press(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, usual in SIGNALS.items():
+            signal.signal(number, usual)
         stop()
         console.log("Stopping after this batch; press Ctrl+C again to give up at once.")
 
-    try:
-        before = signal.signal(signal.SIGINT, press)
-    except ValueError:  # not the main thread: nobody can press Ctrl+C there
+    with _on_signals(press):
         yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -89,12 +90,19 @@ def asking_for_interrupts() -> Iterator[Callable[[], bool]]:
     def press(*_: object) -> None:
         pressed.set()
 
-    try:
-        before = signal.signal(signal.SIGINT, press)
-    except ValueError:  # not the main thread: nobody can press Ctrl+C there
+    with _on_signals(press):
         yield pressed.is_set
+
+
+@contextmanager
+def _on_signals(handler: Callable[..., None]) -> Iterator[None]:
+    try:
+        before = {number: signal.signal(number, handler) for number in SIGNALS}
+    except ValueError:  # not the main thread: nobody can press Ctrl+C there
+        yield
         return
     try:
-        yield pressed.is_set
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handled in before.items():
+            signal.signal(number, handled)

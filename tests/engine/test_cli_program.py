@@ -54,6 +54,17 @@ def test_a_reader_that_leaves_is_no_fault() -> None:
     assert (result.returncode, result.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_an_interruption_before_the_command_begins_is_one_line() -> None:
+    pressing = "import signal, sys; sys.addaudithook(lambda event, found: event == 'import' and found[0] == "
+    pressing += "'engine.commands.train' and signal.raise_signal(signal.SIGINT))"
+    code = f"{pressing}\nfrom engine.cli import main\nsys.exit(main(['info', 'lenet']))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", "tinyml: interrupted.\n")
+
+
 def test_what_json_lacks_becomes_plain() -> None:
     value = {"a": np.float32(0.5), "b": [float("nan"), float("inf")], 3: (np.int64(1), np.arange(2))}
     assert plain(value) == {"a": 0.5, "b": [None, None], "3": [1, [0, 1]]}

@@ -139,15 +139,18 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
     return plan
 
 
-def test_ctrl_c_stops_and_still_saves(run: Run, at_first_event: Callable[..., None]) -> None:
-    at_first_event(lambda: signal.raise_signal(signal.SIGINT))
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_told_to_end_stops_and_still_saves(
+    run: Run, at_first_event: Callable[..., None], number: signal.Signals
+) -> None:
+    at_first_event(lambda: signal.raise_signal(number))
+    before = signal.getsignal(number)
     code, out, err = run(*QUICK[:-1], "10000", "--out", "a.tinyml")
     assert code == 0
     assert "Ctrl+C" in err
     assert "Saved a.tinyml." in out
     assert project.load("a.tinyml").record["reason"] == "stopped"
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_ctrl_c_twice_gives_up(run: Run, at_first_event: Callable[..., None], tmp_path: Path) -> None:

@@ -256,13 +256,14 @@ def test_cancelling_ends_it(target: str) -> None:
         verify(MODEL, "c-int8", (target,), VECTORS, cancel=lambda: bool(asked.append(0)) or len(asked) > 1)
 
 
-def test_ctrl_c_is_asked_for() -> None:
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whether_one_is_told_to_end_can_be_asked(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
     with asking_for_interrupts() as pressed:
         assert not pressed()
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert pressed()
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
 
 
 def test_programs_are_ended() -> None:

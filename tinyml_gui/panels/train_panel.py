@@ -225,18 +225,16 @@ class TrainPanel(QWidget):
     def _restore(self) -> None:
         """Show what was used last, where it still makes sense."""
         config = TrainConfig()
-        values, amounts = knobs_to_json(config), knobs_to_json(config.augmentation)
-        try:
-            kept = json.loads(self._controller.settings.text(_MEMORY) or "{}")
-            augmentation = Augmentation(**kept.pop("augmentation", {}))
-            values, amounts = knobs_to_json(TrainConfig(**kept)), knobs_to_json(augmentation)
-        except (ValueError, TypeError, AttributeError, TinyMLError):
-            pass  # written by another version: the defaults do
-        for form in (self.form, self.more_form):
-            form.set_values(values)
-        self.augment_form.set_values(amounts)
+        with suppress(ValueError, TinyMLError):  # written by another version: the defaults do
+            config = TrainConfig.from_json(json.loads(self._controller.settings.text(_MEMORY) or "{}"))
+        self._show_settings(config)
         self._propose_loss()
         self._propose_rate()
+
+    def _show_settings(self, config: TrainConfig) -> None:
+        for form in (self.form, self.more_form):
+            form.set_values(knobs_to_json(config))
+        self.augment_form.set_values(knobs_to_json(config.augmentation))
 
     def _form_changed(self, name: str, value: object) -> None:
         if name == "optimizer":
@@ -285,10 +283,11 @@ class TrainPanel(QWidget):
             self._to_remember = ""
 
     def _follow(self, phase: Phase) -> None:
-        """Propose to go on with what has just been trained."""
-        ended = self._was_active and not phase.active
-        self._was_active = phase.active
-        if ended and not phase.failed:
+        """Show the settings of a run that begins; propose to go on with what has just been trained."""
+        before, self._was_active = self._was_active, phase.active
+        if phase.active and not before:
+            self._show_settings(self._training.run.config)  # not what was entered, where a run is resumed
+        if before and not phase.active and not phase.failed:
             self.choice.go_on()
 
     def _pause_or_resume(self) -> None:

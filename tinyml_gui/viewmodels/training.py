@@ -111,30 +111,32 @@ class Run:
     status : Status
     train_loss, train_accuracy, validation_loss, validation_accuracy : Binned
         Curves over epochs.
+    config : TrainConfig
+        What it was started with.
     """
 
     def __init__(self) -> None:
         self.status = Status()
+        self.config = TrainConfig()
         self.train_loss = Binned()
         self.train_accuracy = Binned()
         self.validation_loss = Binned()
         self.validation_accuracy = Binned()
         self._classes = 0
         self._first_loss = math.nan
-        self._config = TrainConfig()
         self._history: list[EpochDone] = []
 
     def start(self, config: TrainConfig, classes: int = 0) -> None:
         """Forget the last run and wait for events; with `classes` it can be told from guessing."""
         self._classes, self._first_loss = classes, math.nan
-        self._config, self._history = config, []
+        self.config, self._history = config, []
         for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
             curve.clear()
         self.status = Status(Phase.STARTING, epochs=config.epochs)
 
     def resumed(self, run: Checkpoint) -> None:
         """Begin with what an interrupted run had done already; what is shown of it stays."""
-        shown = len(self.train_loss) and self._config == run.config
+        shown = len(self.train_loss) and self.config == run.config
         if shown and tuple(self._history) == run.history:
             self._set(phase=Phase.STARTING, sentence="", ending="")
             return

@@ -291,15 +291,20 @@ def test_a_stopped_run_is_offered_on_the_page_and_goes_on(
     panel: TrainPanel, controller: Controller, qtbot: QtBot
 ) -> None:
     start(panel, qtbot, epochs=5000)
+    asked = panel.config()
     qtbot.waitUntil(lambda: controller.training.run.status.epoch > 1)
     assert not panel.resume_banner.isVisible()
     qtbot.mouseClick(panel.stop_button, LEFT)
     qtbot.waitUntil(panel.resume_banner.isVisible)
     banner = panel.resume_banner
     assert "of 5000)" in banner.button.text()
+    panel.form.set_values({"epochs": 7, "optimizer": "adam"})
+    panel.more_form.set_values({"averaging": 0.5})
+    panel.augment_form.set_values({"shift": 3.0})
     qtbot.mouseClick(banner.button, LEFT)
     qtbot.waitUntil(lambda: phase(controller) is Phase.RUNNING)
     assert not banner.isVisible()
+    assert panel.config() == asked  # what goes on is what is shown
     qtbot.mouseClick(panel.stop_button, LEFT)
     qtbot.waitUntil(banner.isVisible)
     qtbot.mouseClick(banner.decline_button, LEFT)
