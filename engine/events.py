@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from engine.model import Model
 
-__all__ = ["BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Reason"]
+__all__ = ["NOT_LEARNING", "BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Reason", "is_guessing"]
+
+NOT_LEARNING = "It is not learning: try a smaller learning rate."
+_LIKE_CHANCE = 1.5  # times the share that guessing gets right
+_FALLEN = 0.97  # of the first loss: what falls less does not count
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,8 @@ class Finished:
 
 
 Event = BatchDone | EpochDone | Diverged | Finished
+
+
+def is_guessing(done: EpochDone, classes: int, first_loss: float) -> bool:
+    """Tell whether an epoch brought nothing: answers as good as chance, and the loss of the first batch."""
+    return done.train_accuracy <= _LIKE_CHANCE / classes and done.train_loss > _FALLEN * first_loss

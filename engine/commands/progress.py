@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from engine.commands.console import Console, percent
-from engine.events import BatchDone, Diverged, EpochDone, Event
+from engine.events import NOT_LEARNING, BatchDone, Diverged, EpochDone, Event, is_guessing
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
@@ -27,8 +27,11 @@ SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the
 class Progress:
     """A progress bar over all batches, and a line for each epoch."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, classes: int) -> None:
         self._console = console
+        self._classes = classes
+        self._first_loss = math.nan
+        self._hinted = False
         self._bar = console.progress(0, "batch")
 
     def __enter__(self) -> Progress:
@@ -44,10 +47,19 @@ class Progress:
             text = f"loss {event.loss:.4f} {event.images_per_second:,.0f} images/s"
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(event.step - self._bar.n)
+            if math.isnan(self._first_loss):
+                self._first_loss = event.loss
         elif isinstance(event, EpochDone):
             self._console.log(_epoch_line(event))
+            self._hint(event)
         elif isinstance(event, Diverged):
             self._console.log(f"Diverged in epoch {event.epoch}, step {event.step}. {event.advice}")
+
+    def _hint(self, done: EpochDone) -> None:
+        """Say once that nothing is learned."""
+        if not self._hinted and is_guessing(done, self._classes, self._first_loss):
+            self._hinted = True
+            self._console.log(NOT_LEARNING)
 
 
 def _epoch_line(done: EpochDone) -> str:

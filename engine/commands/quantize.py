@@ -76,7 +76,8 @@ def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) 
     stop = threading.Event()
     asking = stopping_on_interrupt(stop.set, console) if config.finetune else nullcontext()
     run = quantize_run(model, data, config, stop.is_set)
-    with quick_switches(), asking, closing(run) as events, Progress(console) as bar:
+    showing = Progress(console, len(model.classes))
+    with quick_switches(), asking, closing(run) as events, showing as bar:
         for event in events:
             bar.report(event)
             if isinstance(event, Finished):

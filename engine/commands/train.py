@@ -101,6 +101,7 @@ class Job:
     """A run that is about to begin or to go on."""
 
     trainer: Trainer
+    classes: int
     config: TrainConfig
     origin: Mapping[str, Any]
     test: Dataset | None
@@ -138,7 +139,7 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
         console.log(note)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
-    return Job(trainer, config, _origin(arguments, config, model), test, keeper)
+    return Job(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
 
 
 def _resumed(arguments: argparse.Namespace, console: Console) -> Job:
@@ -156,7 +157,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> Job:
     console.log(f"Going on with the run in {place}: {done}.")
     console.log(_opening(model, data, run.config, trainer.threads))
     origin = {key: model.record[key] for key in ORIGIN if key in model.record}
-    return Job(trainer, run.config, origin, test, keeper)
+    return Job(trainer, len(data.classes), run.config, origin, test, keeper)
 
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
@@ -205,7 +206,8 @@ class Outcome:
 
 def _train(job: Job, console: Console) -> Outcome:
     start, rates, trainer = time.perf_counter(), [0.0], job.trainer
-    with quick_switches(), stopping_on_interrupt(trainer.stop, console), Progress(console) as progress:
+    asking, showing = stopping_on_interrupt(trainer.stop, console), Progress(console, job.classes)
+    with quick_switches(), asking, showing as progress:
         for event in trainer.run():
             if isinstance(event, EpochDone):
                 rates.append(event.images_per_second)

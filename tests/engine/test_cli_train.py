@@ -203,6 +203,13 @@ def test_an_absurd_rate_ends_in_a_named_state(run: Run) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(("rate", "times"), [("0", 1), ("0.05", 0)])
+def test_a_run_that_only_guesses_says_so_once(run: Run, rate: str, times: int) -> None:
+    code, _, err = run(*QUICK[:-1], "3", "--lr", rate)
+    assert code == 0
+    assert err.count("It is not learning") == times
+
+
 def test_threads_beyond_the_machine_are_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     _, out, err = run(*QUICK, "--threads", "64", "--json")

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.checkpoint import Checkpoint
 from engine.data import Dataset
+from engine.events import NOT_LEARNING, is_guessing
 from engine.inference import output_activation
 from engine.losses import LOSSES
 from engine.model import Model
@@ -79,9 +80,6 @@ _ENDINGS: Final = {
     Reason.EARLY: "Stopped early in epoch {} of {}",
     Reason.DIVERGED: "",
 }
-_NOT_LEARNING: Final = "It is not learning: try a smaller learning rate."
-_LIKE_CHANCE: Final = 1.5  # times the share that guessing gets right
-_FALLEN: Final = 0.97  # of the first loss: what falls less does not count
 
 
 @dataclass(frozen=True)
@@ -206,13 +204,11 @@ class Run:
         self._set(
             validation_loss=event.validation_loss,
             validation_accuracy=event.validation_accuracy,
-            hint=_NOT_LEARNING if self._guesses(event) else "",
+            hint=NOT_LEARNING if self._guesses(event) else "",
         )
 
     def _guesses(self, event: EpochDone) -> bool:
-        """Tell whether a whole epoch brought nothing: answers as good as chance, and the same loss."""
-        chance = _LIKE_CHANCE / self._classes if self._classes else 0.0
-        return event.train_accuracy <= chance and event.train_loss > _FALLEN * self._first_loss
+        return bool(self._classes) and is_guessing(event, self._classes, self._first_loss)
 
     def _diverged(self, event: Diverged) -> None:
         self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {_REASONS[Reason.DIVERGED]}")
