@@ -8,6 +8,7 @@ integers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -86,7 +87,7 @@ class Augmentation:
 
 
 class Warp:
-    """Buffers to transform up to `batch` images of one shape; nothing large is allocated after this.
+    """Buffers to transform `batch` images of one shape; nothing large is allocated after this.
 
     Parameters
     ----------
@@ -105,12 +106,13 @@ class Warp:
         rounding = 0.5 / ONE  # positions are cut off
         self._centre = np.array(middle, np.float32) + np.float32(BORDER + rounding)
         self._limit = np.array([height + BORDER, width + BORDER], np.float32)[:, None, None] * ONE
-        self._buffers = self._room(batch)
+        self._rooms: dict[int, _Buffers] = {}
+        self._room(batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
         count, strength = len(images), self.augmentation.stroke
-        room = self._buffers if count == self._buffers.count else self._room(count)
+        room = self._room(count)
         shares = self._sample(room, rng) if self.augmentation.moves else None
         amounts = _amounts(strength, count, rng) if strength else None
         for channel in range(images.shape[3]):
@@ -123,7 +125,11 @@ class Warp:
             self._hand_over(room, white, x[:, channel, :, :count])
 
     def _room(self, count: int) -> _Buffers:
-        return _Buffers(self.height, self.width, count, SHARED if self.augmentation.moves else 1)
+        """Return the buffers for `count` images, made when first needed."""
+        if count not in self._rooms:
+            shared = SHARED if self.augmentation.moves else 1
+            self._rooms[count] = _Buffers(self.height, self.width, count, shared)
+        return self._rooms[count]
 
     def _place(self, room: _Buffers, shares: _Shares | None) -> int:
         """Fill `value` with the pixels in their places; return what stands for white."""
@@ -180,15 +186,21 @@ class _Buffers:
         area, pixels = rows * self.pitch, height * width
         self.padded = np.zeros((groups * shared, rows, self.pitch), np.uint8)
         self.inside = self.padded[:count, BORDER : BORDER + height, BORDER:]
-        self.packed = np.zeros((shared, groups * area), np.uint32)
-        self.shifted = np.empty(groups * shared * area, np.uint32)
+        # what is used one after the other shares memory: it stays in the cache
+        packed, shifted = np.empty((2, groups * shared * area), np.uint32)
+        samples = shared, pixels, groups
+        self.packed, self.value = packed.reshape(shared, -1), _viewed(packed, samples, np.float32)
+        self.shifted, self.others = shifted, _viewed(shifted, samples, np.uint32)
+        self.grain = _viewed(shifted, samples, np.float32)
         self.starts = np.arange(0, groups * area, area, dtype=np.int32)
         self.positions = np.empty((2, pixels, groups), np.float32)
         self.where = np.empty((pixels, groups), np.intp)
-        self.words = np.empty((shared, pixels, groups), np.uint32)
-        self.others = np.empty_like(self.words)
-        self.value = np.empty((shared, pixels, groups), np.float32)
-        self.grain = np.empty_like(self.value)
+        self.words = np.empty(samples, np.uint32)
+
+
+def _viewed(words: Words, shape: tuple[int, ...], dtype: type[Any]) -> NDArray[Any]:
+    viewed: NDArray[Any] = words[: math.prod(shape)].view(dtype)
+    return viewed.reshape(shape)
 
 
 def _pack(room: _Buffers) -> None:

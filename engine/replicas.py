@@ -19,9 +19,11 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.augment import Augmentation, Warp
+from engine.augment import Augmentation
+from engine.feed import Feed
 from engine.losses import Loss
 from engine.memory import long_loops
+from engine.ops import FloatArray
 from engine.rounding import Rounding, parameter_copy
 from engine.specs import ModelSpec, size
 from engine.work import Work
@@ -87,8 +89,26 @@ def has_maps(spec: ModelSpec) -> bool:
     return any(len(row.out_shape) == 3 for row in spec.rows())
 
 
+@dataclass(frozen=True)
+class _Share:
+    """What one thread does of a batch.
+
+    `scale` is 1 / size of the whole batch; `inputs` (H, C, W, N) are there where they are made already.
+    """
+
+    work: Work
+    indices: NDArray[np.intp]
+    scale: float
+    inputs: FloatArray | None
+
+    def part(self, images: slice) -> _Share:
+        """Return the share that is some of the `images` of this one."""
+        inputs = None if self.inputs is None else self.inputs[..., images]
+        return _Share(self.work, self.indices[images], self.scale, inputs)
+
+
 class _Replica:
-    """One thread's share of every batch."""
+    """One thread's part of every batch."""
 
     def __init__(
         self,
@@ -96,7 +116,6 @@ class _Replica:
         params: NDArray[np.float32],
         batch: int,
         target: Target,
-        augmentation: Augmentation,
         rng: np.random.Generator,
         rounding: Rounding | None,
     ) -> None:
@@ -109,34 +128,35 @@ class _Replica:
         self._target = target
         self._rng = rng
         self._loops = long_loops if has_maps(spec) else nullcontext
-        self._warp = Warp(spec.input_shape, self._size, augmentation) if augmentation.active else None
 
-    def run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
-        """Compute the gradient for the images at `indices`; `scale` is 1 / size of the whole batch."""
+    def run(self, share: _Share) -> StepResult:
+        """Compute the gradient for `share`."""
         with self._loops():
-            return self._run(work, indices, scale)
+            return self._run(share)
 
-    def _run(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
-        result = self._micro(work, indices[: self._size], scale)
+    def _run(self, share: _Share) -> StepResult:
+        first, *others = (
+            share.part(slice(start, start + self._size)) for start in range(0, len(share.indices), self._size)
+        )
+        result = self._micro(first)
         if self.grad is not self._space.grad:
             np.copyto(self.grad, self._space.grad)
-        for start in range(self._size, len(indices), self._size):
-            result += self._micro(work, indices[start : start + self._size], scale)
+        for part in others:
+            result += self._micro(part)
             np.add(self.grad, self._space.grad, out=self.grad)
         return result
 
-    def _micro(self, work: Work, indices: NDArray[np.intp], scale: float) -> StepResult:
+    def _micro(self, share: _Share) -> StepResult:
         space = self._space
-        images = work.pick(indices, self._rng)
-        if self._warp is None:
-            load_images(images, space.x)
+        if share.inputs is None:
+            load_images(share.work.pick(share.indices, self._rng), space.x)
         else:
-            self._warp(images, space.x, self._rng)
-        labels = work.labels[indices]
+            np.copyto(space.x, share.inputs)
+        labels = share.work.labels[share.indices]
         mixed = self._mix() if self._target.mixup else 1.0
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
-        loss = self._loss(labels, scale, mixed)
+        loss = self._loss(labels, share.scale, mixed)
         space.backward()
         return StepResult(loss, correct)
 
@@ -168,16 +188,16 @@ class _Partner:
 
     def __init__(self, replica: _Replica) -> None:
         self._replica = replica
-        self._orders: SimpleQueue[tuple[Work, NDArray[np.intp], float] | None] = SimpleQueue()
+        self._orders: SimpleQueue[_Share | None] = SimpleQueue()
         self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def start(self, work: Work, indices: NDArray[np.intp], scale: float) -> None:
-        """Begin `_Replica.run` with these arguments; the thread starts with the first order."""
+    def start(self, share: _Share) -> None:
+        """Begin `_Replica.run`; the thread starts with the first order."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
             self._thread.start()
-        self._orders.put((work, indices, scale))
+        self._orders.put(share)
 
     def finish(self) -> StepResult:
         """Wait for the result; an exception is raised here."""
@@ -196,7 +216,7 @@ class _Partner:
     def _serve(self) -> None:
         while (order := self._orders.get()) is not None:
             try:
-                self._results.put(self._replica.run(*order))
+                self._results.put(self._replica.run(order))
             except BaseException as error:
                 self._results.put(error)
 
@@ -242,9 +262,10 @@ class Replicas:
         self._parts = [slice(a, b) for a, b in pairwise(edges)]
         self._batch = batch
         self._replicas = [
-            _Replica(spec, self._used, part.stop - part.start, target, augmentation, rng, rounding)
+            _Replica(spec, self._used, part.stop - part.start, target, rng, rounding)
             for part, rng in zip(self._parts, rngs, strict=False)
         ]
+        self._feed = Feed(spec.input_shape, batch, augmentation, rngs[0]) if augmentation.active else None
         self.grad = self._replicas[0].grad
         self.layout = self._replicas[0].layout
         self._take = parameter_copy(self.layout, rounding)
@@ -253,13 +274,15 @@ class Replicas:
 
     def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
         """Compute `grad` for the batch of images at `indices`."""
-        scale = 1 / self._batch
         if self._used is not self._params:
             self._take(self._params, self._used)
-        for partner, part in zip(self._partners, self._parts[1:], strict=True):
-            partner.start(work, indices[part], scale)
+        inputs = None if self._feed is None else self._feed.fill(work, indices)
+        batch = _Share(work, indices, 1 / self._batch, inputs)
+        own, *shares = (batch.part(part) for part in self._parts)
+        for partner, share in zip(self._partners, shares, strict=True):
+            partner.start(share)
         try:
-            result = self._replicas[0].run(work, indices[self._parts[0]], scale)
+            result = self._replicas[0].run(own)
         finally:
             others = [partner.finish() for partner in self._partners]
         if others:
