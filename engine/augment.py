@@ -87,7 +87,7 @@ class Augmentation:
 
 
 class Warp:
-    """Buffers to transform `batch` images of one shape; nothing large is allocated after this.
+    """Transforms `batch` images of one shape at a time, or fewer; keeps the buffers for each count.
 
     Parameters
     ----------
@@ -110,7 +110,10 @@ class Warp:
         self._room(batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
-        """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N), in [0, 1]."""
+        """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N).
+
+        White is 1, to 2e-5.
+        """
         count, strength = len(images), self.augmentation.stroke
         room = self._room(count)
         shares = self._sample(room, rng) if self.augmentation.moves else None
@@ -127,7 +130,7 @@ class Warp:
     def _room(self, count: int) -> _Buffers:
         """Return the buffers for `count` images, made when first needed."""
         if count not in self._rooms:
-            shared = SHARED if self.augmentation.moves else 1
+            shared = min(SHARED, count) if self.augmentation.moves else 1
             self._rooms[count] = _Buffers(self.height, self.width, count, shared)
         return self._rooms[count]
 
@@ -279,7 +282,10 @@ def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
 
 
 def _add_noise(room: _Buffers, bound: float, white: int, rng: np.random.Generator) -> None:
-    """Add one of 256 evenly spaced amounts to each `value`: eight are drawn at once, faster than a float."""
+    """Add one of 256 evenly spaced amounts to each `value`, from `-bound` to just below `bound`.
+
+    Eight are drawn at once, which is faster than a float.
+    """
     value, grain = room.value, room.grain
     drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.int8)
     np.copyto(grain, drawn[: value.size].reshape(value.shape))

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 import resources
@@ -29,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        return _run(words)
+        with _ending_as_interrupted():
+            return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
             traceback.print_exc()
@@ -45,6 +48,20 @@ def _run(words: Sequence[str]) -> int:
     code: int = arguments.run(arguments, Console("--json" in words))
     sys.stdout.flush()
     return code
+
+
+@contextmanager
+def _ending_as_interrupted() -> Iterator[None]:
+    """Treat being told to end as Ctrl+C: what that saves is saved then, too."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: signals go elsewhere
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_packages() -> None:

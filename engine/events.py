@@ -9,7 +9,7 @@ from engine.model import Model
 
 __all__ = ["NOT_LEARNING", "BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Reason", "is_guessing"]
 
-NOT_LEARNING = "It is not learning: try a smaller learning rate."
+NOT_LEARNING = "It is not learning: try another learning rate, as a rule a smaller one."
 _LIKE_CHANCE = 1.5  # times the share that guessing gets right
 _FALLEN = 0.97  # of the first loss: what falls less does not count
 

@@ -81,5 +81,4 @@ def suggest_rate(points: list[RatePoint], calm: float = 0.0) -> float:
     """Return a tenth of the highest rate with the lowest loss, or a `calm` one, rounded to one digit."""
     enough = max(calm, min(point.loss for point in points))
     best = max(point.rate for point in points if point.loss <= enough) / 10
-    decade = 10.0 ** math.floor(math.log10(best))
-    return round(best / decade) * decade
+    return float(f"{best:.0e}")

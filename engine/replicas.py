@@ -90,8 +90,8 @@ def has_maps(spec: ModelSpec) -> bool:
 
 
 @dataclass(frozen=True)
-class _Share:
-    """What one thread does of a batch.
+class _Order:
+    """What one thread is to do of a batch.
 
     `scale` is 1 / size of the whole batch; `inputs` (H, C, W, N) are there where they are made already.
     """
@@ -101,10 +101,10 @@ class _Share:
     scale: float
     inputs: FloatArray | None
 
-    def part(self, images: slice) -> _Share:
-        """Return the share that is some of the `images` of this one."""
+    def of(self, images: slice) -> _Order:
+        """Return the order for some of its images."""
         inputs = None if self.inputs is None else self.inputs[..., images]
-        return _Share(self.work, self.indices[images], self.scale, inputs)
+        return _Order(self.work, self.indices[images], self.scale, inputs)
 
 
 class _Replica:
@@ -129,14 +129,14 @@ class _Replica:
         self._rng = rng
         self._loops = long_loops if has_maps(spec) else nullcontext
 
-    def run(self, share: _Share) -> StepResult:
-        """Compute the gradient for `share`."""
+    def run(self, order: _Order) -> StepResult:
+        """Compute the gradient for the images of `order`."""
         with self._loops():
-            return self._run(share)
+            return self._run(order)
 
-    def _run(self, share: _Share) -> StepResult:
+    def _run(self, order: _Order) -> StepResult:
         first, *others = (
-            share.part(slice(start, start + self._size)) for start in range(0, len(share.indices), self._size)
+            order.of(slice(start, start + self._size)) for start in range(0, len(order.indices), self._size)
         )
         result = self._micro(first)
         if self.grad is not self._space.grad:
@@ -146,17 +146,17 @@ class _Replica:
             np.add(self.grad, self._space.grad, out=self.grad)
         return result
 
-    def _micro(self, share: _Share) -> StepResult:
+    def _micro(self, order: _Order) -> StepResult:
         space = self._space
-        if share.inputs is None:
-            load_images(share.work.pick(share.indices, self._rng), space.x)
+        if order.inputs is None:
+            load_images(order.work.pick(order.indices, self._rng), space.x)
         else:
-            np.copyto(space.x, share.inputs)
-        labels = share.work.labels[share.indices]
+            np.copyto(space.x, order.inputs)
+        labels = order.work.labels[order.indices]
         mixed = self._mix() if self._target.mixup else 1.0
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
-        loss = self._loss(labels, share.scale, mixed)
+        loss = self._loss(labels, order.scale, mixed)
         space.backward()
         return StepResult(loss, correct)
 
@@ -188,16 +188,16 @@ class _Partner:
 
     def __init__(self, replica: _Replica) -> None:
         self._replica = replica
-        self._orders: SimpleQueue[_Share | None] = SimpleQueue()
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def start(self, share: _Share) -> None:
+    def start(self, order: _Order) -> None:
         """Begin `_Replica.run`; the thread starts with the first order."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
             self._thread.start()
-        self._orders.put(share)
+        self._orders.put(order)
 
     def finish(self) -> StepResult:
         """Wait for the result; an exception is raised here."""
@@ -277,10 +277,10 @@ class Replicas:
         if self._used is not self._params:
             self._take(self._params, self._used)
         inputs = None if self._feed is None else self._feed.fill(work, indices)
-        batch = _Share(work, indices, 1 / self._batch, inputs)
-        own, *shares = (batch.part(part) for part in self._parts)
-        for partner, share in zip(self._partners, shares, strict=True):
-            partner.start(share)
+        whole = _Order(work, indices, 1 / self._batch, inputs)
+        own, *orders = (whole.of(part) for part in self._parts)
+        for partner, order in zip(self._partners, orders, strict=True):
+            partner.start(order)
         try:
             result = self._replicas[0].run(own)
         finally:

@@ -5,12 +5,14 @@ Asked before anything starts or is replaced.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.archive import short
 from engine.config import TrainConfig, thread_words, usable_cores
 from engine.data.dataset import Dataset
 from engine.data.splits import rest_count
 from engine.errors import TrainingError
-from engine.knobs import knobs_of
+from engine.knobs import Knob, knobs_of
 from engine.model import Model
 from engine.optimizers import OPTIMIZERS, OPTIONAL
 from engine.preprocess import SIDE
@@ -50,8 +52,8 @@ def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
         )
 
 
-def run_notes(config: TrainConfig) -> list[str]:
-    """Return a sentence for each setting that is not carried out as asked."""
+def run_notes(config: TrainConfig, call: Callable[[Knob], str]) -> list[str]:
+    """Return a sentence for each setting that is not carried out as asked; `call` gives what it is called."""
     notes = []
     if config.threads > config.actual_threads:
         cores, used = usable_cores(), thread_words(config.actual_threads)
@@ -59,11 +61,12 @@ def run_notes(config: TrainConfig) -> list[str]:
         notes.append(f"{machine}: training with {used} instead of {config.threads}.")
     optimizer = OPTIMIZERS[config.optimizer]
     idle = dict.fromkeys(OPTIONAL - optimizer.heeds, f"with {optimizer.title}")
+    if not config.momentum:
+        idle.setdefault("nesterov", "without momentum")
     if not config.validation:
         idle["patience"] = "without validation images"
-    asked = {knob.name: knob for knob in knobs_of(TrainConfig) if getattr(config, knob.name) != knob.default}
-    notes += [f"“{asked[name].label}” has no effect {why}." for name, why in idle.items() if name in asked]
-    return notes
+    asked = [knob for knob in knobs_of(TrainConfig) if getattr(config, knob.name) != knob.default]
+    return notes + [f"{call(knob)} has no effect {idle[knob.name]}." for knob in asked if knob.name in idle]
 
 
 def _some(classes: tuple[str, ...]) -> str:

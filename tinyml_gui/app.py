@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tinyml_gui.main_window import MainWindow
     from tinyml_gui.settings import Settings
 
-__all__ = ["create_window", "main"]
+__all__ = ["create_window", "interpreter_set_up", "main"]
 
 _NAME = "TinyML Studio"
 _SWITCH_INTERVAL = 0.0005  # s; Python work on the worker otherwise holds the window up for 200 ms
@@ -31,13 +31,12 @@ _SWITCH_INTERVAL = 0.0005  # s; Python work on the worker otherwise holds the wi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the application; return 0, 1 when the self-test failed, 2 when it cannot start."""
     options = _parse(sys.argv[1:] if argv is None else argv)
-    sys.setswitchinterval(_SWITCH_INTERVAL)
     problem = _packages_problem() or _qt_problem()
     if problem:
         sys.stderr.write(f"{problem}\n")
         return 2
     app = _make_application()
-    with _collecting_here():
+    with interpreter_set_up():
         if options.self_test:
             from tinyml_gui.selftest import run
 
@@ -104,20 +103,23 @@ def _make_application() -> QApplication:
 
 
 @contextmanager
-def _collecting_here() -> Iterator[None]:
-    """Leave reference cycles to this thread, the window's.
+def interpreter_set_up() -> Iterator[None]:
+    """Have threads take turns quickly, and leave reference cycles to this thread, the window's.
 
     Python collects on whichever thread allocates. A worker that does so destroys widgets, and Qt crashes
     where the window uses them just then.
     """
     from pyqtgraph.util.garbage_collector import GarbageCollector
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     collector = GarbageCollector()
     try:
         yield
     finally:
         collector.timer.stop()
         gc.enable()
+        sys.setswitchinterval(interval)
 
 
 def create_window(

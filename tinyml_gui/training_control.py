@@ -158,7 +158,7 @@ class TrainingControl(QObject):
         if start != CONTINUE:
             self._state.replace_model(model)
         self.interrupted = None
-        if notes := run_notes(config):
+        if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
             self.noted.emit(" ".join(notes))
         self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
 
@@ -306,7 +306,7 @@ class TrainingControl(QObject):
 
     def _resume(self, offered: Interrupted, data: Dataset) -> None:
         self.interrupted = None
-        self.run.resumed(offered.run)
+        self.run.resumed(offered.run, len(data.classes))
         if not offered.is_of(self._state.model):
             self._state.replace_model(offered.model)
         self._started_with = offered.model.spec

@@ -173,8 +173,15 @@ class Worker(QThread):
         """Do jobs until told to end; on the worker's thread."""
         if self._gives_way:
             _give_way()
-        while (job := self._jobs.get()) is not None:
+        while self._do_next():
+            pass
+
+    def _do_next(self) -> bool:
+        """Do the next job; return False instead of one at the end. Between jobs none is held on to."""
+        job = self._jobs.get()
+        if job is not None:
             self._post(job, _do(job, self._post))
+        return job is not None
 
     def _post(self, job: Job, item: Any) -> None:
         with self._lock:
@@ -256,3 +263,4 @@ def _pull(job: Job, post: Callable[[Job, Any], None]) -> Outcome:
         return Outcome(end.value)
     finally:
         steps.close()
+        job.tell = _ignore  # it refers to the job, which would wait, with all its data, to be collected

@@ -2,8 +2,8 @@
 
 While a run goes on, its state is written after each epoch to ``F.unfinished.tinyml`` beside the file
 ``F.tinyml`` that was asked for, which stays untouched until the run is over. Then the model takes its place
-and the unfinished file goes away. A run that was stopped by Ctrl+C is over too: it is saved inside of
-``F.tinyml``, together with the model as it was. Either file is a model that can be used, and either can be
+and the unfinished file goes away. A run that was stopped by Ctrl+C or SIGTERM is over too: it is saved inside
+of ``F.tinyml``, together with the model as it was. Either file is a model that can be used, and either can be
 resumed.
 """
 

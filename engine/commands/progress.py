@@ -1,4 +1,4 @@
-"""A run as a person watches it: a bar, a line for each epoch, and Ctrl+C that ends it in good order."""
+"""A run as a person watches it: a bar, a line for each epoch, and Ctrl+C or SIGTERM that ends it in order."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import math
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from engine.commands.console import Console, percent
 from engine.events import NOT_LEARNING, BatchDone, Diverged, EpochDone, Event, is_guessing
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
-SIGNALS: Mapping[signal.Signals, Any] = {
-    signal.SIGINT: signal.default_int_handler,
-    signal.SIGTERM: signal.SIG_DFL,
-}
-"""What ends a program, and what the system does about it otherwise."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends a program; both interrupt where nothing else is said (`engine.cli`)."""
 
 SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
 
@@ -85,8 +81,8 @@ def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterato
     """Let the first Ctrl+C, or SIGTERM, call `stop`, which ends the run; a second one interrupts as usual."""
 
     def press(*_: object) -> None:
-        for number, usual in SIGNALS.items():
-            signal.signal(number, usual)
+        for number in SIGNALS:
+            signal.signal(number, signal.default_int_handler)
         stop()
         console.log("Stopping after this batch; press Ctrl+C again to give up at once.")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from engine.augment import Augmentation
 from engine.commands.console import Console, table
-from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue
+from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue, option_of
 from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
 from engine.commands.train import add_task, chosen_config, settings_text
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     source = find_model(arguments.model)
     config = chosen_config(arguments, source)
     model = source.model(data, np.random.default_rng(config.seed), arguments.model)
-    for note in run_notes(config):
+    for note in run_notes(config, lambda knob: option_of(knob.name)):
         console.log(note)
     with quick_switches():
         points = list(range_test(model, data, config))

@@ -135,7 +135,7 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
     keeper.check_room(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
-    for note in run_notes(config):
+    for note in run_notes(config, lambda knob: option_of(knob.name)):
         console.log(note)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import statistics
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from threadpoolctl import threadpool_info
 
 QUIET = 0.5  # load of a machine that is left alone
 
@@ -59,9 +62,15 @@ def warn_if_busy() -> None:
 
 
 def machine() -> str:
-    """Return processor, cores, load and system."""
+    """Return processor, cores, load, system, and the processor that NumPy's matrix products are made for."""
     load = " ".join(f"{v:.1f}" for v in os.getloadavg()) if hasattr(os, "getloadavg") else "unknown"
-    return f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}"
+    return f"{_processor()}, {os.cpu_count()} cores, load {load}, {platform.platform()}, {_products()}"
+
+
+def _products() -> str:
+    importlib.import_module("engine.ops")  # and with it NumPy, set up as it is used
+    kinds = {found.get("architecture", "?") for found in threadpool_info() if found["user_api"] == "blas"}
+    return f"matrix products for {'/'.join(sorted(kinds)) or 'an unknown processor'}"
 
 
 def _processor() -> str:

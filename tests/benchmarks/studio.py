@@ -13,13 +13,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-import sys
-
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
 from engine.train import TrainConfig
-from tinyml_gui.app import _SWITCH_INTERVAL, create_window
+from tinyml_gui.app import create_window, interpreter_set_up
 from tinyml_gui.main_window import PAGES, MainWindow
 from tinyml_gui.settings import Settings
 
@@ -33,10 +31,9 @@ def studio() -> Iterator[MainWindow]:
     shared = CHECKOUT.parent / "shared" / "data"
     if shared.is_dir():
         os.environ.setdefault("TINYML_DATA", str(shared))
-    sys.setswitchinterval(_SWITCH_INTERVAL)
     app = QApplication.instance() or QApplication(["benchmark"])
     assert isinstance(app, QApplication)
-    with TemporaryDirectory() as folder:
+    with interpreter_set_up(), TemporaryDirectory() as folder:
         store = QSettings(str(Path(folder) / "settings.ini"), QSettings.Format.IniFormat)
         window = create_window(app, Settings(store))
         window.resize(1240, 820)

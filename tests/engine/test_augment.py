@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import augment
 from engine.augment import SHARED, Augmentation, Warp
 from engine.knobs import knobs_of
 
@@ -70,6 +71,47 @@ def test_each_amount_alone_changes_images(name: str) -> None:
     assert not np.allclose(first, images() / 255, atol=1e-3)
     assert np.array_equal(first, warped(images(), amount))
     assert not np.array_equal(first, warped(images(), amount, seed=1))
+
+
+@pytest.mark.parametrize("by", [(0.25, 0), (0, 0.25), (0.375, -0.875), (-2.625, 1.125)])
+def test_a_shift_blends_four_pixels_by_their_nearness(by: tuple[float, float]) -> None:
+    given_images = images()
+    shift = WholeShift(shift=1)
+    object.__setattr__(shift, "by", by)
+    margin = 5
+    padded = np.pad(given_images / 255, ((0, 0), (margin, margin), (margin, margin), (0, 0)))
+    expected = np.zeros_like(padded)
+    for corner in np.ndindex(2, 2):
+        whole = np.floor(by).astype(int) + np.array(corner)
+        share = np.prod(1 - np.abs(np.array(by) - whole))
+        expected += share * np.roll(padded, -whole, (1, 2))
+    inside = expected[:, margin:-margin, margin:-margin]
+    np.testing.assert_allclose(warped(given_images, shift), inside, atol=0.51 / 255)  # rows have 8 bits
+
+
+@pytest.mark.parametrize("place", [(5, 4), (0, 0), (0, 8), (11, 0), (11, 8), (3, 8), (4, 0)])
+def test_strokes_grow_and_shrink_by_their_amounts(
+    place: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    amounts = np.array([0.5, -0.5, 1, -1], np.float32)
+    monkeypatch.setattr(augment, "_amounts", lambda bound, shape, rng: amounts)
+    dots = np.zeros((COUNT, 12, 9, 2), np.uint8)
+    dots[:, *place, 1] = 255
+    rows, columns = np.mgrid[:12, :9]
+    beside = abs(rows - place[0]) + abs(columns - place[1]) == 1
+    expected = np.zeros((COUNT, 12, 9))
+    expected[:, *place] = [1, 0.5, 1, 0]
+    expected[:, beside] = np.array([0.5, 0, 1, 0])[:, None]
+    found = warped(dots, Augmentation(stroke=1))
+    np.testing.assert_allclose(found[..., 1], expected, atol=1.1 / 255)
+    assert not found[..., 0].any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 7, 2), (7, 1, 3), (3, 40, 1)])
+def test_images_of_any_shape(shape: tuple[int, int, int]) -> None:
+    many = np.full((5, *shape), 255, np.uint8)
+    still = WholeShift(shift=1)
+    np.testing.assert_allclose(warped(many, still), 1, atol=2e-5)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 10])

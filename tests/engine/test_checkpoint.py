@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import project
+from engine import project, replicas
 from engine.augment import Augmentation
 from engine.config import TrainConfig
 from engine.errors import ProjectError, TrainingError
@@ -42,9 +42,9 @@ def finish(trainer: Trainer) -> tuple[list[Event], Finished]:
     return events, last
 
 
-def interrupted(config: TrainConfig, events: int, path: Path) -> Trainer:
+def interrupted(config: TrainConfig, events: int, path: Path, start: Model = MODEL) -> Trainer:
     """Return a trainer that goes on, by way of a file, after `events` events."""
-    trainer = Trainer(MODEL, DATA, config)
+    trainer = Trainer(start, DATA, config)
     run = trainer.run()
     for _ in range(events):
         next(run)
@@ -62,6 +62,19 @@ def test_a_resumed_run_equals_an_uninterrupted_one(events: int, tmp_path: Path) 
     assert np.array_equal(found.model.params, expected.model.params)
     steps = [(e.step, e.loss) for e in whole[events:] if isinstance(e, BatchDone)]
     assert [(e.step, e.loss) for e in rest if isinstance(e, BatchDone)] == steps
+
+
+def test_a_run_with_blended_images_and_parts_of_batches_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dropout(0.1), Dense(3)), (8, 8, 1))
+    start = Model.new(spec, DATA.classes, np.random.default_rng(1), "test")
+    monkeypatch.setattr(replicas, "micro_batches", lambda spec, batch: 2)
+    monkeypatch.setattr(replicas, "WORTHWHILE", 1)
+    config = replace(CONFIG, mixup=0.4, smoothing=0.1, accumulate=2)
+    expected = finish(Trainer(start, DATA, config))[1]
+    found = finish(interrupted(config, 8, tmp_path / "run.tinyml", start))[1]
+    assert np.array_equal(found.model.params, expected.model.params)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

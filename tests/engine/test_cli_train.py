@@ -165,9 +165,12 @@ def test_ctrl_c_twice_gives_up(run: Run, at_first_event: Callable[..., None], tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c_while_measuring_still_saves(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_being_told_to_end_while_measuring_still_saves(
+    run: Run, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     monkeypatch.setattr(engine.commands.train.Evaluator, "run", interrupted)
     code, _, err = run(*QUICK, "--validation", "0", "--out", "a.tinyml")
@@ -222,12 +225,17 @@ def test_threads_beyond_the_machine_are_told(run: Run, monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--optimizer", "adam", "--momentum", "0.5"), ["“Momentum” has no effect with Adam."]),
+        (("--optimizer", "adam", "--momentum", "0.5"), ["--momentum has no effect with Adam."]),
+        (
+            ("--optimizer", "adamw", "--nesterov", "--momentum", "0"),
+            ["--momentum has no effect with AdamW.", "--nesterov has no effect with AdamW."],
+        ),
+        (("--nesterov", "--momentum", "0"), ["--nesterov has no effect without momentum."]),
         (("--optimizer", "adam"), []),
         (("--momentum", "0.5"), []),
         (
             ("--patience", "2", "--validation", "0"),
-            ["“Stop early after” has no effect without validation images."],
+            ["--patience has no effect without validation images."],
         ),
         (("--patience", "2"), []),
     ],

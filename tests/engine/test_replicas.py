@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine import replicas
 from engine.augment import Augmentation
 from engine.inference import output_activation
 from engine.layers import BatchNorm, Dense, Flatten
@@ -19,6 +20,7 @@ from tests.engine.helpers import blobs
 DATA = blobs(40, side=28)
 WORK = Work(DATA.images, DATA.labels)
 BATCH = np.arange(21)
+PLAIN = Augmentation()
 
 
 def observes(spec: ModelSpec) -> bool:
@@ -26,18 +28,27 @@ def observes(spec: ModelSpec) -> bool:
     return state.start < state.stop
 
 
+def several_parts(spec: ModelSpec, batch: int) -> int:
+    """Cut every batch, in place of `micro_batches`, which leaves small ones whole."""
+    return next(n for n in range(2, batch + 1) if batch % n == 0)
+
+
 def step(
-    spec: ModelSpec, threads: int, loss: str = "cross_entropy", times: int = 1
+    spec: ModelSpec,
+    threads: int,
+    loss: str = "cross_entropy",
+    times: int = 1,
+    augmentation: Augmentation = PLAIN,
 ) -> tuple[StepResult, np.ndarray]:
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(threads)]
-    replicas = Replicas(spec, params, len(BATCH), Target(LOSSES[loss]), Augmentation(), rngs)
+    made = Replicas(spec, params, len(BATCH), Target(LOSSES[loss]), augmentation, rngs)
     try:
         for _ in range(times):
-            result = replicas.step(WORK, BATCH)
-        return result, replicas.grad.copy()
+            result = made.step(WORK, BATCH)
+        return result, made.grad.copy()
     finally:
-        replicas.close()
+        made.close()
 
 
 @pytest.mark.parametrize("threads", [2, 3])
@@ -49,6 +60,18 @@ def test_threads_change_nothing_but_rounding(preset: Preset, threads: int) -> No
     one, gradient = step(spec, 1, preset.loss)
     many, others = step(spec, threads, preset.loss)
     assert many.correct == one.correct
+    assert many.loss == pytest.approx(one.loss, rel=1e-5)
+    np.testing.assert_allclose(others, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_parts_and_threads_get_their_own_augmented_images(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, moving = PRESETS["lenet"].build(3), Augmentation(shift=2, rotate=20, stroke=0.5, noise=0.1)
+    one, gradient = step(spec, 1, augmentation=moving)
+    monkeypatch.setattr(replicas, "micro_batches", several_parts)
+    many, others = step(spec, threads, augmentation=moving)
     assert many.loss == pytest.approx(one.loss, rel=1e-5)
     np.testing.assert_allclose(others, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
 
@@ -73,23 +96,23 @@ def test_more_threads_than_images() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(5)]
-    replicas = Replicas(spec, params, 2, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
+    made = Replicas(spec, params, 2, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
-        assert np.isfinite(replicas.step(WORK, np.arange(2)).loss)
+        assert np.isfinite(made.step(WORK, np.arange(2)).loss)
     finally:
-        replicas.close()
+        made.close()
 
 
 def test_a_fault_in_a_thread_is_heard() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(2)]
-    replicas = Replicas(spec, params, 4, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
+    made = Replicas(spec, params, 4, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
         with pytest.raises(IndexError):
-            replicas.step(WORK, np.array([0, 1, 2, 10_000]))
+            made.step(WORK, np.array([0, 1, 2, 10_000]))
     finally:
-        replicas.close()
+        made.close()
 
 
 def test_softmax_is_absorbed_by_its_loss_alone() -> None:
@@ -111,8 +134,8 @@ def test_mixup_weighs_both_labels() -> None:
     images = np.random.default_rng(1).integers(0, 256, (4, 2, 2, 1)).astype(np.uint8)
     labels = np.array([0, 1, 2, 1])
     loss = LOSSES["cross_entropy"]
-    replicas = Replicas(spec, params, 4, Target(loss, mixup=0.7), Augmentation(), [np.random.default_rng(5)])
-    result = replicas.step(Work(images, labels), np.arange(4))
+    made = Replicas(spec, params, 4, Target(loss, mixup=0.7), Augmentation(), [np.random.default_rng(5)])
+    result = made.step(Work(images, labels), np.arange(4))
     share = float(np.random.default_rng(5).beta(0.7, 0.7))
     share = max(share, 1 - share)
     x = images.reshape(4, 4).T / 255
@@ -123,7 +146,7 @@ def test_mixup_weighs_both_labels() -> None:
     target = share * np.eye(3)[labels].T + (1 - share) * np.eye(3)[labels[::-1]].T
     assert result.loss == pytest.approx(-(target * log_p).sum(), rel=1e-5)
     expected = (np.exp(log_p) - target) @ x.T / 4
-    np.testing.assert_allclose(replicas.grad[:12].reshape(3, 4), expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(made.grad[:12].reshape(3, 4), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_tiny_shares_get_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:

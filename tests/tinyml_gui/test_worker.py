@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -154,6 +155,25 @@ def test_a_bug_is_raised_in_the_windows_thread_and_the_worker_lives_on(worker: W
     worker.submit(Job(counting(3), ended.append))
     qtbot.waitUntil(lambda: len(ended) == 2)
     assert ended[1].result == 3
+
+
+def test_what_an_ended_job_worked_on_goes_without_a_collection(worker: Worker, qtbot: QtBot) -> None:
+    class Data:
+        pass
+
+    def submit() -> weakref.ref[Data]:
+        data = Data()
+
+        def make(stopping: threading.Event) -> Steps:
+            yield data is not None
+
+        worker.submit(Job(make, ended.append))
+        return weakref.ref(data)
+
+    ended: list[Outcome] = []
+    kept = submit()
+    qtbot.waitUntil(lambda: bool(ended))
+    qtbot.waitUntil(lambda: kept() is None)
 
 
 def test_shutting_down_ends_what_runs_and_reports_nothing(qtbot: QtBot) -> None:

@@ -40,8 +40,9 @@ _FIELD_MOST: Final = 36 * theme.GRID
 
 
 def number_text(value: float) -> str:
-    """Return `value` as a person would write it."""
-    return f"{value:.6g}"
+    """Return `value` as a person would write it, with as many digits as it has."""
+    short = f"{value:.6g}"
+    return short if float(short) == value else repr(float(value))
 
 
 class _CalmWheel(QObject):

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 from engine.augment import Augmentation
 from engine.data import Dataset
 from engine.errors import FieldError
-from engine.knobs import knobs_of
+from engine.knobs import knobs_of, knobs_to_json
 from engine.train import TrainConfig
 from tinyml_gui import theme
 from tinyml_gui.panels.augment_preview import COUNT, AugmentPreview
@@ -56,6 +56,12 @@ class MoreSettings(QWidget):
         if data is not self._data:
             self._data = data
             self._timer.start()
+
+    def show_settings(self, config: TrainConfig) -> None:
+        """Show the values of `config` in the fields, and what they make of the images."""
+        self.form.set_values(knobs_to_json(config))
+        self.augment_form.set_values(knobs_to_json(config.augmentation))
+        self._timer.start()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

@@ -232,9 +232,8 @@ class TrainPanel(QWidget):
         self._propose_rate()
 
     def _show_settings(self, config: TrainConfig) -> None:
-        for form in (self.form, self.more_form):
-            form.set_values(knobs_to_json(config))
-        self.augment_form.set_values(knobs_to_json(config.augmentation))
+        self.form.set_values(knobs_to_json(config))
+        self.more.show_settings(config)
 
     def _form_changed(self, name: str, value: object) -> None:
         if name == "optimizer":

@@ -132,13 +132,13 @@ class Run:
             curve.clear()
         self.status = Status(Phase.STARTING, epochs=config.epochs)
 
-    def resumed(self, run: Checkpoint) -> None:
+    def resumed(self, run: Checkpoint, classes: int = 0) -> None:
         """Begin with what an interrupted run had done already; what is shown of it stays."""
         shown = len(self.train_loss) and self.config == run.config
         if shown and tuple(self._history) == run.history:
             self._set(phase=Phase.STARTING, sentence="", ending="")
             return
-        self.start(run.config)
+        self.start(run.config, classes)
         for done in run.history:
             self.train_loss.append(done.epoch, done.train_loss)
             self.train_accuracy.append(done.epoch, done.train_accuracy)
@@ -182,7 +182,7 @@ class Run:
 
     def _batch(self, event: BatchDone) -> None:
         x = event.step / max(event.steps, 1) * self.status.epochs
-        if not len(self.train_loss):
+        if math.isnan(self._first_loss):
             self._first_loss = event.loss
         self.train_loss.append(x, event.loss)
         self.train_accuracy.append(x, event.accuracy)

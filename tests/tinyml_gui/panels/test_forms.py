@@ -36,12 +36,15 @@ def form(qtbot: QtBot) -> KnobForm:
 
 
 @pytest.mark.parametrize(
-    "owner", [*(cls() for cls in LAYERS.values()), TrainConfig(), Augmentation(), Owner()]
+    "owner",
+    [*(cls() for cls in LAYERS.values()), TrainConfig(), Augmentation(), Owner(), Owner(rate=0.012345678)],
 )
 def test_every_knob_has_a_field_that_keeps_its_value(owner: object, qtbot: QtBot) -> None:
     form = KnobForm(knobs_of(type(owner)))
     qtbot.addWidget(form)
     form.set_values(knobs_to_json(owner))
+    assert form.values() == knobs_to_json(owner)
+    form.set_values(form.values())
     assert form.values() == knobs_to_json(owner)
     for k in knobs_of(type(owner)):
         assert form.fields[k.name].editor.toolTip()

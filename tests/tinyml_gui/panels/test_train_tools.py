@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.train import TrainConfig
 from tinyml_gui.controller import Controller
 from tinyml_gui.panels.augment_preview import COUNT
 from tinyml_gui.panels.train_panel import TrainPanel
@@ -88,6 +89,9 @@ def test_the_preview_follows_the_augmentation(panel: TrainPanel, qtbot: QtBot) -
     shifted = preview._tiles
     qtbot.mouseClick(panel.more.others_button, LEFT)
     assert preview._tiles != shifted
+    others = preview._tiles
+    panel.more.show_settings(TrainConfig())  # as when a run is resumed
+    qtbot.waitUntil(lambda: preview._tiles not in (others, shifted))
 
 
 def test_with_all_settings_open_a_start_brings_what_it_leads_to_into_view(

@@ -188,11 +188,18 @@ def test_a_run_that_has_not_begun_can_be_held_too() -> None:
     assert run.status.phase is Phase.RUNNING
 
 
+def test_a_resumed_run_that_only_guesses_gets_a_hint() -> None:
+    run = Run()
+    run.resumed(Trainer(spot_model(), spots(), TrainConfig(epochs=3)).checkpoint(), classes=4)
+    run.consume([batch(1, loss=1.39), EpochDone(1, 3, 1.45, 0.26, 1.4, 0.25, 1.0)])
+    assert "another learning rate" in run.status.hint
+
+
 def test_a_run_that_only_guesses_gets_a_hint_until_it_learns() -> None:
     run = Run()
     run.start(TrainConfig(epochs=3), classes=4)
     run.consume([batch(1, loss=1.39), EpochDone(1, 3, 1.45, 0.26, 1.4, 0.25, 1.0)])
-    assert "smaller learning rate" in run.status.hint
+    assert "another learning rate" in run.status.hint
     run.consume([EpochDone(2, 3, 0.9, 0.6, 0.9, 0.6, 1.0)])
     assert run.status.hint == ""
 
