@@ -234,8 +234,10 @@ class _TextField(Field):
     def _show(self, value: Any) -> None:
         self._shown = number_text(value) if isinstance(value, float | int) else str(value)
         self._edit.setText(self._shown)
+        self._edit.setCursorPosition(0)  # of a long number the first digits count
 
     def _finish(self) -> None:
+        self._edit.setCursorPosition(0)
         if self._edit.text() != self._shown:
             self._shown = self._edit.text()
             self._commit()

@@ -48,11 +48,14 @@ class Binned:
     def __len__(self) -> int:
         return self._count
 
-    def append(self, x: float, y: float) -> None:
-        """Add the value `y` at `x`; values that are not finite are left out."""
+    def append(self, x: float, y: float, *, smoothed: bool = True) -> None:
+        """Add the value `y` at `x`; values that are not finite are left out.
+
+        Where `y` is a mean already, `smoothed` is False: the line goes through it.
+        """
         if not math.isfinite(y):
             return
-        self._blend(y)
+        self._blend(y, _MEMORY if smoothed else 0.0)
         if self._filled == self._width or self._count == 0:
             self._open_bin(y)
         last = self._count - 1
@@ -91,11 +94,11 @@ class Binned:
         self._envelope_y[1 : 2 * count : 2] = self._high[:count]
         return self._envelope_x[: 2 * count], self._envelope_y[: 2 * count]
 
-    def _blend(self, y: float) -> None:
+    def _blend(self, y: float, memory: float) -> None:
         """Exponential average that starts unbiased (Kingma & Ba 2015, section 3)."""
         start = 0.0 if math.isnan(self._smooth) else self._smooth
-        self._smooth = _MEMORY * start + (1 - _MEMORY) * y
-        self._weight = _MEMORY * self._weight + (1 - _MEMORY)
+        self._smooth = memory * start + (1 - memory) * y
+        self._weight = memory * self._weight + (1 - memory)
 
     def _open_bin(self, y: float) -> None:
         if self._count == self._bins:

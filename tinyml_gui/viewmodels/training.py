@@ -140,8 +140,8 @@ class Run:
             return
         self.start(run.config, classes)
         for done in run.history:
-            self.train_loss.append(done.epoch, done.train_loss)
-            self.train_accuracy.append(done.epoch, done.train_accuracy)
+            self.train_loss.append(done.epoch, done.train_loss, smoothed=False)
+            self.train_accuracy.append(done.epoch, done.train_accuracy, smoothed=False)
             self._epoch(done)
 
     def consume(self, events: Iterable[Any]) -> None:

@@ -35,6 +35,19 @@ def form(qtbot: QtBot) -> KnobForm:
     return made
 
 
+def test_of_a_long_number_the_first_digits_are_seen(form: KnobForm, qtbot: QtBot) -> None:
+    edit = form.fields["rate"].editor
+    assert isinstance(edit, QLineEdit)
+    form.set_values({"rate": 0.012345678901})
+    assert edit.cursorPosition() == 0
+    edit.setFocus()
+    edit.selectAll()
+    qtbot.keyClicks(edit, "0.0987654321")
+    qtbot.keyClick(edit, Qt.Key.Key_Return)
+    assert edit.cursorPosition() == 0
+    assert form.values()["rate"] == 0.0987654321
+
+
 @pytest.mark.parametrize(
     "owner",
     [*(cls() for cls in LAYERS.values()), TrainConfig(), Augmentation(), Owner(), Owner(rate=0.012345678)],

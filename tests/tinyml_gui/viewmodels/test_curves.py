@@ -46,6 +46,15 @@ def test_the_smoothed_line_starts_at_the_first_value_and_follows() -> None:
     assert curve.last == pytest.approx(1.0, abs=1e-6)
 
 
+def test_the_line_goes_through_means_and_is_smoothed_from_there_on() -> None:
+    curve = Binned()
+    for x, y in enumerate([3.0, 2.0, 1.0]):
+        curve.append(x, y, smoothed=False)
+    np.testing.assert_array_equal(curve.line[1], [3.0, 2.0, 1.0])
+    curve.append(3, 2.0)
+    assert curve.last == pytest.approx(1.1)
+
+
 def test_values_that_are_no_numbers_are_left_out_and_clearing_forgets() -> None:
     curve = Binned()
     for y in (math.nan, math.inf, 1.0):
