@@ -12,12 +12,12 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import NoReturn
 
 import resources
 from engine import __version__
+from engine.commands.signals import on_signals
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
 
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        with _ending_as_interrupted():
+        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C: what that saves is saved
             return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
@@ -48,20 +48,6 @@ def _run(words: Sequence[str]) -> int:
     code: int = arguments.run(arguments, Console("--json" in words))
     sys.stdout.flush()
     return code
-
-
-@contextmanager
-def _ending_as_interrupted() -> Iterator[None]:
-    """Treat being told to end as Ctrl+C: what that saves is saved then, too."""
-    try:
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    except ValueError:  # not the main thread: signals go elsewhere
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _check_packages() -> None:

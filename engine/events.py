@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass
 
 from engine.model import Model
 
-__all__ = ["NOT_LEARNING", "BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Reason", "is_guessing"]
+__all__ = ["BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Learning", "Reason"]
 
-NOT_LEARNING = "It is not learning: try another learning rate, as a rule a smaller one."
+_NOT_LEARNING = "It is not learning: try another learning rate, as a rule a smaller one."
 _LIKE_CHANCE = 1.5  # times the share that guessing gets right
 _FALLEN = 0.97  # of the first loss: what falls less does not count
 
@@ -71,6 +72,28 @@ class Finished:
 Event = BatchDone | EpochDone | Diverged | Finished
 
 
-def is_guessing(done: EpochDone, classes: int, first_loss: float) -> bool:
-    """Tell whether an epoch brought nothing: answers as good as chance, and the loss of the first batch."""
-    return done.train_accuracy <= _LIKE_CHANCE / classes and done.train_loss > _FALLEN * first_loss
+class Learning:
+    """Watches whether a run learns anything.
+
+    Parameters
+    ----------
+    classes : int
+        Of the data; where it is 0 nothing can be told from guessing.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self._first_loss = math.nan
+
+    def begin(self, event: BatchDone) -> None:
+        """Look at a batch; the first one counts."""
+        if math.isnan(self._first_loss):
+            self._first_loss = event.loss
+
+    def hint(self, done: EpochDone) -> str:
+        """Return what to do where an epoch brought nothing; else empty.
+
+        Then answers are as good as chance, and the loss is that of the first batch.
+        """
+        like_chance = self._classes and done.train_accuracy <= _LIKE_CHANCE / self._classes
+        return _NOT_LEARNING if like_chance and done.train_loss > _FALLEN * self._first_loss else ""

@@ -6,15 +6,13 @@ wait for the interpreter's lock, and take longer than one.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.augment import Augmentation, Warp
 from engine.ops import FloatArray, batch_shape
 from engine.specs import Shape
-from engine.work import Work
+from engine.work import Work, even_parts
 
 __all__ = ["Feed"]
 
@@ -37,8 +35,7 @@ class Feed:
         self, shape: Shape, batch: int, augmentation: Augmentation, rng: np.random.Generator
     ) -> None:
         count = -(-batch // CHUNK)
-        edges = [batch * i // count for i in range(count + 1)]
-        self._chunks = [slice(a, b) for a, b in pairwise(edges)]
+        self._chunks = even_parts(batch, count)
         self._warp = Warp(shape, -(-batch // count), augmentation)
         height, channels, width, _ = batch_shape(shape, batch)
         # each image in one piece, as first convolutions read it

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 from queue import SimpleQueue
 
 import numpy as np
@@ -26,7 +25,7 @@ from engine.memory import long_loops
 from engine.ops import FloatArray
 from engine.rounding import Rounding, parameter_copy
 from engine.specs import ModelSpec, size
-from engine.work import Work
+from engine.work import Work, even_parts
 from engine.workspace import Mode, Workspace, load_images
 
 __all__ = ["Replicas", "StepResult", "Target", "micro_batches", "useful_threads"]
@@ -258,8 +257,7 @@ class Replicas:
         self._params = params
         self._used = params if rounding is None else params.copy()
         threads = useful_threads(spec, batch, len(rngs))
-        edges = [batch * i // threads for i in range(threads + 1)]
-        self._parts = [slice(a, b) for a, b in pairwise(edges)]
+        self._parts = even_parts(batch, threads)
         self._batch = batch
         self._replicas = [
             _Replica(spec, self._used, part.stop - part.start, target, rng, rounding)

@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 
 from engine.preprocess import preprocess
 
-__all__ = ["DrawnWork", "Work"]
+__all__ = ["DrawnWork", "Work", "even_parts"]
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.intp]
+
+
+def even_parts(batch: int, count: int) -> list[slice]:
+    """Cut `batch` images into `count` parts that differ by one image at most."""
+    return [slice(batch * i // count, batch * (i + 1) // count) for i in range(count)]
 
 
 class Work:

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.commands.console import Console, percent
-from engine.events import NOT_LEARNING, BatchDone, Diverged, EpochDone, Event, is_guessing
+from engine.commands.signals import SIGNALS, on_signals
+from engine.events import BatchDone, Diverged, EpochDone, Event, Learning
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""What ends a program; both interrupt where nothing else is said (`engine.cli`)."""
 
 SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
 
@@ -25,8 +23,7 @@ class Progress:
 
     def __init__(self, console: Console, classes: int) -> None:
         self._console = console
-        self._classes = classes
-        self._first_loss = math.nan
+        self._learning = Learning(classes)
         self._hinted = False
         self._bar = console.progress(0, "batch")
 
@@ -43,8 +40,7 @@ class Progress:
             text = f"loss {event.loss:.4f} {event.images_per_second:,.0f} images/s"
             self._bar.set_postfix_str(text, refresh=False)
             self._bar.update(event.step - self._bar.n)
-            if math.isnan(self._first_loss):
-                self._first_loss = event.loss
+            self._learning.begin(event)
         elif isinstance(event, EpochDone):
             self._console.log(_epoch_line(event))
             self._hint(event)
@@ -53,9 +49,10 @@ class Progress:
 
     def _hint(self, done: EpochDone) -> None:
         """Say once that nothing is learned."""
-        if not self._hinted and is_guessing(done, self._classes, self._first_loss):
+        hint = self._learning.hint(done)
+        if hint and not self._hinted:
             self._hinted = True
-            self._console.log(NOT_LEARNING)
+            self._console.log(hint)
 
 
 def _epoch_line(done: EpochDone) -> str:
@@ -86,7 +83,7 @@ def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterato
         stop()
         console.log("Stopping after this batch; press Ctrl+C again to give up at once.")
 
-    with _on_signals(press):
+    with on_signals(press):
         yield
 
 
@@ -98,19 +95,5 @@ def asking_for_interrupts() -> Iterator[Callable[[], bool]]:
     def press(*_: object) -> None:
         pressed.set()
 
-    with _on_signals(press):
+    with on_signals(press):
         yield pressed.is_set
-
-
-@contextmanager
-def _on_signals(handler: Callable[..., None]) -> Iterator[None]:
-    try:
-        before = {number: signal.signal(number, handler) for number in SIGNALS}
-    except ValueError:  # not the main thread: nobody can press Ctrl+C there
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handled in before.items():
-            signal.signal(number, handled)

@@ -12,14 +12,13 @@ import numpy as np
 
 from engine.augment import Augmentation
 from engine.commands.console import Console, table
-from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue, option_of
+from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue
 from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
-from engine.commands.train import add_task, chosen_config, settings_text
+from engine.commands.train import add_task, chosen_config, log_notes, settings_text
 from engine.config import TrainConfig
 from engine.errors import TrainingError
 from engine.range_test import RatePoint, calm_loss, range_test, suggest_rate
-from engine.run_check import run_notes
 
 __all__ = ["register"]
 
@@ -44,8 +43,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     source = find_model(arguments.model)
     config = chosen_config(arguments, source)
     model = source.model(data, np.random.default_rng(config.seed), arguments.model)
-    for note in run_notes(config, lambda knob: option_of(knob.name)):
-        console.log(note)
+    log_notes(config, console)
     with quick_switches():
         points = list(range_test(model, data, config))
     if not points:

@@ -46,7 +46,7 @@ from engine.run_check import run_notes
 from engine.train import Trainer
 from engine.work import Work
 
-__all__ = ["add_task", "chosen_config", "register", "settings_text"]
+__all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]
 
 ALWAYS_RECORDED = (
     "epochs",
@@ -135,8 +135,7 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
     keeper.check_room(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
-    for note in run_notes(config, lambda knob: option_of(knob.name)):
-        console.log(note)
+    log_notes(config, console)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
     return Job(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
@@ -186,6 +185,12 @@ def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
     if "learning_rate" not in given:
         config = replace(config, learning_rate=OPTIMIZERS[config.optimizer].default_rate)
     return replace(config, augmentation=Augmentation(**given_knobs(arguments, Augmentation)))
+
+
+def log_notes(config: TrainConfig, console: Console) -> None:
+    """Say which settings are not carried out as asked."""
+    for note in run_notes(config, lambda knob: option_of(knob.name)):
+        console.log(note)
 
 
 def _opening(model: Model, data: Dataset, config: TrainConfig, threads: int) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.checkpoint import Checkpoint
 from engine.data import Dataset
-from engine.events import NOT_LEARNING, is_guessing
+from engine.events import Learning
 from engine.inference import output_activation
 from engine.losses import LOSSES
 from engine.model import Model
@@ -120,13 +120,12 @@ class Run:
         self.train_accuracy = Binned()
         self.validation_loss = Binned()
         self.validation_accuracy = Binned()
-        self._classes = 0
-        self._first_loss = math.nan
+        self._learning = Learning(0)
         self._history: list[EpochDone] = []
 
     def start(self, config: TrainConfig, classes: int = 0) -> None:
         """Forget the last run and wait for events; with `classes` it can be told from guessing."""
-        self._classes, self._first_loss = classes, math.nan
+        self._learning = Learning(classes)
         self.config, self._history = config, []
         for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
             curve.clear()
@@ -182,8 +181,7 @@ class Run:
 
     def _batch(self, event: BatchDone) -> None:
         x = event.step / max(event.steps, 1) * self.status.epochs
-        if math.isnan(self._first_loss):
-            self._first_loss = event.loss
+        self._learning.begin(event)
         self.train_loss.append(x, event.loss)
         self.train_accuracy.append(x, event.accuracy)
         phase = Phase.RUNNING if self.status.phase is Phase.STARTING else self.status.phase
@@ -204,11 +202,8 @@ class Run:
         self._set(
             validation_loss=event.validation_loss,
             validation_accuracy=event.validation_accuracy,
-            hint=NOT_LEARNING if self._guesses(event) else "",
+            hint=self._learning.hint(event),
         )
-
-    def _guesses(self, event: EpochDone) -> bool:
-        return bool(self._classes) and is_guessing(event, self._classes, self._first_loss)
 
     def _diverged(self, event: Diverged) -> None:
         self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {_REASONS[Reason.DIVERGED]}")
