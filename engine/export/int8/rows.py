@@ -14,12 +14,15 @@ def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
     """Return how many bytes before its input the output must begin.
 
     The kernel must copy each row of the input away once, in order, and write a row of the output only when
-    the window's last row has been copied; with pooling, when the last row of the first window has been.
+    the window's last row has been copied; with pooling, when the last row of the first window has been. The
+    other windows of a pool are read afterwards, so rows still matter that only the last pool reads.
     """
     rows, columns, channels = call.out_shape
     height, line = call.in_shape[0], size(call.in_shape[1:])
-    read = [min(height, i * pool * window.stride - window.top + window.kernel) for i in range(rows)]
-    ahead = ((i + 1) * columns * channels - n * line for i, n in enumerate(read) if n < read[-1])
+    reach = window.kernel - window.top
+    read = [min(height, i * pool * window.stride + reach) for i in range(rows)]
+    all_read = min(height, (rows * pool - 1) * window.stride + reach)
+    ahead = ((i + 1) * columns * channels - n * line for i, n in enumerate(read) if n < all_read)
     return max(0, *ahead, 0)
 
 
