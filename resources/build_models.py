@@ -13,8 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from engine import cli, project
-from engine.model import Model
+from engine import cli
+from engine.nn.model import Model
+from engine.storage import project
 
 MODELS = Path(__file__).parent / "models"
 

@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "resources", "tinyml_gui")
 MAX_LINES = 400
+MAX_MODULES = 15
+KINDS = {"engine/nn/layers", "engine/commands"}  # one file for each registered kind: as many as there are
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Distributions whose module has another name.
@@ -79,10 +81,20 @@ def test_modules_open_with_their_idea(path: Path) -> None:
     assert ast.get_docstring(tree_of(path)) or not path.read_text(encoding="utf-8").strip()
 
 
-def test_the_map_shows_every_module_of_the_engine() -> None:
+def rooms() -> list[Path]:
+    """Return the folders that hold modules of the engine and of the window."""
+    return sorted({path.parent for path in CODE})
+
+
+@pytest.mark.parametrize("room", rooms(), ids=name_of)
+def test_a_room_is_small_enough_to_know(room: Path) -> None:
+    modules = [path for path in room.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= MAX_MODULES or name_of(room) in KINDS
+
+
+def test_the_map_shows_every_room() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    names = {path.name for path in (ROOT / "engine").glob("[a-z]*.py")}
-    assert {name for name in names if f"{name}`" not in text} == set()
+    assert [name for name in map(name_of, rooms()) if f"`{name}/`" not in text] == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
@@ -99,7 +111,7 @@ def test_what_users_must_install_is_used() -> None:
 
 @pytest.mark.parametrize("path", CODE, ids=name_of)
 def test_nothing_is_decided_by_comparing_the_kind_of_a_layer(path: Path) -> None:
-    from engine.layers import LAYERS
+    from engine.nn.layers import LAYERS
 
     assert [(line, text) for line, text in compared_strings(path) if text in LAYERS] == []
 

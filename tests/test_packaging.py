@@ -76,7 +76,7 @@ def test_wheel_starts_both_programs(wheel: zipfile.ZipFile) -> None:
     entry_points = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     text = wheel.read(entry_points).decode()
     assert "tinyml = engine.cli:main" in text
-    assert "tinyml-gui = tinyml_gui.app:main" in text
+    assert "tinyml-gui = tinyml_gui.program.app:main" in text
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from engine.layers import (
+from engine.nn.layers import (
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -26,8 +26,10 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.params import FloatArray, ParamLayout
-from engine.specs import LayerSpec, ModelSpec, Shape
+from engine.nn.param import FloatArray
+from engine.nn.params import ParamLayout
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.shapes import Shape
 
 __all__ = ["TRANSLATIONS", "TorchNet", "Translation", "to_images"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tinyml_gui.app import main
+from tinyml_gui.program.app import main
 
 if __name__ == "__main__":
     sys.exit(main())

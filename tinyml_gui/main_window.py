@@ -8,12 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QEvent, QFileInfo, QLocale, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QResizeEvent,
-    QShowEvent,
-    QStatusTipEvent,
-)
+from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -28,20 +23,21 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__
-from tinyml_gui import theme
-from tinyml_gui.actions import Actions
-from tinyml_gui.controller import Controller
-from tinyml_gui.file_commands import FileCommands
-from tinyml_gui.model_drop import ModelDrop
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.control.file_commands import FileCommands
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.drawing.model_drop import ModelDrop
+from tinyml_gui.look import theme
+from tinyml_gui.look.actions import Actions
+from tinyml_gui.look.theme_switch import MODES, Theme
+from tinyml_gui.look.widgets import set_state
 from tinyml_gui.panels.banner import Banner
-from tinyml_gui.panels.draw_panel import DrawPanel
+from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.panels.header import Header
 from tinyml_gui.panels.message_area import MessageArea
 from tinyml_gui.panels.navigation import Navigation
-from tinyml_gui.panels.training_bar import TrainingBar
-from tinyml_gui.settings import Settings
+from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
-from tinyml_gui.widgets import set_state
 
 __all__ = ["PAGES", "MainWindow", "Page"]
 
@@ -68,19 +64,19 @@ class Page:
 
 
 def _model_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.model_panel import ModelPanel
+    from tinyml_gui.panels.model.panel import ModelPanel
 
     return ModelPanel(controller)
 
 
 def _train_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.train_panel import TrainPanel
+    from tinyml_gui.panels.train.panel import TrainPanel
 
     return TrainPanel(controller)
 
 
 def _deploy_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.deploy_panel import DeployPanel
+    from tinyml_gui.panels.deploy.panel import DeployPanel
 
     return DeployPanel(controller)
 
@@ -103,7 +99,7 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
 
-    def __init__(self, controller: Controller, settings: Settings, look: theme.Theme) -> None:
+    def __init__(self, controller: Controller, settings: Settings, look: Theme) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setMinimumSize(960, 640)
@@ -218,7 +214,7 @@ class MainWindow(QMainWindow):
         commands["paste"].triggered.connect(canvas.paste)
         commands["draw"].triggered.connect(canvas.setFocus)
         commands["theme_toggle"].triggered.connect(self._look.toggle)
-        for mode in theme.MODES:
+        for mode in MODES:
             commands[f"theme_{mode}"].setData(mode)
             commands[f"theme_{mode}"].triggered.connect(self._choose_theme)
         commands["about"].triggered.connect(self._about)
@@ -311,7 +307,7 @@ class MainWindow(QMainWindow):
         self._settings.page = PAGES[index].name
 
     def _choose_theme(self) -> None:
-        chosen = [mode for mode in theme.MODES if self.commands[f"theme_{mode}"].isChecked()]
+        chosen = [mode for mode in MODES if self.commands[f"theme_{mode}"].isChecked()]
         self._look.set_mode(chosen[0])
 
     def _theme_changed(self, mode: str) -> None:
@@ -329,7 +325,7 @@ class MainWindow(QMainWindow):
 
     def rescue(self, path: Path) -> None:
         """Write a copy of the current model to `path`, whatever state the window is in."""
-        from engine import project
+        from engine.storage import project
 
         project.save(self.controller.model, path)
 

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.boards import BOARDS
-from engine.certificate import Certificate, Figures, Result, certified
-from engine.certificate_json import MAX_BYTES
+from engine.boards.boards import BOARDS
+from engine.boards.targets import TARGETS
 from engine.commands.console import Console, table
 from engine.commands.options import (
     MODEL_HELP,
@@ -22,15 +21,16 @@ from engine.commands.options import (
 )
 from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
+from engine.cost.choose_variant import fitted
 from engine.data import Dataset
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
 from engine.files import check_room
-from engine.fitting import fitted
-from engine.reference import REFERENCES
-from engine.targets import TARGETS
-from engine.verify import OPTIMIZATIONS, Setup
-from engine.verify import verify as verify_on
+from engine.verify.certificate import Certificate, Figures, Result, certified
+from engine.verify.certificate_json import MAX_BYTES
+from engine.verify.reference import REFERENCES
+from engine.verify.session import OPTIMIZATIONS, Setup
+from engine.verify.session import verify as verify_on
 
 __all__ = ["register"]
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from engine.boards import BOARDS, Board
+from engine.boards.boards import BOARDS, Board
+from engine.boards.targets import TARGETS
 from engine.commands.console import Console, percent, table
 from engine.commands.options import Commands, add_command
 from engine.commands.sources import ProjectSource, Source, find_model
-from engine.cost import Cost, estimate
+from engine.cost.choose_variant import fitted
+from engine.cost.estimate import Cost, estimate
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
-from engine.fitting import fitted
-from engine.model import Model
-from engine.quantization import Quantization
-from engine.specs import LayerRow, ModelSpec, describe_shape
-from engine.targets import TARGETS
+from engine.int8.ranges import Quantization
+from engine.nn.model import Model
+from engine.nn.specs import LayerRow, ModelSpec
+from engine.shapes import describe_shape
 
 __all__ = ["register"]
 

@@ -16,14 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine import project
-from engine.checkpoint import Checkpoint
 from engine.commands.console import Console
 from engine.errors import FileError
-from engine.events import Reason
 from engine.files import check_room, is_file
-from engine.model import Model
-from engine.train import Trainer
+from engine.nn.model import Model
+from engine.storage import project
+from engine.training.checkpoint import Checkpoint
+from engine.training.events import Reason
+from engine.training.trainer import Trainer
 
 __all__ = ["Keeper", "find_run", "finished_path", "unfinished_path"]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from engine.commands.console import Console, percent
 from engine.commands.signals import SIGNALS, on_signals
-from engine.events import BatchDone, Diverged, EpochDone, Event, Learning
+from engine.training.events import BatchDone, Diverged, EpochDone, Event, Learning
 
 __all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine import project
 from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper
 from engine.commands.options import (
@@ -24,15 +23,16 @@ from engine.commands.options import (
 )
 from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
 from engine.commands.sources import check_fit, load_model
-from engine.config import default_threads
 from engine.data import Dataset
 from engine.errors import DataError
-from engine.evaluate import Comparison, compare_int8
-from engine.events import Finished, Reason
-from engine.finetune import QuantizeConfig, quantize_run, trained_config
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.work import Work
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.quantize.compare import Comparison, compare_int8
+from engine.quantize.finetune import QuantizeConfig, quantize_run, trained_config
+from engine.storage import project
+from engine.training.config import default_threads
+from engine.training.events import Finished, Reason
+from engine.training.images import Work
 
 __all__ = ["register"]
 

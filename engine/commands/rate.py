@@ -10,15 +10,15 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.augment import Augmentation
 from engine.commands.console import Console, table
 from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue
 from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
 from engine.commands.train import add_task, chosen_config, log_notes, settings_text
-from engine.config import TrainConfig
 from engine.errors import TrainingError
-from engine.range_test import RatePoint, calm_loss, range_test, suggest_rate
+from engine.training.augment import Augmentation
+from engine.training.config import TrainConfig
+from engine.training.rate_finder import RatePoint, calm_loss, range_test, suggest_rate
 
 __all__ = ["register"]
 

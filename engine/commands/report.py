@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 from engine.commands.console import Console, percent, table
 from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, catalogue, count
 from engine.commands.sources import ProjectSource, check_fit, load_model
-from engine.config import default_threads
 from engine.data import Dataset
+from engine.data.images import load_ink
+from engine.data.preprocess import SIDE, preprocess
 from engine.errors import DataError, ProjectError
-from engine.evaluate import Evaluation, Evaluator, evaluate_int8
-from engine.images import load_ink
-from engine.inference import Predictor
-from engine.losses import LOSSES
-from engine.metrics import confusion_matrix, precision_recall
-from engine.preprocess import SIDE, preprocess
-from engine.quantize import IntegerPredictor
-from engine.specs import describe_shape
-from engine.work import Work
+from engine.nn.losses import LOSSES
+from engine.nn.predictor import Predictor
+from engine.quantize.compare import evaluate_int8
+from engine.quantize.network import IntegerPredictor
+from engine.shapes import describe_shape
+from engine.training.config import default_threads
+from engine.training.evaluate import Evaluation, Evaluator
+from engine.training.images import Work
+from engine.training.metrics import confusion_matrix, precision_recall
 
 __all__ = ["register"]
 

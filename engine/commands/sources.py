@@ -10,15 +10,17 @@ from pathlib import Path
 import numpy as np
 
 import resources
-from engine import project
-from engine.config import TrainConfig
 from engine.data import Dataset
 from engine.errors import FileError, SpecError, TrainingError
 from engine.files import read_limited
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.presets import PRESETS, Preset
-from engine.specs import ModelSpec, describe_shape
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS, Preset
+from engine.nn.spec_json import spec_from_json
+from engine.nn.specs import ModelSpec
+from engine.shapes import describe_shape
+from engine.storage import project
+from engine.training.config import TrainConfig
 
 __all__ = ["Source", "check_fit", "find_model", "load_model"]
 
@@ -74,7 +76,7 @@ class JsonSource(Source):
 
     def spec(self) -> ModelSpec:
         try:
-            spec = ModelSpec.from_json(json.loads(read_limited(self.path, MAX_JSON_BYTES)))
+            spec = spec_from_json(json.loads(read_limited(self.path, MAX_JSON_BYTES)))
             spec.rows()
         except SpecError as error:
             raise FileError(self.path, str(error)) from error

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.augment import Augmentation
 from engine.commands.console import Console, percent, plain
 from engine.commands.keeper import Keeper, find_run, finished_path
 from engine.commands.options import (
@@ -33,18 +32,19 @@ from engine.commands.options import (
 )
 from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
 from engine.commands.sources import Source, find_model
-from engine.config import TrainConfig, thread_words
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, TinyMLError
-from engine.evaluate import Evaluator
-from engine.events import EpochDone, Finished, Reason
 from engine.knobs import knobs_to_json
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.optimizers import OPTIMIZERS
-from engine.run_check import run_notes
-from engine.train import Trainer
-from engine.work import Work
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.training.augment import Augmentation
+from engine.training.config import TrainConfig, thread_words
+from engine.training.evaluate import Evaluator
+from engine.training.events import EpochDone, Finished, Reason
+from engine.training.images import Work
+from engine.training.optimizers import OPTIMIZERS
+from engine.training.run_check import run_notes
+from engine.training.trainer import Trainer
 
 __all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.model import Model
-from engine.quantization import Quantization
-from engine.specs import Shape, describe_shape
+from engine.int8.ranges import Quantization
+from engine.nn.model import Model
+from engine.shapes import Shape, describe_shape
 
 __all__ = ["Facts", "Work"]
 

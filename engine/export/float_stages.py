@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Array, Call
 from engine.export import kernel_files
 from engine.export.stage_code import StageCode
-from engine.layers.conv2d import Convolution
-from engine.layers.dense import Product
-from engine.layers.depthwise import ChannelFilters
-from engine.layers.elementwise import LINEAR
-from engine.layers.pool import Maximum, Mean
-from engine.specs import size
+from engine.nn.activations import LINEAR
+from engine.nn.kernel_calls import Array, Call
+from engine.nn.layers.conv2d import Convolution
+from engine.nn.layers.dense import Product
+from engine.nn.layers.depthwise import ChannelFilters
+from engine.nn.layers.pool import Maximum, Mean
+from engine.shapes import size
 
 __all__ = ["STAGE_CODES", "stage_codes"]
 

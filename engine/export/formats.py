@@ -11,7 +11,7 @@ from engine.export.facts import Facts
 from engine.export.options import ExportOptions
 from engine.export.vectors import Vectors, make_vectors
 from engine.export.writers import c_float32, c_int8, c_training
-from engine.model import Model
+from engine.nn.model import Model
 
 __all__ = ["FORMATS", "Format", "export_model", "export_with_vectors"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.export.stage_code import StageCode
-from engine.network import Network
+from engine.nn.call_chain import Network
 
 __all__ = [
     "WORD",

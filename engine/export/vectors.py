@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
-from engine.inference import Predictor
-from engine.model import Model
-from engine.specs import describe_shape
+from engine.nn.model import Model
+from engine.nn.predictor import Predictor
+from engine.shapes import describe_shape
 
 __all__ = ["TOLERANCE", "Vectors", "agree", "make_vectors"]
 

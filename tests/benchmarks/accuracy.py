@@ -18,13 +18,13 @@ import numpy as np
 import torch
 
 from engine.data import Catalogue, Dataset, default_data_dirs
-from engine.evaluate import Evaluator
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.schedules import SCHEDULES
-from engine.train import Finished, TrainConfig, Trainer
-from engine.work import Work
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.training.evaluate import Evaluator
+from engine.training.images import Work
+from engine.training.schedules import SCHEDULES
+from engine.training.trainer import Finished, TrainConfig, Trainer
 from tests.benchmarks.report import machine, versions
 from tests.torch_nets import TorchNet, to_images
 

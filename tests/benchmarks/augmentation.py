@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from engine.augment import Augmentation
-from engine.presets import PRESETS
+from engine.nn.presets import PRESETS
+from engine.training.augment import Augmentation
 from tests.benchmarks.report import Figure, show, warn_if_busy
 from tests.benchmarks.throughput import CLASSES, made_up, ratio, take_turns, thread_counts, training
 

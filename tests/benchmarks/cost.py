@@ -1,4 +1,4 @@
-"""Fit the rates of `engine.cost_rates` to compiled and emulated networks; tell how well they predict others.
+"""Fit the rates of `engine.cost.rates` to compiled and emulated networks; tell how well they predict others.
 
     python -m tests.benchmarks.cost [--write] [--networks N] [--targets T ...]
 
@@ -23,14 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import resources
-from engine import cost_rates
-from engine.cost import code_bytes, counts, instructions, path, unrolled
-from engine.cost_rates import KernelRates, TargetRates
+from engine.boards.targets import TARGETS
+from engine.cost import rates as cost_rates
+from engine.cost.estimate import code_bytes, counts, instructions, path, unrolled
+from engine.cost.rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
 from engine.export import FORMATS, ExportOptions, make_vectors
 from engine.export.facts import Facts, Work
 from engine.export.options import AUTO, VARIANTS
-from engine.layers import (
+from engine.nn.layers import (
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -41,12 +42,12 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.quantize import untrained_quantization
-from engine.specs import LayerSpec, ModelSpec, size
-from engine.targets import TARGETS
-from engine.verify import Setup, verify
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.quantize.network import untrained_quantization
+from engine.shapes import size
+from engine.verify.session import Setup, verify
 
 COMPILER = "arm-none-eabi-gcc"
 RELATIVE = "cortex-m0plus"  # whose rates are scaled where stages are not counted apart
@@ -354,7 +355,7 @@ def _told(name: str, samples: Sequence[Sample], base: TargetRates | None) -> Tar
 
 
 def write(rates: Mapping[str, TargetRates]) -> None:
-    """Replace the table that `engine.cost_rates` reads."""
+    """Replace the table that `engine.cost.rates` reads."""
     path = Path(resources.__file__).parent / cost_rates.FILE
     lines = [f"  {json.dumps(name)}: {_text(_rounded(asdict(found)))}" for name, found in rates.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -18,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.calibrate import calibrate
-from engine.compilers import find_compiler, find_cross_compiler
-from engine.emulator import Emulator, Limits
+from engine.boards.compilers import find_compiler, find_cross_compiler
+from engine.boards.targets import TARGETS
 from engine.export import FORMATS, ExportOptions, export_model, make_vectors, write_files
-from engine.firmware import Linker
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.targets import TARGETS
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.quantize.calibrate import calibrate
+from engine.verify.emulator import Emulator, Limits
+from engine.verify.firmware import Linker
 
 FLAGS = ("-std=c99", "-O2", "-ffp-contract=off")
 ROWS = (  # preset, format, how many layers learn

@@ -18,14 +18,14 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QPaintEvent
 
-from engine.train import TrainConfig
+from engine.training.trainer import TrainConfig
 from tests.benchmarks.report import Figure, percentiles, show
 from tests.benchmarks.studio import data_name, studio, train
-from tinyml_gui.canvas import Canvas
+from tinyml_gui.drawing.canvas import Canvas
 from tinyml_gui.main_window import MainWindow
-from tinyml_gui.panels import draw_panel
-from tinyml_gui.panels.bars import ProbabilityBars
-from tinyml_gui.panels.draw_panel import DrawPanel
+from tinyml_gui.panels.draw import panel as draw_panel
+from tinyml_gui.panels.draw.bars import ProbabilityBars
+from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.viewmodels.drawing import Bar
 
 IDLE_BAR, TRAINING_BAR, LAG_BAR = 16.0, 33.0, 33.0  # ms

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.calibrate import calibrate
-from engine.certificate import Figures
 from engine.errors import MissingToolError
 from engine.export import make_vectors
 from engine.export.vectors import Vectors
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.verify import Setup, verify
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.quantize.calibrate import calibrate
+from engine.verify.certificate import Figures
+from engine.verify.session import Setup, verify
 
 GCC, ZIG = "arm-none-eabi-gcc", "zig"
 TITLES = ("instructions", "flash", "RAM")

@@ -68,7 +68,7 @@ def machine() -> str:
 
 
 def _products() -> str:
-    importlib.import_module("engine.ops")  # and with it NumPy, set up as it is used
+    importlib.import_module("engine.nn.ops")  # and with it NumPy, set up as it is used
     kinds = {found.get("architecture", "?") for found in threadpool_info() if found["user_api"] == "blas"}
     return f"matrix products for {'/'.join(sorted(kinds)) or 'an unknown processor'}"
 

@@ -14,18 +14,11 @@ import tracemalloc
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from engine.layers import Conv2D, Dense, Flatten, MaxPool2D
-from engine.presets import PRESETS
-from engine.specs import ModelSpec
+from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
+from engine.nn.presets import PRESETS
+from engine.nn.specs import ModelSpec
 from tests.benchmarks.report import Figure, machine, show, versions, warn_if_busy
-from tests.benchmarks.throughput import (
-    CLASSES,
-    made_up,
-    ratio,
-    take_turns,
-    thread_counts,
-    training,
-)
+from tests.benchmarks.throughput import CLASSES, made_up, ratio, take_turns, thread_counts, training
 
 NETWORKS = ("lenet", "mlp-32-32", "tinyml-cnn", "separable-cnn")
 BATCHES = (8, 16, 32, 64, 128, 256, 512)

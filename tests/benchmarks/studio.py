@@ -16,10 +16,10 @@ if not os.environ.get("DISPLAY"):
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
-from engine.train import TrainConfig
-from tinyml_gui.app import create_window, interpreter_set_up
+from engine.training.trainer import TrainConfig
+from tinyml_gui.document.settings import Settings
 from tinyml_gui.main_window import PAGES, MainWindow
-from tinyml_gui.settings import Settings
+from tinyml_gui.program.app import create_window, interpreter_set_up
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300.0  # s

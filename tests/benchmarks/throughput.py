@@ -15,11 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from engine.augment import Augmentation
 from engine.data.dataset import Dataset
-from engine.model import Model
-from engine.specs import ModelSpec
-from engine.train import BatchDone, TrainConfig, Trainer
+from engine.nn.model import Model
+from engine.nn.specs import ModelSpec
+from engine.training.augment import Augmentation
+from engine.training.trainer import BatchDone, TrainConfig, Trainer
 
 CLASSES = 10
 RATE = 0.02

@@ -170,7 +170,7 @@ def _print_lines(
 
 
 def _row(case: Case, rounds: int, seconds: float) -> Row:
-    from engine.presets import PRESETS
+    from engine.nn.presets import PRESETS
 
     names = [name for name in CONTENDERS if case.dense or name != "scikit-learn"]
     speeds: dict[str, list[float]] = {name: [] for name in names}
@@ -216,7 +216,7 @@ def _rate(steps: Iterator[None], batch: int, seconds: float) -> float:
 
 
 def _engine(preset: str, batch: int, threads: int, seconds: float) -> float:
-    from engine.presets import PRESETS
+    from engine.nn.presets import PRESETS
     from tests.benchmarks.throughput import CLASSES, made_up, training
 
     return _rate(training(PRESETS[preset].build(CLASSES), made_up(IMAGES), batch, threads), batch, seconds)
@@ -235,7 +235,7 @@ def _torch(layout: str) -> Callable[[str, int, int, float], float]:
 def _torch_steps(preset: str, batch: int, memory_format: object) -> Iterator[None]:
     import torch
 
-    from engine.presets import PRESETS
+    from engine.nn.presets import PRESETS
     from tests.benchmarks.throughput import CLASSES, RATE, made_up
     from tests.torch_nets import TorchNet, to_images
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
-from engine import project
 from engine.cli import main
-from engine.model import Model
-from engine.presets import PRESETS
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.storage import project
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -61,4 +61,4 @@ def drawing(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _threads_are_worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tiny networks of tests run on as many threads as they ask for."""
-    monkeypatch.setattr("engine.replicas.WORTHWHILE", 1)
+    monkeypatch.setattr("engine.training.replicas.WORTHWHILE", 1)

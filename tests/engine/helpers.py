@@ -12,11 +12,13 @@ import numpy as np
 from engine.data.dataset import Dataset
 from engine.errors import SpecError
 from engine.knobs import Knob, knobs_of
-from engine.layers import LAYERS, Flatten
-from engine.ops import Arrays, Bound, Op, batch_shape
-from engine.params import Param, ParamLayout, normal
-from engine.specs import LayerSpec, ModelSpec, Shape
-from engine.workspace import Mode, Workspace
+from engine.nn.layers import LAYERS, Flatten
+from engine.nn.ops import Arrays, Bound, Op, batch_shape
+from engine.nn.param import Param, normal
+from engine.nn.params import ParamLayout
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.nn.workspace import Mode, Workspace
+from engine.shapes import Shape
 
 IMAGE_SHAPES: tuple[Shape, ...] = ((7, 6, 3), (6, 6, 2), (5, 9, 1), (8, 8, 13))
 FLAT_SHAPES: tuple[Shape, ...] = ((12,), (1,))

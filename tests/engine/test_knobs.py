@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.augment import Augmentation
-from engine.config import TrainConfig
 from engine.errors import FieldError
 from engine.knobs import check_knobs, knob, knobs_from_json, knobs_of, knobs_to_json
-from engine.layers import LAYERS
+from engine.nn.layers import LAYERS
+from engine.training.augment import Augmentation
+from engine.training.config import TrainConfig
 
 OWNERS = (*LAYERS.values(), TrainConfig, Augmentation)
 ALL_KNOBS = [(owner, k) for owner in OWNERS for k in knobs_of(owner)]

@@ -18,10 +18,10 @@ from PySide6.QtCore import QCoreApplication, QSettings, QStandardPaths
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.model import Model
-from engine.presets import PRESETS
-from tinyml_gui.settings import Settings
-from tinyml_gui.theme import Theme
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.look.theme_switch import Theme
 
 PATIENCE = 60_000  # ms
 

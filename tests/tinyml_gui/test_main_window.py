@@ -12,14 +12,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from engine import project
+from engine.storage import project
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
-from tinyml_gui.controller import Controller
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.document.state import change_layer
+from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import PAGES, MainWindow
-from tinyml_gui.panels.model_panel import ModelPanel
-from tinyml_gui.settings import Settings
-from tinyml_gui.state import change_layer
-from tinyml_gui.theme import Theme
+from tinyml_gui.panels.model.panel import ModelPanel
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.data import Catalogue, Dataset
-from engine.layers import Dense, Flatten
-from engine.model import Model
-from engine.specs import ModelSpec
+from engine.nn.layers import Dense, Flatten
+from engine.nn.model import Model
+from engine.nn.specs import ModelSpec
 
 SHAPE = (4, 4, 1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
-from tinyml_gui import theme
-from tinyml_gui.widgets import button, label, set_role, set_state
+from tinyml_gui.look import theme
+from tinyml_gui.look.widgets import button, label, set_role, set_state
 
 __all__ = ["Banner"]
 

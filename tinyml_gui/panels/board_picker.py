@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from tinyml_gui.deployment import Deployment
+from tinyml_gui.control.deployment import Deployment
 from tinyml_gui.panels.forms import calm_wheel
 from tinyml_gui.viewmodels.targets import Choice, board_choices, format_choices
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from tinyml_gui import theme
+from tinyml_gui.look import theme
 
 __all__ = ["FlowGrid"]
 

@@ -27,9 +27,9 @@ from PySide6.QtWidgets import (
 
 from engine.errors import FieldError
 from engine.knobs import Knob
-from tinyml_gui import theme
+from tinyml_gui.look import theme
+from tinyml_gui.look.widgets import caption, disclosure, label, set_state
 from tinyml_gui.panels.flow import FlowGrid
-from tinyml_gui.widgets import caption, disclosure, label, set_state
 
 __all__ = ["FIELD_WIDTH", "Field", "KnobForm", "calm_wheel", "number_text"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QMenuBar, QToolButton, QWidget
 
-from tinyml_gui import theme
-from tinyml_gui.actions import Actions
-from tinyml_gui.widgets import IconButton
+from tinyml_gui.look import theme
+from tinyml_gui.look.actions import Actions
+from tinyml_gui.look.widgets import IconButton
 
 __all__ = ["Header"]
 

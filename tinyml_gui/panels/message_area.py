@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from tinyml_gui.widgets import set_role
+from tinyml_gui.look.widgets import set_role
 
 __all__ = ["MessageArea"]
 

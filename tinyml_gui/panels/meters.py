@@ -9,9 +9,9 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from tinyml_gui import theme
+from tinyml_gui.look import theme
+from tinyml_gui.look.widgets import Elided, caption, label, set_role
 from tinyml_gui.viewmodels.fit import Meter
-from tinyml_gui.widgets import Elided, caption, label, set_role
 
 __all__ = ["MeterRows", "MeterTile", "ShareBar"]
 

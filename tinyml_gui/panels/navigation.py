@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from tinyml_gui import icons, theme
+from tinyml_gui.look import icons, theme
 
 __all__ = ["Navigation"]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.catalogue import may_have_seen
-from engine.model import Model
+from engine.nn.model import Model
 from tinyml_gui.viewmodels.quantities import duration_words, percent
 from tinyml_gui.viewmodels.starts import data_title, trained_on
 

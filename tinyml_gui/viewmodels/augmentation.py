@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.augment import Augmentation, Warp
 from engine.data import Dataset
-from engine.preprocess import SIDE
-from engine.work import DrawnWork, Work
+from engine.data.preprocess import SIDE
+from engine.training.augment import Augmentation, Warp
+from engine.training.images import DrawnWork, Work
 
 __all__ = ["preview"]
 

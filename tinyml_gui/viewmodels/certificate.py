@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from engine.boards import Board
-from engine.certificate import Certificate, Figures, Result
-from engine.targets import TARGETS
+from engine.boards.boards import Board
+from engine.boards.targets import TARGETS
+from engine.verify.certificate import Certificate, Figures, Result
 from tinyml_gui.viewmodels.quantities import bytes_words, time_words
 
 __all__ = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.errors import ExportError
 from engine.export import check_name
-from engine.model import Model
+from engine.nn.model import Model
 from tinyml_gui.viewmodels.quantities import bytes_words
 
 __all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "snippet"]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.archive import short
+from engine.data.preprocess import preprocess
 from engine.errors import TinyMLError
-from engine.model import Model
-from engine.preprocess import preprocess
+from engine.nn.model import Model
+from engine.words import short
 
 if TYPE_CHECKING:
-    from engine.quantize import IntegerPredictor
+    from engine.quantize.network import IntegerPredictor
 
 __all__ = ["BAR_COUNT", "Agreement", "Bar", "ClassScore", "Classifier", "DrawingResult", "DrawingViewModel"]
 
@@ -29,7 +29,7 @@ _SEEN_SHAPE: Final = (28, 28, 1)
 
 
 class Classifier(Protocol):
-    """What is needed of `engine.inference.Predictor`."""
+    """What is needed of `engine.nn.predictor.Predictor`."""
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (n, classes) for images (n, 28, 28)."""
@@ -83,13 +83,13 @@ class DrawingResult:
 
 
 def _predictor(model: Model) -> Classifier:
-    from engine.inference import Predictor
+    from engine.nn.predictor import Predictor
 
     return Predictor(model)
 
 
 def _integer_predictor(model: Model) -> IntegerPredictor:
-    from engine.quantize import IntegerPredictor
+    from engine.quantize.network import IntegerPredictor
 
     return IntegerPredictor(model)
 

@@ -11,15 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from engine.boards import BOARDS, Board
-from engine.certificate import Certificate, Figures
-from engine.cost import Cost, StageCost, estimate
+from engine.boards.boards import BOARDS, Board
+from engine.cost.choose_variant import fitted
+from engine.cost.estimate import Cost, StageCost, estimate
+from engine.cost.figures import Figure, How, counted
 from engine.errors import TinyMLError
 from engine.export import FORMATS, ExportOptions
-from engine.figures import Figure, How, counted
-from engine.fitting import fitted
 from engine.knobs import knobs_to_json
-from engine.model import Model
+from engine.nn.model import Model
+from engine.verify.certificate import Certificate, Figures
 from tinyml_gui.viewmodels.certificate import milliseconds
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
 

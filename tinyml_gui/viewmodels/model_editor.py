@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from engine.errors import SpecError
 from engine.knobs import knobs_of
-from engine.layers import LAYERS
-from engine.specs import LayerRow, LayerSpec, ModelSpec, describe_shape
-from tinyml_gui.state import Document
+from engine.nn.layers import LAYERS
+from engine.nn.specs import LayerRow, LayerSpec, ModelSpec
+from engine.shapes import describe_shape
+from tinyml_gui.document.state import Document
 from tinyml_gui.viewmodels.accuracy import accuracies
 from tinyml_gui.viewmodels.quantities import count_words, percent
 

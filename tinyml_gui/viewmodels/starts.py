@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import PureWindowsPath
 from typing import Final
 
-from engine.model import Model
-from engine.optimizers import OPTIMIZERS
-from engine.presets import PRESETS
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.training.optimizers import OPTIMIZERS
 
 __all__ = [
     "CONTINUE",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from engine.boards import BOARDS, Board
+from engine.boards.boards import BOARDS, Board
 from engine.export import FORMATS
 
 __all__ = ["Choice", "board_choices", "format_choices", "known_board", "known_format"]

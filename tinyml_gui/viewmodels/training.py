@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.checkpoint import Checkpoint
 from engine.data import Dataset
-from engine.events import Learning
-from engine.inference import output_activation
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.specs import describe_shape
-from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.predictor import output_activation
+from engine.shapes import describe_shape
+from engine.training.checkpoint import Checkpoint
+from engine.training.events import Learning
+from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.curves import Binned
 from tinyml_gui.viewmodels.quantities import duration_words, percent

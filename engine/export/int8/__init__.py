@@ -15,7 +15,7 @@ from engine.export.int8.depthwise import depthwise
 from engine.export.int8.elementwise import gather, softmax, table
 from engine.export.int8.pool import avg_pool, max_pool
 from engine.export.int8.small import small_conv2d, small_dense
-from engine.integer import (
+from engine.int8.calls import (
     IntegerAvgPool,
     IntegerCall,
     IntegerConv2D,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
 from engine.export.int8.rows import row_lead
-from engine.integer import IntegerConv2D
+from engine.int8.calls import IntegerConv2D
 
 __all__ = ["compact_conv2d", "conv2d"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import folded_bias, requantization_sizes, scaling_arrays
-from engine.integer import IntegerDense
+from engine.int8.calls import IntegerDense
 
 __all__ = ["dense"]
 

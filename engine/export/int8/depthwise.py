@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import folded_bias, requantization_arrays, requantization_sizes, zero_byte
-from engine.fixed_point import Int32s
-from engine.integer import IntegerDepthwise
-from engine.specs import Shape
+from engine.int8.arithmetic import Int32s
+from engine.int8.calls import IntegerDepthwise
+from engine.shapes import Shape
 
 __all__ = ["depthwise"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import table_bytes
-from engine.integer import IntegerGather, IntegerSoftmax, IntegerTable
+from engine.int8.calls import IntegerGather, IntegerSoftmax, IntegerTable
 
 __all__ = ["gather", "softmax", "table"]
 

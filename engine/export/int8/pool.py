@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.export.int8.code import StageCode
-from engine.integer import IntegerAvgPool, IntegerMaxPool
+from engine.int8.calls import IntegerAvgPool, IntegerMaxPool
 
 __all__ = ["avg_pool", "max_pool"]
 

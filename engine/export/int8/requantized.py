@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.fixed_point import Affine, Int8s, Int32s, Requantization
+from engine.int8.arithmetic import Affine, Int8s, Int32s, Requantization
 
 __all__ = [
     "bytes_of",

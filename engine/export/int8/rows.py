@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.integer import IntegerCall, Window
-from engine.specs import size
+from engine.int8.calls import IntegerCall, Window
+from engine.shapes import size
 
 __all__ = ["pixel_lead", "row_lead"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from engine.export.int8.code import StageCode
 from engine.export.int8.requantized import folded_bias, requantization_arrays, requantization_sizes, zero_byte
 from engine.export.int8.rows import pixel_lead
-from engine.integer import IntegerConv2D, IntegerDense
+from engine.int8.calls import IntegerConv2D, IntegerDense
 
 __all__ = ["small_conv2d", "small_dense"]
 

@@ -15,12 +15,12 @@ from engine.export.int8 import stage_code
 from engine.export.plan import WORD, Arena, Buffer, arena_needs, plan
 from engine.export.stage_code import StageCode
 from engine.export.training.timetable import Timetable
-from engine.fixed_point import Affine
-from engine.integer import IntegerCall
-from engine.model import Model
-from engine.network import Network
-from engine.quantize import integer_network
-from engine.specs import size
+from engine.int8.arithmetic import Affine
+from engine.int8.calls import IntegerCall
+from engine.nn.call_chain import Network
+from engine.nn.model import Model
+from engine.quantize.network import integer_network
+from engine.shapes import size
 
 __all__ = ["Body", "int8_body", "plan_together"]
 

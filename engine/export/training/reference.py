@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Order
 from engine.export.training.body import Body, int8_body
 from engine.export.training.timetable import timetable
-from engine.layers import Flatten
-from engine.model import Model
-from engine.params import ParamLayout
-from engine.specs import ModelSpec
-from engine.workspace import Workspace
+from engine.nn.kernel_calls import Order
+from engine.nn.layers import Flatten
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.nn.specs import ModelSpec
+from engine.nn.workspace import Workspace
 
 __all__ = ["head_inputs", "head_model", "outputs_behind_int8"]
 

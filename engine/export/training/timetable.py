@@ -19,16 +19,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Call, Start, Training
 from engine.errors import ExportError
 from engine.export import kernel_files
 from engine.export.plan import WORD, Buffer, Plan, plan
-from engine.inference import output_activation
-from engine.layers.elementwise import LINEAR, ActivationFunction
-from engine.losses import LOSSES, Loss
-from engine.model import Model
-from engine.network import Step, merged_steps
-from engine.specs import ModelSpec, size
+from engine.nn.activations import LINEAR, ActivationFunction
+from engine.nn.call_chain import Step, merged_steps
+from engine.nn.kernel_calls import Call, Start, Training
+from engine.nn.losses import LOSSES, Loss
+from engine.nn.model import Model
+from engine.nn.predictor import output_activation
+from engine.nn.specs import ModelSpec
+from engine.shapes import size
 
 __all__ = ["NOWHERE", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
 

@@ -18,8 +18,8 @@ from engine.export.vectors import TOLERANCE, Vectors
 from engine.export.writers import common
 from engine.export.writers.c_int8 import constants
 from engine.export.writers.common import Header
-from engine.model import Model
-from engine.network import build_network
+from engine.nn.call_chain import build_network
+from engine.nn.model import Model
 
 __all__ = ["measure", "selftest", "write"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.boards import AVR_ARRAY, AVR_CONSTANTS
+from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.facts import Facts
@@ -18,9 +18,9 @@ from engine.export.plan import plan_arena
 from engine.export.vectors import Vectors
 from engine.export.writers import common
 from engine.export.writers.common import Header
-from engine.fixed_point import Affine
-from engine.model import Model
-from engine.quantize import IntegerPredictor, integer_network, untrained_quantization
+from engine.int8.arithmetic import Affine
+from engine.nn.model import Model
+from engine.quantize.network import IntegerPredictor, integer_network, untrained_quantization
 
 __all__ = ["BASE", "constants", "measure", "stage_function", "write"]
 

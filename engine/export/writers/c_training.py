@@ -22,9 +22,9 @@ from engine.export.writers import c_int8, common
 from engine.export.writers.c_float32 import selftest
 from engine.export.writers.training_functions import functions, kernel_names
 from engine.export.writers.training_header import STATE_BYTES, TrainingHeader, prepared, prepared_int8
-from engine.model import Model
-from engine.params import ParamLayout
-from engine.quantize import untrained_quantization
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.quantize.network import untrained_quantization
 
 __all__ = ["measure", "measure_int8", "training_memory", "write", "write_int8"]
 

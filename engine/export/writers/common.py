@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import preprocess
+from engine.data import preprocess
 from engine.errors import ExportError
 from engine.export import emit, kernel_files
 from engine.export.context import Context
@@ -23,10 +23,10 @@ from engine.export.options import ExportOptions
 from engine.export.plan import Arena
 from engine.export.stage_code import StageCode
 from engine.export.vectors import Vectors
-from engine.inference import output_activation
-from engine.model import Model
-from engine.network import Network, Stage
-from engine.specs import Shape, describe_shape, size
+from engine.nn.call_chain import Network, Stage
+from engine.nn.model import Model
+from engine.nn.predictor import output_activation
+from engine.shapes import Shape, describe_shape, size
 
 __all__ = [
     "PREPROCESS_BYTES",

@@ -12,7 +12,7 @@ from engine.export.context import Context
 from engine.export.training import NOWHERE, TrainedStep
 from engine.export.writers import c_int8, common
 from engine.export.writers.training_header import TrainingHeader
-from engine.layers.elementwise import ActivationFunction
+from engine.nn.activations import ActivationFunction
 
 __all__ = ["functions", "kernel_names"]
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.calls import Array
 from engine.errors import ExportError
 from engine.export import kernel_files
 from engine.export.context import Context
@@ -19,9 +18,10 @@ from engine.export.stage_code import StageCode
 from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
 from engine.export.writers import common
 from engine.export.writers.common import Header
-from engine.layers.elementwise import LINEAR
-from engine.model import Model
-from engine.network import Network, Stage
+from engine.nn.activations import LINEAR
+from engine.nn.call_chain import Network, Stage
+from engine.nn.kernel_calls import Array
+from engine.nn.model import Model
 
 __all__ = ["STATE_BYTES", "TrainingHeader", "prepared", "prepared_int8"]
 

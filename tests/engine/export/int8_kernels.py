@@ -12,9 +12,9 @@ from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.int8 import StageCode, stage_code
 from engine.export.writers import common
-from engine.fixed_point import Affine, Requantization
-from engine.integer import IntegerCall, IntegerConv2D, IntegerDense, Window
-from engine.specs import size
+from engine.int8.arithmetic import Affine, Requantization
+from engine.int8.calls import IntegerCall, IntegerConv2D, IntegerDense, Window
+from engine.shapes import size
 
 BASE = ("tm.h", "tm_s8.h")
 BEHIND = 3  # bytes behind an input in the arena that may be read

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.calibrate import calibrate
 from engine.export import ExportOptions, export_model
-from engine.model import Model
-from engine.quantize import IntegerPredictor
-from engine.specs import ModelSpec, size
+from engine.nn.model import Model
+from engine.nn.specs import ModelSpec
+from engine.quantize.calibrate import calibrate
+from engine.quantize.network import IntegerPredictor
+from engine.shapes import size
 from tests.engine.export.programs import build, random_model
 
 DRIVER = """

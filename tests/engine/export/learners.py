@@ -11,16 +11,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.calls import Array, Call
 from engine.export import ExportOptions, export_model
 from engine.export.training import suitable_loss, timetable
-from engine.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout
-from engine.layers.norm import EPSILON, ScaleShift
-from engine.model import Model
-from engine.ops import Arrays, Bound, FloatArray, Op, channel_rows
-from engine.params import Param, ParamLayout, constant
-from engine.specs import LayerSpec, ModelSpec, Shape, size
-from engine.workspace import Mode, Workspace, load_images
+from engine.nn.kernel_calls import Array, Call
+from engine.nn.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout
+from engine.nn.layers.norm import EPSILON, ScaleShift
+from engine.nn.model import Model
+from engine.nn.ops import Arrays, Bound, Op, channel_rows
+from engine.nn.param import FloatArray, Param, constant
+from engine.nn.params import ParamLayout
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.nn.workspace import Mode, Workspace, load_images
+from engine.shapes import Shape, size
 from tests.engine.export.programs import build
 
 DRIVER = """

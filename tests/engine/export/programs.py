@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.comparison import compare_answers
 from engine.export import ExportOptions, Vectors, export_model, make_vectors
-from engine.model import Model
-from engine.params import ParamLayout
-from engine.reference import Answers, FloatReference
-from engine.specs import ModelSpec, size
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.nn.specs import ModelSpec
+from engine.shapes import size
+from engine.verify.comparison import compare_answers
+from engine.verify.reference import Answers, FloatReference
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
 C99, CPP = ("-std=c99",), ("-x", "c++", "-std=c++11")

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import project
 from engine.data import Catalogue
 from engine.errors import SpecError
 from engine.export import make_vectors
 from engine.export.vectors import agree
-from engine.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.specs import LayerSpec, ModelSpec
+from engine.nn.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.storage import project
 from tests.engine.export.programs import (
     C99,
     CPP,

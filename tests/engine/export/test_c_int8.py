@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import project
-from engine.calibrate import calibrate
 from engine.cli import main
 from engine.data import Catalogue
 from engine.errors import ExportError, QuantizationError
 from engine.export import FORMATS, ExportOptions, export_model, write_files
 from engine.export.int8 import STAGE_CODES
-from engine.integer import IntegerCall
-from engine.layers import (
+from engine.int8.calls import IntegerCall
+from engine.nn.layers import (
     LAYERS,
     Activation,
     AvgPool2D,
@@ -32,10 +30,14 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.quantize import integer_network
-from engine.specs import ModelSpec, Shape
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.spec_json import spec_from_json
+from engine.nn.specs import ModelSpec
+from engine.quantize.calibrate import calibrate
+from engine.quantize.network import integer_network
+from engine.shapes import Shape
+from engine.storage import project
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
 from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
@@ -78,9 +80,9 @@ GEOMETRIES = [
     spec((1, 1, 3), Flatten()),
 ]
 FEW = [*GEOMETRIES, *MERGING]
-CASES = Path(__file__).parents[2] / "cases"
+CASES = Path(__file__).parent / "cases"
 OVERLAPPING = [  # a convolution with pooling that could write over rows its last pools still read
-    ModelSpec.from_json(json.loads((CASES / f"int8-overlap-{name}.json").read_text()))
+    spec_from_json(json.loads((CASES / f"int8-overlap-{name}.json").read_text()))
     for name in ("minimal", "natural")
 ]
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.compilers import find_compiler, find_cross_compiler
-from engine.emulator import Emulator, Limits
+from engine.boards.compilers import find_compiler, find_cross_compiler
+from engine.boards.targets import TARGETS
 from engine.errors import SpecError
 from engine.export import ExportOptions, export_model
 from engine.export.vectors import agree
-from engine.firmware import Linker
-from engine.inference import Predictor
-from engine.layers import Activation, AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
-from engine.model import Model
-from engine.specs import LayerSpec, ModelSpec, Shape, size
-from engine.targets import TARGETS
-from tests.engine.emulation import need
+from engine.nn.layers import Activation, AvgPool2D, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
+from engine.nn.model import Model
+from engine.nn.predictor import Predictor
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.shapes import Shape, size
+from engine.verify.emulator import Emulator, Limits
+from engine.verify.firmware import Linker
 from tests.engine.export.programs import C99, CPP, STRICT, compiler, random_model
+from tests.engine.verify.emulation import need
 
 FLAGS = (*C99, *STRICT, "-O2")
 

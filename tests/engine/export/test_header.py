@@ -13,9 +13,9 @@ from engine.data.dataset import Dataset
 from engine.errors import ExportError
 from engine.export import ExportOptions, export_model, formats, make_vectors, write_files
 from engine.export.kernel_files import parameters
-from engine.layers import Conv2D, Dense, Flatten, MaxPool2D
-from engine.model import Model
-from engine.specs import ModelSpec
+from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
+from engine.nn.model import Model
+from engine.nn.specs import ModelSpec
 from tests.engine.export.programs import C99, STRICT, build, compiler, random_model
 
 SPEC = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)), (6, 8, 2))

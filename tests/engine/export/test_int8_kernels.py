@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.compilers import find_cross_compiler
-from engine.emulator import Emulator, Limits
-from engine.firmware import Linker
-from engine.integer import IntegerCall
-from engine.targets import TARGETS
-from tests.engine.emulation import need
+from engine.boards.compilers import find_cross_compiler
+from engine.boards.targets import TARGETS
+from engine.int8.calls import IntegerCall
+from engine.verify.emulator import Emulator, Limits
+from engine.verify.firmware import Linker
 from tests.engine.export.int8_kernels import Program, conv2d, dense, sizes
 from tests.engine.export.programs import C99, CPP, STRICT, build, compiler
+from tests.engine.verify.emulation import need
 
 WARNINGS = (*STRICT, "-Wno-unused-function")  # a program of kernels alone does not use all that they bring
 

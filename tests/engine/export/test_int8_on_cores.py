@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.compilers import find_cross_compiler
-from engine.emulator import Emulator, Limits
-from engine.firmware import Linker
-from engine.layers import (
+from engine.boards.compilers import find_cross_compiler
+from engine.boards.targets import TARGETS
+from engine.nn.layers import (
     Activation,
     AvgPool2D,
     BatchNorm,
@@ -23,12 +22,14 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.specs import ModelSpec, size
-from engine.targets import TARGETS
-from tests.engine.emulation import need
+from engine.nn.specs import ModelSpec
+from engine.shapes import size
+from engine.verify.emulator import Emulator, Limits
+from engine.verify.firmware import Linker
 from tests.engine.export.int8_programs import Case, cases_of, headers_of
 from tests.engine.export.programs import C99, STRICT
 from tests.engine.export.test_c_float32 import chain
+from tests.engine.verify.emulation import need
 
 IMAGES = 3
 DEPTHWISE = [

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from engine.export.int8.rows import pixel_lead, row_lead
 from engine.export.plan import Buffer, Link, Plan, find_overlap, plan, plan_network
-from engine.fixed_point import Affine
-from engine.integer import IntegerMaxPool, Window
-from engine.network import build_network
-from engine.presets import PRESETS
-from engine.specs import size
+from engine.int8.arithmetic import Affine
+from engine.int8.calls import IntegerMaxPool, Window
+from engine.nn.call_chain import build_network
+from engine.nn.presets import PRESETS
+from engine.shapes import size
 from tests.engine.export.programs import random_model
 
 BUFFERS = st.lists(

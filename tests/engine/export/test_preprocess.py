@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import preprocess as rules
+from engine.data import preprocess as rules
 from engine.errors import ExportError
 from engine.export import ExportOptions, export_model
 from engine.export.kernel_files import body
-from engine.layers import Dense, Flatten
-from engine.specs import ModelSpec
+from engine.nn.layers import Dense, Flatten
+from engine.nn.specs import ModelSpec
 from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
 
 MAIN = """

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from engine.errors import SpecError
-from engine.inference import Predictor
-from engine.layers import (
+from engine.nn.layers import (
     LAYERS,
     Activation,
     AvgPool2D,
@@ -22,9 +21,11 @@ from engine.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.specs import LayerSpec, ModelSpec, Shape
+from engine.nn.model import Model
+from engine.nn.predictor import Predictor
+from engine.nn.presets import PRESETS
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.shapes import Shape
 from tests.engine.export.learners import (
     Learned,
     Lessons,

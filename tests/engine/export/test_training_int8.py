@@ -8,24 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.calibrate import calibrate
 from engine.errors import ExportError, QuantizationError
 from engine.export import FORMATS, ExportOptions, export_model, write_files
 from engine.export.training import head_inputs, head_model
 from engine.export.vectors import make_vectors
 from engine.export.writers.c_training import training_memory
-from engine.layers import Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
-from engine.model import Model
-from engine.params import ParamLayout
-from engine.presets import PRESETS
-from engine.specs import LayerSpec, ModelSpec
-from tests.engine.export.learners import (
-    Lessons,
-    as_on_a_device,
-    in_order_of_c,
-    learn_in_c,
-    learn_in_engine,
-)
+from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.nn.presets import PRESETS
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.quantize.calibrate import calibrate
+from tests.engine.export.learners import Lessons, as_on_a_device, in_order_of_c, learn_in_c, learn_in_engine
 from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
 
 

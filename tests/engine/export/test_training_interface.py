@@ -10,24 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine import project
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, export_model, write_files
 from engine.export.training import timetable
 from engine.export.writers.c_training import training_memory
 from engine.export.writers.training_header import STATE_BYTES
-from engine.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.specs import LayerSpec, ModelSpec
+from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.specs import LayerSpec, ModelSpec
+from engine.storage import project
 from tests.engine.conftest import Run
-from tests.engine.export.learners import (
-    Lessons,
-    as_on_a_device,
-    in_order_of_c,
-    learn_in_c,
-    learn_in_engine,
-)
+from tests.engine.export.learners import Lessons, as_on_a_device, in_order_of_c, learn_in_c, learn_in_engine
 from tests.engine.export.programs import C99, STRICT, build, compiler, random_model
 
 SPEC = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(6, "relu"), Dense(3)), (6, 8, 2))

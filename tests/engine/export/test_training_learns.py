@@ -10,9 +10,9 @@ import pytest
 
 from engine.data import Catalogue, Dataset
 from engine.export import ExportOptions, export_model, write_files
-from engine.inference import Predictor
-from engine.model import Model
-from engine.presets import PRESETS
+from engine.nn.model import Model
+from engine.nn.predictor import Predictor
+from engine.nn.presets import PRESETS
 from tests.engine.export.learners import Lessons, in_order_of_c, learn_in_c, learn_in_engine
 from tests.engine.export.programs import C99, STRICT, build, compiler
 

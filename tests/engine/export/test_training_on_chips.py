@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.compilers import find_cross_compiler
-from engine.emulator import Emulator, Limits
+from engine.boards.compilers import find_cross_compiler
+from engine.boards.targets import TARGETS
 from engine.export import ExportOptions, export_model, write_files
 from engine.export.writers.c_training import training_memory
-from engine.firmware import Linker
-from engine.targets import TARGETS
-from tests.engine.emulation import need, tiny_model
+from engine.verify.emulator import Emulator, Limits
+from engine.verify.firmware import Linker
 from tests.engine.export.programs import C99, build, compiler
+from tests.engine.verify.emulation import need, tiny_model
 
 FORMATS = {"c-float32": 0, "c-int8": 1}  # with how many layers learn
 STEPS = 3

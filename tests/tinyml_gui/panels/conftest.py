@@ -9,9 +9,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
-from tinyml_gui.controller import Controller
-from tinyml_gui.panels.train_panel import TrainPanel
-from tinyml_gui.settings import Settings
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.panels.train.panel import TrainPanel
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
 
-from engine.augment import Augmentation
 from engine.errors import FieldError
 from engine.knobs import knob, knobs_of, knobs_to_json
-from engine.layers import LAYERS
-from engine.optimizers import OPTIMIZERS
-from engine.train import TrainConfig
+from engine.nn.layers import LAYERS
+from engine.training.augment import Augmentation
+from engine.training.optimizers import OPTIMIZERS
+from engine.training.trainer import TrainConfig
 from tinyml_gui.panels.forms import FIELD_WIDTH, KnobForm
 
 

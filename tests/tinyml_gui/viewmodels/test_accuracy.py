@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.model import Model
-from engine.quantize import untrained_quantization
+from engine.nn.model import Model
+from engine.quantize.network import untrained_quantization
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.state import Document
+from tinyml_gui.document.state import Document
 from tinyml_gui.viewmodels.accuracy import (
     Accuracies,
     Activity,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.augment import Augmentation
+from engine.data.preprocess import preprocess
 from engine.knobs import knobs_of
-from engine.preprocess import preprocess
+from engine.training.augment import Augmentation
 from tests.tinyml_gui.tiny import spots
 from tinyml_gui.viewmodels.augmentation import preview
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from engine.boards import BOARDS
-from engine.certificate import Certificate, Figures, LayerCount, Result, Skipped
+from engine.boards.boards import BOARDS
+from engine.cost.figures import How
 from engine.export import ExportOptions
-from engine.figures import How
 from engine.knobs import knobs_to_json
+from engine.verify.certificate import Certificate, Figures, LayerCount, Result, Skipped
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels.certificate import certificate_view, file_name, milliseconds, share_words
 from tinyml_gui.viewmodels.fit import FitOrder, measure, meters, proved

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.export import FORMATS, ExportOptions, export_model
-from engine.quantize import untrained_quantization
+from engine.quantize.network import untrained_quantization
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels.deploy import file_rows, name_error, overwrite_question, snippet
 

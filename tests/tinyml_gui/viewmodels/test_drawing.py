@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engine.calibrate import calibrate
+from engine.data.preprocess import preprocess
 from engine.errors import SpecError
-from engine.model import Model
-from engine.preprocess import preprocess
-from engine.presets import PRESETS
-from engine.quantize import IntegerPredictor
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.quantize.calibrate import calibrate
+from engine.quantize.network import IntegerPredictor
 from tinyml_gui.viewmodels.drawing import BAR_COUNT, DrawingViewModel
 
 DIGITS = tuple("0123456789")

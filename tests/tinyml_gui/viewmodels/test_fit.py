@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.boards import BOARDS, Board
-from engine.cost import Cost, StageCost
+from engine.boards.boards import BOARDS, Board
+from engine.cost.choose_variant import fitted
+from engine.cost.estimate import Cost, StageCost
+from engine.cost.figures import counted, estimated
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
-from engine.figures import counted, estimated
-from engine.fitting import fitted
-from engine.model import Model
+from engine.nn.model import Model
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.state import change_layer
+from tinyml_gui.document.state import change_layer
 from tinyml_gui.viewmodels import fit as fits
 from tinyml_gui.viewmodels.fit import (
     Fit,

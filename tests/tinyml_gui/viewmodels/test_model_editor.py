@@ -3,20 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.layers import LAYERS, Conv2D, Dense
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.specs import ModelSpec, describe_shape
+from engine.nn.layers import LAYERS, Conv2D, Dense
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.specs import ModelSpec
+from engine.shapes import describe_shape
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.state import Document, add_layer, change_layer, fault_of, remove_layer
+from tinyml_gui.document.state import Document, add_layer, change_layer, fault_of, remove_layer
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
-from tinyml_gui.viewmodels.model_editor import (
-    card_rows,
-    head,
-    layer_choices,
-    new_layer,
-)
+from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, new_layer
 from tinyml_gui.viewmodels.training import suitable_loss
 
 

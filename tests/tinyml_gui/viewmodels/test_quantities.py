@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.figures import How
+from engine.cost.figures import How
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
 
 

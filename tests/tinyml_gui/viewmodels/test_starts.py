@@ -5,8 +5,8 @@ import math
 import pytest
 
 from engine.data.catalogue import STARTER
-from engine.model import Model
-from engine.optimizers import OPTIMIZERS
+from engine.nn.model import Model
+from engine.training.optimizers import OPTIMIZERS
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
 from tinyml_gui.viewmodels.starts import (

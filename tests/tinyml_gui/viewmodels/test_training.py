@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.losses import LOSSES
-from engine.model import Model
-from engine.presets import PRESETS
-from engine.train import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.training import (

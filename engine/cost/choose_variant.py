@@ -1,0 +1,49 @@
+"""Choose among variants of exported code the one for a board: the fastest that fits."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from engine.boards.boards import Board
+from engine.cost.estimate import Cost, estimate
+from engine.cost.figures import Figure
+from engine.errors import ExportError
+from engine.export import ExportOptions
+from engine.export.options import AUTO, VARIANTS
+from engine.nn.model import Model
+
+__all__ = ["fitted"]
+
+
+def fitted(model: Model, format_name: str, board: Board, options: ExportOptions) -> ExportOptions:
+    """Return `options` with a variant for `board`.
+
+    Raises
+    ------
+    ExportError
+        When none fits, or the one that `options` name does not.
+    """
+    costs = {}
+    for candidate in _candidates(board, options):
+        costs[candidate] = estimate(model, format_name, board, candidate)
+        if costs[candidate].fits:
+            return candidate
+    raise ExportError(_sentence(board, min(costs.values(), key=lambda cost: cost.flash.value)))
+
+
+def _candidates(board: Board, options: ExportOptions) -> list[ExportOptions]:
+    if options.variant != AUTO:
+        return [options]
+    others = [dataclasses.replace(options, variant=variant) for variant in VARIANTS[1:]]
+    from_fast = [options, *others]  # as it is, it is the fastest
+    return from_fast[::-1] if board.core.narrow else from_fast
+
+
+def _sentence(board: Board, cost: Cost) -> str:
+    flash = f"{_share(cost.flash, board.flash_bytes)} bytes of flash ({cost.flash.how.word})"
+    ram = f"{_share(cost.ram, board.ram_bytes)} of RAM ({cost.ram.how.word})"
+    return f"The model does not fit {board.title}: it takes {flash}, {ram}; shrink it or take another board."
+
+
+def _share(figure: Figure, there: int) -> str:
+    return f"{figure.value:,.0f} of {there:,}"

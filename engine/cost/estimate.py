@@ -1,0 +1,177 @@
+"""What a model will take on a board, known before it is trained: flash, RAM, instructions and time.
+
+Weights and the arena are counted: the exporter plans them the same way for an untrained network. Code, stack
+and executed instructions are predicted. A kernel's instructions are nearly a weighted sum of a few counts
+that follow from its shapes (`counts`), and the weights were fitted to networks that were compiled and
+emulated (`engine.cost.rates`, made by ``python -m tests.benchmarks.cost``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.boards.boards import Board
+from engine.cost.figures import Figure, counted, estimated
+from engine.cost.rates import RATES, KernelRates, TargetRates
+from engine.errors import ExportError
+from engine.export import FORMATS, ExportOptions
+from engine.export.facts import Facts, Work
+from engine.nn.model import Model
+from engine.shapes import size
+
+__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions", "path", "unrolled"]
+
+_MOST_UNROLLED = 100
+_PATHS = ("phases", "lines", "stride", "pool")  # sizes that decide which loops of a kernel run
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one stage of a network takes.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Indices of the layers that it computes.
+    weights : Figure
+        Bytes.
+    instructions : Figure
+    """
+
+    layers: tuple[int, ...]
+    weights: Figure
+    instructions: Figure
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one inference of a model takes on a board.
+
+    Attributes
+    ----------
+    board : Board
+    flash, ram : Figure
+        In bytes; the caller's image and scores are not in it.
+    arena : Figure
+        The part of the RAM that is planned.
+    instructions : Figure
+        Executed for one image.
+    milliseconds : Figure
+        For one image at the board's clock.
+    stages : tuple of StageCost
+    """
+
+    board: Board
+    flash: Figure
+    ram: Figure
+    arena: Figure
+    instructions: Figure
+    milliseconds: Figure
+    stages: tuple[StageCost, ...]
+
+    @property
+    def fits_flash(self) -> bool:
+        """Whether the board has the flash."""
+        return self.flash.value <= self.board.flash_bytes
+
+    @property
+    def fits_ram(self) -> bool:
+        """Whether the board has the RAM."""
+        return self.ram.value <= self.board.ram_bytes
+
+    @property
+    def fits(self) -> bool:
+        """Whether the board has both."""
+        return self.fits_flash and self.fits_ram
+
+
+def estimate(model: Model, format_name: str, board: Board, options: ExportOptions | None = None) -> Cost:
+    """Return what `model`, trained or not, takes on `board` when exported as `format_name`.
+
+    Raises
+    ------
+    ExportError
+        When the format cannot express the model, or the core cannot hold its weights in memory that the board
+        has.
+    """
+    facts = FORMATS[format_name].measure(model, options or ExportOptions())
+    rates = RATES[board.core.rates]
+    stages = tuple(_stage(work, rates) for work in facts.works)
+    total = sum((stage.instructions for stage in stages), estimated(rates.call))
+    milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz)
+    arena = counted(facts.arena_bytes)
+    flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates))
+    cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
+    if cost.fits:  # where it does not, the figures say more
+        _check_constants(facts, board)
+    return cost
+
+
+def _check_constants(facts: Facts, board: Board) -> None:
+    core, largest = board.core, max(facts.works, key=lambda work: work.array_bytes)
+    if core.largest_array is not None and largest.array_bytes > core.largest_array:
+        layers = " and ".join(str(i + 1) for i in largest.layers)
+        raise ExportError(
+            f"The weights of layer {layers} have {largest.array_bytes:,} bytes; {board.title} takes "
+            f"{core.largest_array:,} in one array: make that layer smaller or choose another board."
+        )
+    if core.constants is not None and facts.weight_bytes > core.constants:
+        raise ExportError(
+            f"The weights have {facts.weight_bytes:,} bytes; {board.title} reads {core.constants:,}: make "
+            "the network smaller or choose another board."
+        )
+
+
+def _stage(work: Work, rates: TargetRates) -> StageCost:
+    return StageCost(work.layers, counted(work.weight_bytes), estimated(instructions(work, rates)))
+
+
+def instructions(work: Work, rates: TargetRates) -> float:
+    """Return the predicted instructions of one call of a kernel."""
+    kernel = rates.of(path(work), work.kernel)
+    own = sum(rate * number for rate, number in zip(kernel.instructions, counts(work), strict=True))
+    applied = [rates.functions[name] for name in work.functions if name in rates.functions]
+    return own + size(work.out_shape) * sum(function.instructions[0] for function in applied)
+
+
+def code_bytes(facts: Facts, rates: TargetRates) -> float:
+    """Return the predicted bytes of code, each stage being compiled for its own shapes."""
+    kernels = sum(_kernel_code(work, rates.of(path(work), work.kernel)) for work in facts.works)
+    used = {name for work in facts.works for name in work.functions} & rates.functions.keys()
+    return rates.code + kernels + sum(rates.functions[name].code for name in used)
+
+
+def _kernel_code(work: Work, kernel: KernelRates) -> float:
+    return kernel.code + kernel.code_for_tap * unrolled(work)
+
+
+def unrolled(work: Work) -> int:
+    """Return how many steps of a kernel's inner loop may stand in its code one after the other."""
+    return min(work.taps, _MOST_UNROLLED)
+
+
+def path(work: Work) -> str:
+    """Return the way that a call takes through its kernel: its name, and the sizes that decide."""
+    chosen = (f"{name} {min(work.sizes[name], 2)}" for name in _PATHS if name in work.sizes)
+    return ", ".join((work.kernel, *chosen))
+
+
+def counts(work: Work) -> tuple[float, ...]:
+    """Return what the instructions of a kernel are a weighted sum of.
+
+    Returns
+    -------
+    tuple of float
+        1, numbers read, numbers written, pixels, runs of a kernel's rows, multiplications. Kernels work on
+        pairs of outputs and of inputs: odd counts are rounded up.
+    """
+    channels = work.out_shape[-1]
+    pixels = size(work.out_shape) // channels * work.sizes.get("pool", 1) ** 2
+    kernel = work.sizes.get("kernel", 1)
+    taps = kernel * _even(-(-work.taps // kernel)) if work.taps > 1 else 1
+    sums = pixels * _even(channels)
+    return (1.0, size(work.in_shape), size(work.out_shape), pixels, sums * kernel, sums * taps)
+
+
+def _even(count: int) -> int:
+    return count + count % 2

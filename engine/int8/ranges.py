@@ -1,0 +1,168 @@
+"""What int8 needs to know of a network besides its parameters: over what its numbers range.
+
+Ranges belong to layers, not to calls of kernels, so they stay true however calls are merged. Together with
+the parameters they determine every integer of the int8 network (`engine.quantize.network`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.errors import QuantizationError
+from engine.int8.arithmetic import Affine
+
+__all__ = ["IMAGE", "LayerRanges", "Quantization", "Range"]
+
+IMAGE = Affine(1 / 255, -128)
+"""How the input is held: ``q + 128`` is the byte of the image."""
+
+MAX_LAYERS = 1000
+MAX_METRICS = 100
+MAX_TEXT = 200
+LARGEST = 1e30
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`, always with 0 among them."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not -LARGEST <= self.low <= 0 <= self.high <= LARGEST:
+            raise QuantizationError(
+                f"{self.low:g} … {self.high:g} is no range of numbers that int8 can hold; calibrate again."
+            )
+
+    @classmethod
+    def around(cls, low: float, high: float) -> Range:
+        """Return the range over `low`, `high` and 0."""
+        return cls(min(low, 0.0), max(high, 0.0))
+
+    @property
+    def affine(self) -> Affine:
+        """How int8 holds these numbers."""
+        return Affine.of(self.low, self.high)
+
+    def within(self, low: float, high: float) -> Range:
+        """Return the part between `low` and `high`, which surround 0."""
+        return Range(max(self.low, low), min(self.high, high))
+
+    def to_json(self) -> list[float]:
+        """Return what `from_json` reads."""
+        return [self.low, self.high]
+
+    @classmethod
+    def from_json(cls, value: object) -> Range:
+        """Make a range from parsed JSON, or raise `QuantizationError`."""
+        if not isinstance(value, list) or len(value) != 2 or not all(map(_is_number, value)):
+            raise QuantizationError("a range must be a list of two finite numbers; calibrate again.")
+        return cls(float(value[0]), float(value[1]))
+
+
+@dataclass(frozen=True)
+class LayerRanges:
+    """What ranges over what in one layer.
+
+    Attributes
+    ----------
+    output : Range
+        Of the layer's output.
+    argument : Range or None
+        Of what its activation function is applied to; None in a layer without one.
+    """
+
+    output: Range
+    argument: Range | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        argument = None if self.argument is None else self.argument.to_json()
+        return {"output": self.output.to_json(), "argument": argument}
+
+    @classmethod
+    def from_json(cls, value: object) -> LayerRanges:
+        """Make ranges from parsed JSON, or raise `QuantizationError`."""
+        if not isinstance(value, Mapping) or set(value) != {"output", "argument"}:
+            raise QuantizationError('a layer\'s ranges must be "output" and "argument"; calibrate again.')
+        argument = value["argument"]
+        return cls(Range.from_json(value["output"]), None if argument is None else Range.from_json(argument))
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a model becomes int8.
+
+    Attributes
+    ----------
+    layers : tuple of LayerRanges
+        One for each layer of the network.
+    method : str
+        How the ranges were chosen, a key of `engine.quantize.calibrate.METHODS`.
+    images : int
+        Number of images that they were chosen on.
+    data : str
+        Where these are from.
+    metrics : mapping of str to float
+        What was measured with it: ``accuracy``, ``float_accuracy`` …
+    """
+
+    layers: tuple[LayerRanges, ...]
+    method: str = ""
+    images: int = 0
+    data: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the ranges: what decides about the integers."""
+        text = json.dumps([ranges.to_json() for ranges in self.layers])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        return {
+            "layers": [ranges.to_json() for ranges in self.layers],
+            "method": self.method,
+            "images": self.images,
+            "data": self.data,
+            "metrics": dict(self.metrics),
+        }
+
+    @classmethod
+    def from_json(cls, value: object) -> Quantization:
+        """Make a quantization from parsed JSON, or raise `QuantizationError`."""
+        if not isinstance(value, Mapping):
+            raise QuantizationError("a quantization must be a JSON object; calibrate again.")
+        layers, method, images, data, metrics = (
+            value.get(key) for key in ("layers", "method", "images", "data", "metrics")
+        )
+        if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+            raise QuantizationError("the layers of a quantization must be a list; calibrate again.")
+        if not (_is_text(method) and _is_text(data) and type(images) is int and 0 <= images <= LARGEST):
+            raise QuantizationError(
+                "a quantization must name its method, its data and the number of images; calibrate again."
+            )
+        ranges = tuple(LayerRanges.from_json(layer) for layer in layers)
+        return cls(ranges, str(method), images, str(data), _metrics(metrics))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _metrics(value: object) -> dict[str, float]:
+    metrics: dict[Any, Any] = dict(value) if isinstance(value, Mapping) else {"": None}
+    fits = len(metrics) <= MAX_METRICS and all(map(_is_text, metrics))
+    if not (fits and all(map(_is_number, metrics.values()))):
+        raise QuantizationError("the metrics of a quantization must be a few numbers; calibrate again.")
+    return metrics
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT

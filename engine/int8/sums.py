@@ -1,0 +1,99 @@
+"""Weighted sums in whole numbers: which int8 weights, int32 biases and multipliers stand for real ones.
+
+Weights are symmetric, each output channel with a scale of its own, ``max|w| / 127`` as in TensorFlow Lite.
+A channel's scale is coarser where the bias, or the largest sum that can occur, would leave the room that
+int32 sums have: 2^29 for each, so that a sum with its bias stays below 2^30 and even what a kernel adds up on
+the way, with zero points folded in or not, below 2^31.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import QuantizationError
+from engine.int8.arithmetic import Int8s, Int32s, quantize_multiplier, round_half_away
+
+__all__ = ["IntegerSum", "RealSum"]
+
+Floats = NDArray[np.float64]
+
+ROOM = 1 << 29  # of a bias, and of a sum without it
+LARGEST_WEIGHT = 127
+LARGEST_INPUT = 255  # distance of an int8 from its zero point
+LARGEST_MULTIPLIER = 0.499  # a shift to the right by at least one
+DEAD_CHANNEL = 2.0**-16  # scale of the sums of a channel that is always 0, in units of the output's
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerSum:
+    """The numbers of ``requantization(Σ weight · q + bias)``; see `engine.int8.calls`."""
+
+    weight: Int8s
+    bias: Int32s
+    multiplier: Int32s
+    shift: Int32s
+
+
+@dataclass(frozen=True, eq=False)
+class RealSum:
+    """``Σ weight · x + bias`` over inputs whose neighbours differ by `source_scale`.
+
+    Attributes
+    ----------
+    weight : ndarray of float64
+        With the output channels as the last axis.
+    bias : ndarray of float64, shape (channels,)
+    scales : ndarray of float64, shape (channels,)
+        Of the integer weights; 0 for channels that are always 0.
+    source_scale : float
+    axis : int
+        Where the channels are in the integer weights.
+    """
+
+    weight: Floats
+    bias: Floats
+    scales: Floats
+    source_scale: float
+    axis: int
+
+    @classmethod
+    def of(cls, weight: NDArray[Any], bias: NDArray[Any], axis: int, source_scale: float) -> RealSum:
+        """Choose the scales for a `weight` whose `axis` runs over the channels."""
+        wide, offset = np.moveaxis(weight, axis, -1).astype(np.float64), bias.astype(np.float64)
+        if not (np.isfinite(wide).all() and np.isfinite(offset).all()):
+            raise QuantizationError("the parameters hold numbers that are not finite; train the model again.")
+        others = tuple(range(wide.ndim - 1))
+        scales = np.abs(wide).max(axis=others, initial=0) / LARGEST_WEIGHT
+        scales = np.maximum(scales, np.abs(offset) / (source_scale * ROOM))
+        while True:
+            sums = np.abs(_rounded(wide, scales)).sum(axis=others) * LARGEST_INPUT
+            if (sums <= ROOM).all():
+                return cls(wide, offset, scales, source_scale, axis)
+            scales = scales * np.maximum(sums / ROOM, 1) * np.where(sums > ROOM, 1.01, 1)
+
+    @property
+    def smallest_scale(self) -> float:
+        """The finest scale of an output that needs no multiplier of a half or more."""
+        return float(self.scales.max() * self.source_scale / LARGEST_MULTIPLIER)
+
+    def scaled_to(self, scale: float) -> IntegerSum:
+        """Return the integers for an output whose neighbours differ by `scale`, `smallest_scale` or more."""
+        units = np.where(self.scales > 0, self.scales * self.source_scale, scale * DEAD_CHANNEL)
+        pairs = [quantize_multiplier(float(unit / scale)) for unit in units]
+        multiplier, shift = np.array(pairs, np.int32).T
+        weight = np.moveaxis(_rounded(self.weight, self.scales), -1, self.axis)
+        bias = round_half_away(self.bias / units)
+        return IntegerSum(
+            np.ascontiguousarray(weight, np.int8),
+            bias.astype(np.int32),
+            np.ascontiguousarray(multiplier),
+            np.ascontiguousarray(shift),
+        )
+
+
+def _rounded(weight: Floats, scales: Floats) -> Floats:
+    return np.clip(round_half_away(weight / np.where(scales > 0, scales, 1)), -LARGEST_WEIGHT, LARGEST_WEIGHT)

@@ -1,0 +1,1 @@
+"""Networks: described, given parameters, bound to buffers and run, forward and backward."""

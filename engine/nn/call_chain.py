@@ -1,0 +1,139 @@
+"""A model as the calls that exported code makes, each with the buffers that it reads and writes.
+
+Calls of neighbouring layers are merged here (see `engine.nn.kernel_calls`), flattening only leaves its
+order behind, and calls that may work in place do, except on the input, which belongs to the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+
+from engine.nn.kernel_calls import Array, Call, Copy, Gather, Order
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.shapes import Shape, size
+
+__all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "with_buffers"]
+
+
+class _Placed(Protocol):
+    """What a call has to say for a place among buffers: floats' calls do, and integers'."""
+
+    @property
+    def in_place(self) -> bool: ...
+
+    @property
+    def out_shape(self) -> Shape: ...
+
+
+CallT_co = TypeVar("CallT_co", bound=_Placed, covariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Generic[CallT_co]):
+    """A call with its place.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Indices of the layers that it computes; empty when it only moves numbers.
+    call : Call
+    source, target : int
+        Buffers read and written; equal when in place.
+    """
+
+    layers: tuple[int, ...]
+    call: CallT_co
+    source: int
+    target: int
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Generic[CallT_co]):
+    """All stages and the numbers of elements of their buffers.
+
+    Buffer 0 is the input and the last one the output.
+    """
+
+    stages: tuple[Stage[CallT_co], ...]
+    sizes: tuple[int, ...]
+
+    def lifetimes(self) -> tuple[tuple[int, int], ...]:
+        """Return the first and last moment at which each buffer is in use.
+
+        Moment 0 is before the network, when the input is filled, moment i is stage i, and the last one is
+        when the output is read.
+        """
+        first, last = {0: 0}, {len(self.sizes) - 1: len(self.stages) + 1}
+        for time, stage in enumerate(self.stages, start=1):
+            first.setdefault(stage.target, time)
+            for used in (stage.source, stage.target):
+                last[used] = max(time, last.get(used, 0))
+        return tuple((first[i], last[i]) for i in range(len(self.sizes)))
+
+
+Step = tuple[tuple[int, ...], Call]
+"""A call with the indices of the layers that it computes; none when it only moves numbers."""
+
+
+def build_network(model: Model) -> Network[Call]:
+    """Return the stages that compute `model`."""
+    steps = merged_steps(model)
+    if not steps:
+        steps.append(((), _copy(model.spec.input_shape, model.spec.out_shape)))
+    return with_buffers(steps, size(model.spec.input_shape))
+
+
+def merged_steps(model: Model, training: bool = False) -> list[Step]:
+    """Return the merged calls that compute `model`, for inference or while `training` on a device."""
+    steps, order = _steps(model, training)
+    shape = model.spec.out_shape
+    if order is not None and not np.array_equal(order, np.arange(len(order))):
+        places = Array(np.argsort(order).astype(np.int32))
+        steps.append(((), Gather("gather", shape, shape, {}, {"order": places})))
+    return steps
+
+
+def _copy(source: Shape, target: Shape) -> Call:
+    return Copy("map", source, target)
+
+
+def _steps(model: Model, training: bool) -> tuple[list[Step], Order | None]:
+    """Return the merged calls, and the order of the output where it differs from the engine's."""
+    layout = ParamLayout(model.spec)
+    order: Order | None = None
+    steps: list[Step] = []
+    for row in model.spec.rows():
+        params = layout.layer(row.index, model.params)
+        calls = row.layer.training_calls if training else row.layer.c_calls
+        for call in calls(row.in_shape, params):
+            placed = call if order is None else call.reordered(order)
+            order = call.order_after(order)
+            if not call.view:
+                _append(steps, row.index, placed)
+    return steps, order
+
+
+def _append(steps: list[Step], layer: int, call: Call) -> None:
+    merged = call.merged(steps[-1][1]) if steps else None
+    if merged is None:
+        steps.append(((layer,), call))
+    else:
+        layers = steps[-1][0]
+        steps[-1] = (layers if layer in layers else (*layers, layer), merged)
+
+
+def with_buffers(steps: Sequence[tuple[tuple[int, ...], CallT_co]], input_size: int) -> Network[CallT_co]:
+    """Return the network of `steps`, each a call with the layers that it computes."""
+    sizes = [input_size]
+    stages = []
+    for layers, call in steps:
+        source = len(sizes) - 1
+        if not (call.in_place and source > 0):
+            sizes.append(size(call.out_shape))
+        stages.append(Stage(layers, call, source, len(sizes) - 1))
+    return Network(tuple(stages), tuple(sizes))

@@ -1,0 +1,32 @@
+"""What layers share that multiply with a weight, add a bias and apply an activation function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from engine.nn.activations import ACTIVATIONS, LINEAR
+from engine.nn.param import FloatArray
+from engine.nn.specs import LayerSpec
+
+__all__ = ["Weighted"]
+
+
+class Weighted(LayerSpec):
+    """A layer with parameters ``weight`` and perhaps ``bias``; each declares the fields in its own order."""
+
+    activation: str
+    bias: bool
+
+    channel_axis: ClassVar[int] = 0
+    """The axis of the weight that runs over the output channels."""
+
+    def scaled(
+        self, p: Mapping[str, FloatArray], scale: FloatArray, shift: FloatArray
+    ) -> tuple[LayerSpec, Mapping[str, FloatArray]] | None:
+        if ACTIVATIONS[self.activation] is not LINEAR:
+            return None
+        axes = [1] * p["weight"].ndim
+        axes[self.channel_axis] = -1
+        bias = p["bias"] * scale if self.bias else 0.0
+        return self.replace(bias=True), {"weight": p["weight"] * scale.reshape(axes), "bias": bias + shift}

@@ -1,0 +1,94 @@
+"""What training minimizes.
+
+A loss works on a batch of outputs (classes, N) and integer labels (N,). It writes the gradient for the *mean*
+over the whole batch, of which the array at hand may be only one thread's part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.nn.activations import ACTIVATIONS, ActivationFunction
+
+__all__ = ["LOSSES", "Compute", "Loss"]
+
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+
+
+class Compute(Protocol):
+    """Return the sum of the losses of the columns of `y` (classes, N) for `labels` (N,).
+
+    Unless `dy` is None, the gradient of that sum times `scale` is written to it. Of each target the share
+    `smoothing` is spread evenly over all classes (Szegedy et al. 2016).
+    """
+
+    def __call__(
+        self, y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+    ) -> float: ...
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss function.
+
+    Attributes
+    ----------
+    name, title : str
+    compute : Compute
+    absorbs : ActivationFunction or None
+        A final activation that `compute` applies itself, because the pair has a simpler and safer gradient.
+    """
+
+    name: str
+    title: str
+    compute: Compute
+    absorbs: ActivationFunction | None = None
+
+
+def _cross_entropy(
+    y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+) -> float:
+    """-Σ target · log softmax(y), with the maximum subtracted so that exp never overflows."""
+    places = labels.astype(np.intp), np.arange(y.shape[1])
+    shifted = y - np.maximum.reduce(y, axis=0)
+    right, even = 1 - smoothing, smoothing / len(y)
+    loss = -right * float(np.add.reduce(shifted[places]))
+    if even:
+        loss -= even * float(shifted.sum())
+    exps = np.exp(shifted, out=shifted)
+    sums = np.add.reduce(exps, axis=0)
+    loss += float(np.add.reduce(np.log(sums)))
+    if dy is not None:
+        np.multiply(exps, y.dtype.type(scale) / sums, out=dy)
+        dy[places] -= y.dtype.type(scale * right)
+        if even:
+            dy -= y.dtype.type(scale * even)
+    return loss
+
+
+def _mean_squared_error(
+    y: FloatArray, labels: IntArray, dy: FloatArray | None, scale: float, smoothing: float = 0.0
+) -> float:
+    """Mean over the classes of (y - target)², target 1 for the label and 0 elsewhere."""
+    places = labels.astype(np.intp), np.arange(y.shape[1])
+    error = y - y.dtype.type(smoothing / len(y))
+    error[places] -= y.dtype.type(1 - smoothing)
+    if dy is not None:
+        np.multiply(error, y.dtype.type(2 * scale / len(y)), out=dy)
+    return float(np.vdot(error, error)) / len(y)
+
+
+LOSSES: Mapping[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss("cross_entropy", "Cross-entropy", _cross_entropy, ACTIVATIONS["softmax"]),
+        Loss("mse", "Squared error", _mean_squared_error),
+    )
+}
+"""Every loss by name."""

@@ -1,0 +1,100 @@
+"""A model: a description, the numbers that training found, and what the outputs mean."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import SpecError
+from engine.int8.ranges import Quantization
+from engine.nn.params import ParamLayout
+from engine.nn.specs import ModelSpec
+
+__all__ = ["Model"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with parameters.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray of float32
+        Flat vector in the order of ``ParamLayout(spec)``; made read-only here.
+    classes : tuple of str
+        What each output stands for, in order.
+    name : str
+    record : mapping
+        How it came about, as JSON: ``command``, ``data``, ``config``, ``history``, ``metrics``. Empty
+        when untrained.
+    quantization : Quantization or None
+        How it becomes int8; belongs to these parameters, so `replace` drops it with them.
+
+    Raises
+    ------
+    SpecError
+        When the numbers of parameters or classes do not fit the spec.
+    """
+
+    spec: ModelSpec
+    params: NDArray[np.float32]
+    classes: tuple[str, ...]
+    name: str = "untitled"
+    record: Mapping[str, Any] = field(default_factory=dict)
+    quantization: Quantization | None = None
+
+    def __post_init__(self) -> None:
+        layout = ParamLayout(self.spec)
+        if self.params.shape != (layout.size,):
+            raise SpecError(f"the network has {layout.size:,} parameters, got {self.params.size:,}.")
+        if len(self.classes) != self.spec.classes:
+            raise SpecError(
+                f"the network ends in {self.spec.classes} outputs but there are {len(self.classes)} classes; "
+                "change the units of the last layer."
+            )
+        if self.quantization is not None and len(self.quantization.layers) != len(self.spec.layers):
+            raise SpecError(
+                f"the network has {len(self.spec.layers)} layers but its quantization "
+                f"{len(self.quantization.layers)}; quantize it again."
+            )
+        params = np.array(self.params, np.float32)
+        params.setflags(write=False)
+        object.__setattr__(self, "params", params)
+
+    @classmethod
+    def new(
+        cls, spec: ModelSpec, classes: tuple[str, ...], rng: np.random.Generator, name: str = "untitled"
+    ) -> Self:
+        """Return an untrained model."""
+        return cls(spec, ParamLayout(spec).init(rng), classes, name)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the parameters come from training."""
+        return bool(self.record)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over description, parameters, classes and quantization, as 16 hex digits."""
+        digest = hashlib.sha256(self.spec.fingerprint.encode())
+        digest.update(np.ascontiguousarray(self.params, "<f4").tobytes())
+        digest.update("\0".join(self.classes).encode())
+        if self.quantization is not None:
+            digest.update(self.quantization.fingerprint.encode())
+        return digest.hexdigest()[:16]
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed.
+
+        Other parameters, or another network, have no quantization unless one is given with them.
+        """
+        if changes.keys() & {"spec", "params"}:
+            changes.setdefault("quantization", None)
+        return dataclasses.replace(self, **changes)

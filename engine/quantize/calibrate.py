@@ -1,0 +1,195 @@
+"""Choose over what each tensor of a network ranges, by running it on images.
+
+The float network shows every tensor on training images: once for the extremes, and again for a histogram
+between them. A *method* then chooses the range that int8 will span. What lies outside is clipped, what lies
+inside gets finer steps the narrower the range is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import QuantizationError
+from engine.int8.arithmetic import Affine
+from engine.int8.ranges import LayerRanges, Quantization, Range
+from engine.nn.model import Model
+from engine.nn.param import FloatArray
+from engine.nn.predictor import checked_images
+from engine.nn.specs import ModelSpec
+from engine.quantize.probe import ARGUMENT, OUTPUT, Point, Probe
+from engine.shapes import size
+
+__all__ = ["DEFAULT_IMAGES", "DEFAULT_METHOD", "METHODS", "Histogram", "Method", "calibrate"]
+
+DEFAULT_IMAGES = 1000
+BATCH = 50  # images at once, or fewer of a large network
+ROOM = 1 << 24  # numbers at once
+BINS = 4096
+CANDIDATES = np.linspace(0.1, 1.0, 91)
+ROUNDS = 3
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How often a tensor took which value.
+
+    Attributes
+    ----------
+    low, high : float
+        The extremes, with 0 between them.
+    counts : ndarray of int64, shape (bins,)
+        Over equal parts from `low` to `high`.
+    """
+
+    low: float
+    high: float
+    counts: NDArray[np.int64]
+
+    @property
+    def centres(self) -> Floats:
+        """The value in the middle of each bin."""
+        width = (self.high - self.low) / len(self.counts)
+        return np.asarray(self.low + width * (np.arange(len(self.counts)) + 0.5), np.float64)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to choose a range.
+
+    Attributes
+    ----------
+    title, doc : str
+        For forms.
+    choose : callable
+        ``choose(histogram)`` gives the range.
+    """
+
+    title: str
+    doc: str
+    choose: Callable[[Histogram], Range]
+
+
+def _extremes(histogram: Histogram) -> Range:
+    return Range(histogram.low, histogram.high)
+
+
+def _percentile(share: float) -> Callable[[Histogram], Range]:
+    """Return the choice that leaves out the share ``1 - share`` of the numbers, half at either end.
+
+    Where nothing is below 0, as behind a rectifier, all of it is left out above.
+    """
+
+    def choose(histogram: Histogram) -> Range:
+        sides = 2 if histogram.low < 0 < histogram.high else 1
+        outside = (1 - share) / sides * histogram.counts.sum()
+        reached = np.cumsum(histogram.counts)
+        centres = histogram.centres
+        low = centres[np.searchsorted(reached, outside)] if histogram.low < 0 else 0.0
+        high = centres[np.searchsorted(reached, reached[-1] - outside)] if histogram.high > 0 else 0.0
+        return Range.around(float(low), float(high))
+
+    return choose
+
+
+def squared_error(histogram: Histogram, low: float, high: float) -> float:
+    """Return the sum of squared differences when numbers are held as int8 from `low` to `high`."""
+    affine, centres = Affine.of(low, high), histogram.centres
+    steps = np.clip(np.rint(centres / affine.scale) + affine.zero_point, -128, 127) - affine.zero_point
+    return float((histogram.counts * (steps * affine.scale - centres) ** 2).sum())
+
+
+def _least_squares(histogram: Histogram) -> Range:
+    """Search both ends in turn for the least squared error."""
+    low, high = histogram.low, histogram.high
+    for _ in range(ROUNDS):
+        for_high = [squared_error(histogram, low, share * histogram.high) for share in CANDIDATES]
+        high = histogram.high * float(CANDIDATES[np.argmin(for_high)])
+        for_low = [squared_error(histogram, share * histogram.low, high) for share in CANDIDATES]
+        low = histogram.low * float(CANDIDATES[np.argmin(for_low)])
+    return Range.around(low, high)
+
+
+METHODS: Mapping[str, Method] = {
+    "min-max": Method("Smallest to largest", "nothing is clipped", _extremes),
+    "percentile": Method("99.99 %", "one number in ten thousand is clipped", _percentile(0.9999)),
+    "mse": Method("Least squared error", "clipping and rounding are weighed", _least_squares),
+}
+"""Every way to choose ranges by name."""
+
+DEFAULT_METHOD = "mse"
+
+
+def calibrate(
+    model: Model, images: NDArray[np.uint8], method: str = DEFAULT_METHOD, data: str = ""
+) -> Quantization:
+    """Choose the ranges of `model` on `images`.
+
+    Parameters
+    ----------
+    model : Model
+    images : ndarray of uint8
+        (n, height, width) or (n, height, width, channels), some hundreds of training images.
+    method : str
+        A key of `METHODS`.
+    data : str
+        Where the images are from, to be remembered.
+
+    Raises
+    ------
+    QuantizationError
+        When there are no images, or the network gives numbers that are not finite.
+    SpecError
+        When the network reads images of another shape.
+    """
+    if method not in METHODS:
+        raise QuantizationError(f'there is no method "{method}"; methods are: {", ".join(METHODS)}.')
+    if not len(images):
+        raise QuantizationError("there are no images to calibrate on; choose a data set that has some.")
+    histograms = observe(model, checked_images(model.spec, images))
+    ranges = {point: METHODS[method].choose(histogram) for point, histogram in histograms.items()}
+    return Quantization(_by_layer(model.spec, ranges), method, len(images), data)
+
+
+def _by_layer(spec: ModelSpec, ranges: Mapping[Point, Range]) -> tuple[LayerRanges, ...]:
+    before = Range(0.0, 1.0)  # the image
+    layers = []
+    for index in range(len(spec.layers)):
+        output = ranges.get((index, OUTPUT), before)
+        layers.append(LayerRanges(output, ranges.get((index, ARGUMENT))))
+        before = output
+    return tuple(layers)
+
+
+def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
+    """Return the histogram of every tensor of `model` over `images` (n, H, W, C)."""
+    numbers = sum(size(row.out_shape) for row in model.spec.rows())
+    batch = max(1, min(BATCH, len(images), ROOM // numbers))
+    probe = Probe(model.spec, model.params, batch)
+    extremes: dict[Point, tuple[float, float]] = {}
+    counts: dict[Point, NDArray[np.int64]] = {}
+
+    def widen(point: Point, values: FloatArray) -> None:
+        low, high = extremes.get(point, (0.0, 0.0))
+        lowest, highest = float(values.min()), float(values.max())
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
+            raise QuantizationError("the network gives numbers that are not finite; train it again.")
+        extremes[point] = (min(low, lowest), max(high, highest))
+
+    def count(point: Point, values: FloatArray) -> None:
+        counts[point] = counts.get(point, 0) + np.histogram(values, BINS, _bounds(*extremes[point]))[0]
+
+    for look in (widen, count):
+        for start in range(0, len(images), batch):
+            probe.run(images[start : start + batch], look)
+    return {point: Histogram(*extremes[point], counts[point]) for point in counts}
+
+
+def _bounds(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if high > low else (low, low + 1.0)

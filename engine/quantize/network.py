@@ -1,0 +1,135 @@
+"""The int8 network of a model, and what it answers: the reference that exported code equals to the bit.
+
+Every call of the float network (`engine.nn.call_chain`) becomes the integer call that it says it is. How its
+input is held is known from the call before, how its output is held follows from the ranges that calibration
+found (`engine.quantize.calibrate`). Nothing else is needed, so the same model always gives the same integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import QuantizationError
+from engine.int8.arithmetic import Affine, Int8s
+from engine.int8.calls import IntegerCall
+from engine.int8.ranges import IMAGE, LayerRanges, Quantization, Range
+from engine.nn.call_chain import Network, Stage, build_network, with_buffers
+from engine.nn.fake_int8 import Rounding
+from engine.nn.kernel_calls import Call
+from engine.nn.model import Model
+from engine.nn.predictor import checked_images, scores
+from engine.nn.specs import ModelSpec
+from engine.shapes import size
+
+__all__ = ["IntegerPredictor", "integer_network", "rounding_of", "untrained_quantization"]
+
+BATCH = 64  # images at once, or fewer of a large network
+ROOM = 1 << 24  # numbers at once
+
+
+def untrained_quantization(spec: ModelSpec) -> Quantization:
+    """Return made-up ranges, so that the size of the int8 network can be planned before training."""
+    ranges = LayerRanges(Range(-1.0, 1.0), Range(-1.0, 1.0))
+    return Quantization((ranges,) * len(spec.layers), "untrained")
+
+
+def integer_network(model: Model) -> Network[IntegerCall]:
+    """Return the int8 network of `model`.
+
+    Raises
+    ------
+    QuantizationError
+        When the model has no quantization, or its parameters are not finite.
+    """
+    if model.quantization is None:
+        raise QuantizationError(f"{model.name} has no int8 ranges yet; run `tinyml quantize` on it first.")
+    stages = build_network(model).stages
+    source = IMAGE
+    steps = []
+    for index, stage in enumerate(stages):
+        ranges = _ranges(model.quantization.layers, stage, stages[index + 1 : index + 2])
+        call = stage.call.integer(source, ranges)
+        steps.append((stage.layers, call))
+        source = call.target
+    return with_buffers(steps, size(model.spec.input_shape))
+
+
+def _ranges(
+    layers: tuple[LayerRanges, ...], stage: Stage[Call], following: Sequence[Stage[Call]]
+) -> LayerRanges:
+    """Return the ranges of a stage: those of its layers, ending inside one if the next goes on with it."""
+    if not stage.layers:
+        return LayerRanges(Range(0.0, 0.0), Range(0.0, 0.0))  # only moves numbers
+    last = layers[stage.layers[-1]]
+    inside = any(after.layers[:1] == stage.layers[-1:] for after in following)
+    arguments = (layers[i].argument for i in stage.layers)
+    output = last.argument if inside and last.argument is not None else last.output
+    return LayerRanges(output, next((range_ for range_ in arguments if range_ is not None), None))
+
+
+def rounding_of(model: Model) -> Rounding:
+    """Return how the int8 network of `model` rounds, so that floats can be rounded in the same places."""
+    assert model.quantization is not None
+    layers = model.quantization.layers
+    outputs: dict[int, Affine] = {}
+    arguments: dict[int, Affine] = {}
+    stages = build_network(model).stages
+    for index, (stage, integer) in enumerate(zip(stages, integer_network(model).stages, strict=True)):
+        if not stage.layers:
+            continue
+        inside = any(after.layers[:1] == stage.layers[-1:] for after in stages[index + 1 : index + 2])
+        (arguments if inside else outputs)[stage.layers[-1]] = integer.call.target
+        if stage.call.function is not None and not stage.call.function.clamps:
+            found = ((i, layers[i].argument) for i in stage.layers)
+            arguments |= {i: range_.affine for i, range_ in found if range_ is not None}
+    return Rounding(outputs, arguments)
+
+
+class IntegerPredictor:
+    """Runs the int8 network of a model on images, as exported code does.
+
+    Parameters
+    ----------
+    model : Model
+        A quantized one.
+
+    Raises
+    ------
+    QuantizationError
+        See `integer_network`.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.spec = model.spec
+        self.classes = model.classes
+        self.network = integer_network(model)
+        self.output: Affine = self.network.stages[-1].call.target
+        largest = max(stage.call.room for stage in self.network.stages)
+        self._batch = max(1, min(BATCH, ROOM // largest))
+        self._scores = scores(model.spec)
+
+    def run(self, images: NDArray[np.uint8]) -> Int8s:
+        """Return the output tensor, (n, classes), for `images` (n, height, width[, channels])."""
+        images = checked_images(self.spec, images)
+        starts = range(0, len(images), self._batch)
+        parts = [self._part(images[start : start + self._batch]) for start in starts]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.int8)
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the real numbers that `run` stands for."""
+        return self.output.dequantize(self.run(images))
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return scores in [0, 1], (n, classes)."""
+        outputs = np.ascontiguousarray(self.logits(images).T)
+        self._scores(outputs)
+        return np.ascontiguousarray(outputs.T)
+
+    def _part(self, images: NDArray[np.uint8]) -> Int8s:
+        x = (images ^ 0x80).view(np.int8)
+        for stage in self.network.stages:
+            x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
+        return x.reshape(len(x), -1)

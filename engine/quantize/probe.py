@@ -1,0 +1,97 @@
+"""A network run layer by layer, showing what each layer gives and what its activation function receives.
+
+A workspace reorders and works in place; here the operations stay in the order in which the layers say
+them, and each result is shown before it is overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.nn.layers.elementwise import Activate
+from engine.nn.memory import Memory, Scratch
+from engine.nn.ops import Arrays, Op, batch_shape
+from engine.nn.param import FloatArray
+from engine.nn.params import ParamLayout
+from engine.nn.specs import ModelSpec
+from engine.nn.workspace import load_images
+
+__all__ = ["ARGUMENT", "OUTPUT", "Point", "Probe"]
+
+OUTPUT, ARGUMENT = 0, 1
+Point = tuple[int, int]
+"""A layer's index with `OUTPUT` or `ARGUMENT`, that of its activation function."""
+Observer = Callable[[Point, FloatArray], None]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One operation; `before` and `after` are the points to show its input and output at."""
+
+    forward: Callable[[], None]
+    x: FloatArray
+    y: FloatArray
+    before: Point | None
+    after: Point | None
+
+
+class Probe:
+    """One network at one batch size.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray of float32
+        Flat vector in the order of ``ParamLayout(spec)``.
+    batch : int
+    """
+
+    def __init__(self, spec: ModelSpec, params: NDArray[np.float32], batch: int) -> None:
+        self._batch = batch
+        self._layout = ParamLayout(spec)
+        self._params = params
+        self._memory = Memory()
+        self._x = np.zeros(batch_shape(spec.input_shape, batch), np.float32)
+        self._steps: list[_Step] = []
+        place = self._x
+        for row in spec.rows():
+            ops = row.layer.lower(row.in_shape)
+            for i, op in enumerate(ops):
+                after = (row.index, OUTPUT) if i == len(ops) - 1 else None
+                place = self._attach(op, row.index, place, after)
+
+    def _attach(self, op: Op, layer: int, x: FloatArray, after: Point | None) -> FloatArray:
+        shape = batch_shape(op.out_shape, self._batch)
+        y = x.reshape(shape) if op.view else np.zeros(shape, np.float32)
+        source = y if op.in_place else x  # copied there first
+        state = self._layout.layer(layer, self._params)
+        rng = np.random.default_rng(0)
+        memory = self._memory
+        bound = op.bind(Arrays(source, y, None, None, state, {}, False, rng, memory, Scratch(memory)))
+
+        def forward() -> None:
+            if op.in_place:
+                np.copyto(y, x)
+            bound.forward()
+
+        before = (layer, ARGUMENT) if isinstance(op, Activate) else None
+        self._steps.append(_Step(forward, x, y, before, after))
+        return y
+
+    def run(self, images: NDArray[np.uint8], observe: Observer) -> None:
+        """Call ``observe(point, values)`` at each point for `images` (n, H, W, C), at most a batch of them.
+
+        `values` has the n images as its last axis and is only valid during the call.
+        """
+        load_images(images, self._x)
+        count = len(images)
+        for step in self._steps:
+            if step.before is not None:
+                observe(step.before, step.x[..., :count])
+            step.forward()
+            if step.after is not None:
+                observe(step.after, step.y[..., :count])

@@ -1,0 +1,1 @@
+"""`.tinyml` files: what is in them, and how zips from anyone are read within limits."""

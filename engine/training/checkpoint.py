@@ -1,0 +1,182 @@
+"""An interrupted run: everything that it needs to go on as if nothing had happened, to the bit."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import FieldError
+from engine.nn.params import ParamLayout
+from engine.shapes import Shape
+from engine.training.config import TrainConfig
+from engine.training.events import EpochDone
+from engine.training.optimizers import OPTIMIZERS
+
+__all__ = ["Checkpoint", "Position", "set_generator"]
+
+MAX_THREADS = 256
+MAX_EPOCHS = 10_000
+MAX_NUMBER = 1 << 53  # of steps or images: far above any run, and exact in a float
+
+T = TypeVar("T")
+
+
+@dataclass
+class Position:
+    """Where a run is.
+
+    Attributes
+    ----------
+    epoch : int
+        The epoch under way, from 1.
+    index : int
+        Batches of it that are done.
+    loss, correct : float
+        Sums over them.
+    steps : int
+        Steps that the optimizer has taken.
+    best, since : float, int
+        The lowest validation loss, and the epochs since.
+    """
+
+    epoch: int = 1
+    index: int = 0
+    loss: float = 0.0
+    correct: float = 0.0
+    steps: int = 0
+    best: float = math.inf
+    since: int = 0
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run between two batches.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    threads : int
+        The number it runs on; another number would give other bits.
+    data : str
+        Name of the data set, or its folder.
+    images : int
+        Number of images in it.
+    position : Position
+    history : tuple of EpochDone
+    generators : tuple of mapping
+        States of the generators: of the shuffle as the epoch began, then of each thread.
+    vectors : mapping of str to ndarray of float32
+        ``params``, ``shown`` and ``best``, as long as the parameters; ``memory0`` … of the optimizer, as
+        long as those that are trained.
+    """
+
+    config: TrainConfig
+    threads: int
+    data: str
+    images: int
+    position: Position
+    history: tuple[EpochDone, ...]
+    generators: tuple[Mapping[str, Any], ...]
+    vectors: Mapping[str, NDArray[np.float32]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the vectors as a JSON object."""
+        return {
+            "config": self.config.to_json(),
+            "threads": self.threads,
+            "data": self.data,
+            "images": self.images,
+            "position": _without_special(asdict(self.position)),
+            "history": [_without_special(asdict(done)) for done in self.history],
+            "generators": list(self.generators),
+        }
+
+    @staticmethod
+    def vector_shapes(facts: object, layout: ParamLayout) -> dict[str, Shape]:
+        """Return the vectors that belong to `facts`, with their shapes."""
+        remembers = OPTIMIZERS[_config(facts).optimizer].remembers
+        trained = layout.trainable.stop
+        own = dict.fromkeys(("params", "shown", "best"), (layout.size,))
+        memory = [f"memory{i}" for i in range(remembers)]
+        return {**own, **dict.fromkeys([*memory, "pending"], (trained,))}
+
+    @classmethod
+    def from_json(cls, facts: object, vectors: Mapping[str, NDArray[np.float32]]) -> Self:
+        """Make a checkpoint from what `to_json` gave; raise `TinyMLError` naming what is unfit."""
+        config = _config(facts)
+        assert isinstance(facts, Mapping)
+        threads = _whole(facts, "threads", 1, MAX_THREADS)
+        generators = facts.get("generators")
+        if not isinstance(generators, list) or len(generators) != threads + 1:
+            raise FieldError("generators", "the states of the random numbers do not match the threads.")
+        for state in generators:
+            set_generator(np.random.default_rng(0), state)
+        history = facts.get("history")
+        if not isinstance(history, list) or len(history) > MAX_EPOCHS:
+            raise FieldError("history", "the history must be a list of epochs.")
+        return cls(
+            config,
+            threads,
+            str(facts.get("data")),
+            _whole(facts, "images", 1, 1 << 40),
+            _position(facts.get("position"), config),
+            tuple(_numbers(EpochDone, done, "history") for done in history),
+            tuple(generators),
+            vectors,
+        )
+
+
+def set_generator(rng: np.random.Generator, state: Any) -> None:
+    """Put `rng` into a saved `state`; raise `FieldError` where it is none."""
+    try:
+        rng.bit_generator.state = state
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise FieldError("generators", "a state of the random numbers is damaged.") from error
+
+
+def _config(facts: object) -> TrainConfig:
+    if not isinstance(facts, Mapping):
+        raise FieldError("run", "the run must be a JSON object.")
+    return TrainConfig.from_json(facts.get("config"))
+
+
+def _position(value: object, config: TrainConfig) -> Position:
+    position = _numbers(Position, value, "position")
+    if not (1 <= position.epoch <= config.epochs + 1 and position.index >= 0 and position.steps >= 0):
+        raise FieldError("position", "the position lies outside of the run.")
+    return position
+
+
+def _whole(facts: Mapping[str, Any], name: str, low: int, high: int) -> int:
+    value = facts.get(name)
+    if type(value) is not int or not low <= value <= high:
+        raise FieldError(name, f"{name} must be a whole number from {low} to {high}.")
+    return value
+
+
+def _numbers(cls: type[T], value: object, name: str) -> T:
+    """Make the dataclass `cls`, all of whose fields are numbers; None stands for what JSON cannot say."""
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    if not isinstance(value, Mapping) or set(value) != set(known):
+        raise FieldError(name, f"{name} must have the fields {', '.join(known)}.")
+    return cls(**{key: _number(item, known[key].type, name) for key, item in value.items()})
+
+
+def _number(value: object, kind: Any, name: str) -> float:
+    if kind == "float" and value is None:
+        return math.inf if name == "position" else math.nan
+    if type(value) is float and kind == "float" and math.isfinite(value):
+        return value
+    if type(value) is int and abs(value) <= MAX_NUMBER:
+        return value
+    raise FieldError(name, f"{name} holds {reprlib.repr(value)} where a number belongs.")
+
+
+def _without_special(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

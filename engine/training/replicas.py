@@ -1,0 +1,301 @@
+"""One training step on several threads.
+
+Each batch is split over *replicas*: workspaces that share the parameters and have gradients of their own.
+BLAS is held to one thread, so that the replicas are the only parallelism; NumPy releases the interpreter
+lock in products and elementwise work. Gradients are added in a fixed order: the same seed and number of
+threads give the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.nn.fake_int8 import Rounding, parameter_copy
+from engine.nn.losses import Loss
+from engine.nn.memory import long_loops
+from engine.nn.param import FloatArray
+from engine.nn.specs import ModelSpec
+from engine.nn.workspace import Mode, Workspace, load_images
+from engine.shapes import size
+from engine.training.augment import Augmentation
+from engine.training.feed import Feed
+from engine.training.images import Work, even_parts
+
+__all__ = ["Replicas", "StepResult", "Target", "micro_batches", "useful_threads"]
+
+CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
+WORTHWHILE = 4_000_000  # multiply-accumulates of a forward pass that are worth a thread of their own
+SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one batch gave: the sum of its losses and the number of images classified correctly."""
+
+    loss: float
+    correct: int
+
+    def __add__(self, other: StepResult) -> StepResult:
+        return StepResult(self.loss + other.loss, self.correct + other.correct)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What to minimize.
+
+    Attributes
+    ----------
+    loss : Loss
+    smoothing : float
+        Share of each label that is spread over all classes.
+    mixup : float
+        Alpha of the beta distribution from which pairs of images are blended (Zhang et al. 2018); 0 for none.
+    """
+
+    loss: Loss
+    smoothing: float = 0.0
+    mixup: float = 0.0
+
+
+def useful_threads(spec: ModelSpec, batch: int, threads: int) -> int:
+    """Return how many of `threads` to use: where a share is small, meeting costs more than it gains."""
+    return max(1, min(threads, batch, batch * spec.macs // WORTHWHILE))
+
+
+def micro_batches(spec: ModelSpec, batch: int) -> int:
+    """Return into how many equal parts one thread cuts its share of a batch, adding up their gradients.
+
+    Feature maps that stay in the core's cache make a step of LeNet-S about 15 % faster. A network with
+    statistics of the batch is not cut: they would be of the part.
+    """
+    rows = spec.rows()
+    if any(not p.trainable for row in rows for p in row.layer.params(row.in_shape).values()):
+        return 1
+    image_bytes = 4 * sum(size(row.out_shape) for row in rows)
+    wanted = math.ceil(batch * image_bytes / CACHE)
+    return next((n for n in range(wanted, batch // SMALLEST + 1) if batch % n == 0), 1)
+
+
+def has_maps(spec: ModelSpec) -> bool:
+    """Return whether a layer gives feature maps, whose channels are rows long enough for `long_loops`."""
+    return any(len(row.out_shape) == 3 for row in spec.rows())
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What one thread is to do of a batch.
+
+    `scale` is 1 / size of the whole batch; `inputs` (H, C, W, N) are there where they are made already.
+    """
+
+    work: Work
+    indices: NDArray[np.intp]
+    scale: float
+    inputs: FloatArray | None
+
+    def of(self, images: slice) -> _Order:
+        """Return the order for some of its images."""
+        inputs = None if self.inputs is None else self.inputs[..., images]
+        return _Order(self.work, self.indices[images], self.scale, inputs)
+
+
+class _Replica:
+    """One thread's part of every batch."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: NDArray[np.float32],
+        batch: int,
+        target: Target,
+        rng: np.random.Generator,
+        rounding: Rounding | None,
+    ) -> None:
+        count = micro_batches(spec, batch)
+        self._size = batch // count
+        mode = Mode(train=True, absorbed=target.loss.absorbs, rounding=rounding)
+        self._space = Workspace(spec, params, self._size, mode, rng)
+        self.layout = self._space.layout
+        self.grad = self._space.grad if count == 1 else np.zeros_like(params)
+        self._target = target
+        self._rng = rng
+        self._loops = long_loops if has_maps(spec) else nullcontext
+
+    def run(self, order: _Order) -> StepResult:
+        """Compute the gradient for the images of `order`."""
+        with self._loops():
+            return self._run(order)
+
+    def _run(self, order: _Order) -> StepResult:
+        first, *others = (
+            order.of(slice(start, start + self._size)) for start in range(0, len(order.indices), self._size)
+        )
+        result = self._micro(first)
+        if self.grad is not self._space.grad:
+            np.copyto(self.grad, self._space.grad)
+        for part in others:
+            result += self._micro(part)
+            np.add(self.grad, self._space.grad, out=self.grad)
+        return result
+
+    def _micro(self, order: _Order) -> StepResult:
+        space = self._space
+        if order.inputs is None:
+            load_images(order.work.pick(order.indices, self._rng), space.x)
+        else:
+            np.copyto(space.x, order.inputs)
+        labels = order.work.labels[order.indices]
+        mixed = self._mix() if self._target.mixup else 1.0
+        space.forward()
+        correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
+        loss = self._loss(labels, order.scale, mixed)
+        space.backward()
+        return StepResult(loss, correct)
+
+    def _mix(self) -> float:
+        """Blend each image with the one at its mirrored place; return the share that stays."""
+        x, alpha = self._space.x, self._target.mixup
+        share = float(self._rng.beta(alpha, alpha))
+        share = max(share, 1 - share)
+        x[...] = np.float32(share) * x + np.float32(1 - share) * x[..., ::-1]
+        return share
+
+    def _loss(self, labels: NDArray[np.integer], scale: float, share: float) -> float:
+        """Compute loss and gradient; of blended images, of both labels by their shares."""
+        space, target = self._space, self._target
+        loss = target.loss.compute(space.y, labels, space.dy, scale * share, target.smoothing)
+        if share == 1 or space.dy is None:
+            return loss
+        first = space.dy.copy()
+        other = target.loss.compute(space.y, labels[::-1], space.dy, scale * (1 - share), target.smoothing)
+        np.add(space.dy, first, out=space.dy)
+        return share * loss + (1 - share) * other
+
+
+class _Partner:
+    """A thread that runs one replica each time it is asked.
+
+    Two queues cost a third of what an executor's futures do, and a step of a tiny network is short.
+    """
+
+    def __init__(self, replica: _Replica) -> None:
+        self._replica = replica
+        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self, order: _Order) -> None:
+        """Begin `_Replica.run`; the thread starts with the first order."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
+            self._thread.start()
+        self._orders.put(order)
+
+    def finish(self) -> StepResult:
+        """Wait for the result; an exception is raised here."""
+        result = self._results.get()
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """End the thread."""
+        if self._thread is not None:
+            self._orders.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _serve(self) -> None:
+        while (order := self._orders.get()) is not None:
+            try:
+                self._results.put(self._replica.run(order))
+            except BaseException as error:
+                self._results.put(error)
+
+
+class Replicas:
+    """The replicas of one network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    params : ndarray of float32
+        Shared, read only here.
+    batch : int
+        Size of a whole batch.
+    target : Target
+    augmentation : Augmentation
+    rngs : sequence of numpy.random.Generator
+        One for each thread; no more threads are used than there are.
+    rounding : Rounding or None
+        How int8 is to be felt, if at all.
+
+    Attributes
+    ----------
+    grad : ndarray of float32
+        Gradient of the mean loss of the last batch; where the parameters are state, the mean observed
+        statistic.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        params: NDArray[np.float32],
+        batch: int,
+        target: Target,
+        augmentation: Augmentation,
+        rngs: Sequence[np.random.Generator],
+        rounding: Rounding | None = None,
+    ) -> None:
+        self._params = params
+        self._used = params if rounding is None else params.copy()
+        threads = useful_threads(spec, batch, len(rngs))
+        self._parts = even_parts(batch, threads)
+        self._batch = batch
+        self._replicas = [
+            _Replica(spec, self._used, part.stop - part.start, target, rng, rounding)
+            for part, rng in zip(self._parts, rngs, strict=False)
+        ]
+        self._feed = Feed(spec.input_shape, batch, augmentation, rngs[0]) if augmentation.active else None
+        self.grad = self._replicas[0].grad
+        self.layout = self._replicas[0].layout
+        self._take = parameter_copy(self.layout, rounding)
+        self._state = self.layout.state
+        self._partners = [_Partner(replica) for replica in self._replicas[1:]]
+
+    def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
+        """Compute `grad` for the batch of images at `indices`."""
+        if self._used is not self._params:
+            self._take(self._params, self._used)
+        inputs = None if self._feed is None else self._feed.fill(work, indices)
+        whole = _Order(work, indices, 1 / self._batch, inputs)
+        own, *orders = (whole.of(part) for part in self._parts)
+        for partner, order in zip(self._partners, orders, strict=True):
+            partner.start(order)
+        try:
+            result = self._replicas[0].run(own)
+        finally:
+            others = [partner.finish() for partner in self._partners]
+        if others:
+            self._reduce()
+        return sum(others, result)
+
+    def close(self) -> None:
+        """End the threads."""
+        for partner in self._partners:
+            partner.close()
+
+    def _reduce(self) -> None:
+        if self._state.start < self._state.stop:
+            for replica, part in zip(self._replicas, self._parts, strict=True):
+                replica.grad[self._state] *= np.float32((part.stop - part.start) / self._batch)
+        for replica in self._replicas[1:]:
+            np.add(self.grad, replica.grad, out=self.grad)

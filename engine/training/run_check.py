@@ -1,0 +1,73 @@
+"""Whether a run can begin, as what it is told must go together, and which of its settings change nothing.
+
+Asked before anything starts or is replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.data.dataset import Dataset
+from engine.data.preprocess import SIDE
+from engine.data.splits import rest_count
+from engine.errors import TrainingError
+from engine.knobs import Knob, knobs_of
+from engine.nn.model import Model
+from engine.shapes import describe_shape
+from engine.training.config import TrainConfig, thread_words, usable_cores
+from engine.training.optimizers import OPTIMIZERS, OPTIONAL
+from engine.words import short
+
+__all__ = ["check_run", "run_notes"]
+
+
+def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
+    """Raise `TrainingError` where model, data and settings do not go together."""
+    if data.images.shape[1:] != model.spec.input_shape:
+        raise TrainingError(
+            f"The images of {data.name} are {describe_shape(data.images.shape[1:])} but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; choose another data set or change the input."
+        )
+    if data.classes != model.classes:
+        raise TrainingError(
+            f"{data.name} has {len(data.classes)} classes and the model {len(model.classes)} "
+            f"({_some(data.classes)} against {_some(model.classes)}); start a new model for this data set."
+        )
+    if config.drawings and data.images.shape[1:] != (SIDE, SIDE, 1):
+        raise TrainingError(
+            f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
+            f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
+        )
+    training = rest_count(data.labels, config.validation)
+    if config.batch_size > training:
+        raise TrainingError(
+            f"A batch of {config.batch_size} is larger than the {training:,} training images; "
+            "make it smaller."
+        )
+    steps = training // config.batch_size * config.epochs
+    if config.accumulate > steps:
+        raise TrainingError(
+            f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
+            "nothing would be learned; gather fewer."
+        )
+
+
+def run_notes(config: TrainConfig, call: Callable[[Knob], str]) -> list[str]:
+    """Return a sentence for each setting that is not carried out as asked; `call` gives what it is called."""
+    notes = []
+    if config.threads > config.actual_threads:
+        cores, used = usable_cores(), thread_words(config.actual_threads)
+        machine = f"This machine has {cores} core{'s' if cores > 1 else ''}"
+        notes.append(f"{machine}: training with {used} instead of {config.threads}.")
+    optimizer = OPTIMIZERS[config.optimizer]
+    idle = dict.fromkeys(OPTIONAL - optimizer.heeds, f"with {optimizer.title}")
+    if not config.momentum:
+        idle.setdefault("nesterov", "without momentum")
+    if not config.validation:
+        idle["patience"] = "without validation images"
+    asked = [knob for knob in knobs_of(TrainConfig) if getattr(config, knob.name) != knob.default]
+    return notes + [f"{call(knob)} has no effect {idle[knob.name]}." for knob in asked if knob.name in idle]
+
+
+def _some(classes: tuple[str, ...]) -> str:
+    return " ".join(short(name, 12) for name in classes[:6]) + (" …" if len(classes) > 6 else "")

@@ -1,0 +1,1 @@
+"""Exported code, compiled and run, compared with the engine stage by stage."""

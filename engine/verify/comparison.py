@@ -1,0 +1,73 @@
+"""How the answers of exported code differ from the engine's, in numbers and in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.export.vectors import TOLERANCE, relative_error
+from engine.verify.reference import Answers, Reference
+
+__all__ = ["Comparison", "compare_answers"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs.
+
+    Attributes
+    ----------
+    mismatches, class_mismatches : int
+        Inputs with any difference, and with another class.
+    worst_error : float
+        Largest difference of a number.
+    first : int or None
+        The first input that differs.
+    detail : str
+        What differs there.
+    """
+
+    mismatches: int
+    class_mismatches: int
+    worst_error: float
+    first: int | None
+    detail: str
+
+    def sentence(self, vectors: int, place: str = "", layer: str = "") -> str:
+        """Return the differences in words, empty when there are none."""
+        if self.first is None:
+            return ""
+        where = f" on {place}" if place else ""
+        stage = f", first in layer {layer}" if layer else ""
+        return (
+            f"The exported C differs on {self.mismatches:,} of {vectors:,} inputs{where}, first on input "
+            f"{self.first + 1} ({self.detail}){stage}; please report this with the model."
+        )
+
+
+def compare_answers(reference: Reference, answers: Answers) -> Comparison:
+    """Return how `answers` differ from what `reference` says."""
+    numbers = reference.errors(answers.outputs)
+    scores = relative_error(answers.scores, reference.probabilities)
+    wrong_class = reference.wrong_class(answers.best)
+    wrong_numbers = ~reference.acceptable(numbers).all(axis=1) | (scores > TOLERANCE).any(axis=1)
+    differs: NDArray[np.bool_] = wrong_numbers | wrong_class
+    worst = np.maximum(numbers.max(axis=1), scores.max(axis=1))
+    first = int(differs.argmax()) if differs.any() else None
+    return Comparison(
+        mismatches=int(differs.sum()),
+        class_mismatches=int(wrong_class.sum()),
+        worst_error=float(worst.max(initial=0.0)),
+        first=first,
+        detail="" if first is None else _detail(reference, answers, first, float(worst[first])),
+    )
+
+
+def _detail(reference: Reference, answers: Answers, first: int, error: float) -> str:
+    classes = reference.model.classes
+    expected = classes[int(reference.outputs[first].argmax())]
+    best = int(answers.best[first])
+    found = classes[best] if 0 <= best < len(classes) else f"number {best}"
+    return f"class {found[:40]} where the engine says {expected[:40]}, largest difference {error:.1e}"

@@ -1,0 +1,261 @@
+"""What exported code must give, for each kind of numbers: outputs, and what each stage gives on the way.
+
+Float outputs may differ from the engine's by `TOLERANCE`; int8 outputs are the engine's bit for bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.errors import VerifyError
+from engine.export import emit
+from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
+from engine.int8.arithmetic import Int8s
+from engine.nn.call_chain import Stage, build_network
+from engine.nn.kernel_calls import Order
+from engine.nn.model import Model
+from engine.nn.params import ParamLayout
+from engine.quantize.network import IntegerPredictor
+from engine.quantize.probe import OUTPUT, Point, Probe
+
+__all__ = ["REFERENCES", "Answers", "FloatReference", "IntegerReference", "Reference", "reference_for"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What exported code gave for each input.
+
+    Attributes
+    ----------
+    best : ndarray of int32, shape (n,)
+        Classes.
+    scores : ndarray of float32, shape (n, classes)
+    outputs : ndarray, shape (n, classes)
+        Of the bare network.
+    """
+
+    best: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    outputs: NDArray[Any]
+
+
+class Reference(ABC):
+    """What a model gives for some vectors.
+
+    Parameters
+    ----------
+    model : Model
+    vectors : Vectors
+
+    Attributes
+    ----------
+    run : str
+        The function of the bare network, without the model's prefix.
+    value, c_value : numpy.dtype, str
+        Of its inputs and outputs.
+    c_from_byte : str
+        C that makes an input of the bare network from an image's ``byte``.
+    rule : str
+        When outputs agree, in words.
+    learns : bool
+        Whether exports that learn on the device keep that function.
+    stages : tuple of Stage
+    inputs : ndarray, shape (n, size)
+        For the bare network.
+    outputs : ndarray, shape (n, classes)
+        Expected.
+    probabilities : ndarray of float32, shape (n, classes)
+    """
+
+    run: ClassVar[str]
+    value: ClassVar[np.dtype[Any]]
+    c_value: ClassVar[str]
+    c_from_byte: ClassVar[str]
+    rule: ClassVar[str]
+    learns: ClassVar[bool] = False
+    stages: Sequence[Stage[Any]]
+    inputs: NDArray[Any]
+    outputs: NDArray[Any]
+    probabilities: NDArray[np.float32]
+
+    def __init__(self, model: Model, vectors: Vectors) -> None:
+        self.model = model
+        self.vectors = vectors
+
+    def titles(self) -> list[str]:
+        """Return what each stage computes, in words."""
+        layers = self.model.spec.layers
+        named = [", ".join(f"{i + 1} {layers[i].title}" for i in stage.layers) for stage in self.stages]
+        return [name or "order of the output" for name in named]
+
+    @abstractmethod
+    def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        """Return how far `outputs`, (n, classes), are from the expected ones, number by number."""
+
+    @abstractmethod
+    def acceptable(self, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which differences are none."""
+
+    @abstractmethod
+    def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return where `best`, (n,), is not the class of the expected outputs."""
+
+    @abstractmethod
+    def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
+        """Return what each stage gives for one of the vectors, flat; None where that is not known."""
+
+    @abstractmethod
+    def decoded(self, data: bytes) -> NDArray[Any]:
+        """Return a stage's output from the memory of exported code."""
+
+    @abstractmethod
+    def agrees(self, found: NDArray[Any], expected: NDArray[Any]) -> bool:
+        """Return whether a stage's output is the expected one."""
+
+
+class FloatReference(Reference):
+    """``c-float32``."""
+
+    run = "run_float"
+    value = np.dtype("<f4")
+    c_value = "float"
+    c_from_byte = f"(float)(byte) * {emit.floating(1 / 255)}"
+    rule = f"within {TOLERANCE:g} of the expected number, or of 1 where that is smaller"
+    learns = True
+
+    def __init__(self, model: Model, vectors: Vectors) -> None:
+        super().__init__(model, vectors)
+        self.stages = build_network(model).stages
+        flat = vectors.images.reshape(len(vectors), -1).astype(np.float32)
+        self.inputs = flat * np.float32(1 / 255)
+        self.outputs = vectors.outputs
+        self.probabilities = vectors.probabilities
+
+    def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        return relative_error(outputs, self.outputs)
+
+    def acceptable(self, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return errors <= TOLERANCE
+
+    def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
+        valid = (best >= 0) & (best < self.outputs.shape[1])
+        named = self.outputs[np.arange(len(best)), np.where(valid, best, 0)]
+        wrong: NDArray[np.bool_] = ~(
+            valid & agree(named, self.outputs.max(axis=1))
+        )  # a tie may go either way
+        return wrong
+
+    def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
+        seen: dict[int, NDArray[np.float32]] = {}
+
+        def observe(point: Point, values: NDArray[Any]) -> None:
+            layer, kind = point
+            if kind == OUTPUT:
+                seen[layer] = _channels_last(values[..., 0])
+
+        probe = Probe(self.model.spec, self.model.params, 1)
+        probe.run(self.vectors.images[vector : vector + 1], observe)
+        orders = _orders(self.model)
+        return [
+            _in_order(seen[layer], orders[layer]) if (layer := self._finished(i)) is not None else None
+            for i in range(len(self.stages))
+        ]
+
+    def _finished(self, index: int) -> int | None:
+        """Return the layer whose output is that of the stage `index`, if any."""
+        last = self.stages[index].layers[-1:]
+        goes_on = any(last[0] in after.layers for after in self.stages[index + 1 :]) if last else True
+        return None if goes_on else last[0]
+
+    def decoded(self, data: bytes) -> NDArray[Any]:
+        return np.frombuffer(data, self.value)
+
+    def agrees(self, found: NDArray[Any], expected: NDArray[Any]) -> bool:
+        return bool(agree(found, expected).all())
+
+
+def _channels_last(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Return a feature map (height, channels, width), or a vector, as exported code holds it, flat."""
+    moved = values.transpose(0, 2, 1) if values.ndim == 3 else values
+    return np.array(moved, np.float32).ravel()
+
+
+def _orders(model: Model) -> list[Order | None]:
+    """Return the order in which exported code holds each layer's output."""
+    layout = ParamLayout(model.spec)
+    order: Order | None = None
+    orders = []
+    for row in model.spec.rows():
+        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
+            order = call.order_after(order)
+        orders.append(order)
+    return orders
+
+
+def _in_order(values: NDArray[Any], order: Order | None) -> NDArray[Any]:
+    return values if order is None else values[order]
+
+
+class IntegerReference(Reference):
+    """``c-int8``."""
+
+    run = "run_int8"
+    value = np.dtype("i1")
+    c_value = "int8_t"
+    c_from_byte = "(int8_t)((byte) ^ 0x80)"
+    rule = "bit for bit"
+
+    def __init__(self, model: Model, vectors: Vectors) -> None:
+        super().__init__(model, vectors)
+        predictor = IntegerPredictor(model)
+        self.stages = predictor.network.stages
+        self.inputs = (vectors.images.reshape(len(vectors), -1) ^ 0x80).view(np.int8)
+        self.outputs = predictor.run(vectors.images)
+        self.probabilities = predictor.probabilities(vectors.images)
+
+    def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
+        steps: NDArray[np.float64] = np.abs(outputs.astype(np.float64) - self.outputs)
+        return steps
+
+    def acceptable(self, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
+        return np.equal(errors, 0)
+
+    def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
+        wrong: NDArray[np.bool_] = best != self.outputs.argmax(axis=1)
+        return wrong
+
+    def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
+        x: Int8s = self.inputs[vector : vector + 1]
+        values: list[NDArray[Any] | None] = []
+        for stage in self.stages:
+            x = stage.call.run(x.reshape(1, *stage.call.in_shape))
+            values.append(x.ravel())
+        return values
+
+    def decoded(self, data: bytes) -> NDArray[Any]:
+        return (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8)
+
+    def agrees(self, found: NDArray[Any], expected: NDArray[Any]) -> bool:
+        return bool((found == expected).all())
+
+
+REFERENCES: Mapping[str, type[Reference]] = MappingProxyType(
+    {"c-float32": FloatReference, "c-int8": IntegerReference}
+)
+"""What the formats that can be verified are compared with."""
+
+
+def reference_for(format_name: str, model: Model, vectors: Vectors) -> Reference:
+    """Return what `model`, exported as `format_name`, must give."""
+    if format_name not in REFERENCES:
+        raise VerifyError(
+            f"Exports as {format_name} cannot be run here; choose one of: {', '.join(REFERENCES)}."
+        )
+    return REFERENCES[format_name](model, vectors)

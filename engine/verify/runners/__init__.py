@@ -1,0 +1,16 @@
+"""Exported code, run: on this computer, on emulated cores, on a simulated AVR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from engine.verify.runners import avr, emulated, host
+from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+
+__all__ = ["RUNNERS", "Outcome", "Record", "Runner", "Trial"]
+
+RUNNERS: Mapping[str, Runner] = MappingProxyType(
+    {"host": host.RUNNER, "emulator": emulated.RUNNER, "simavr": avr.RUNNER}
+)
+"""What runs code, by the name that targets call it."""

@@ -1,0 +1,187 @@
+"""Exported code on a simulated AVR: a program that tells over the serial port what it gives.
+
+The inputs stand behind the program in flash, as many as fit; what remains goes into another program. Three
+timers count every cycle, every 64th and every 1,024th: together they tell any time of interest to the cycle.
+What the simulator shows of the serial port comes with colours and dots for line ends, so records have marks
+of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.boards.compilers import run_program
+from engine.boards.targets import Machine
+from engine.errors import MissingToolError, VerifyError
+from engine.verify.certificate import Figures
+from engine.verify.firmware import Image, Linker, require, support_text
+from engine.verify.reference import Answers
+from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+
+__all__ = ["RUNNER"]
+
+RUNNER_BYTES = 3_500  # what support/avr_runner.c takes besides the model
+CLOCK = 16_000_000
+SIMULATOR = "simavr"
+RUN, PREDICT = 0, 1
+
+_COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
+_RECORD = re.compile(rb"<([A-Z])([0-9a-f]*)>")
+_CYCLES = struct.Struct("<BBBBH")
+_STACK = struct.Struct("<BBH")
+_INPUTS = """\
+.section .fini1,"ax",@progbits
+.global {name}
+{name}:
+.incbin "{path}"
+.balign 2
+"""
+
+Told = Mapping[str, Sequence[bytes]]
+"""The records of a program by their letters."""
+
+
+def _check() -> None:
+    require("elftools")
+    if shutil.which(SIMULATOR) is None:
+        raise MissingToolError(
+            f"AVR is simulated by {SIMULATOR}, which is not installed; on Debian and Ubuntu: "
+            "sudo apt install gcc-avr avr-libc simavr."
+        )
+
+
+def _run(trial: Trial) -> Outcome:
+    trial.report("Compiling", 0.0)
+    bench = _Bench(trial, Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder))
+    made = bench.linker.compile(trial.source(), "model", trial.cancel)
+    run, predict = trial.reference.run, "predict"
+    images = {f: bench.linker.image(made, trial.context.symbol(f), trial.cancel) for f in (run, predict)}
+    told = bench.told(max(image.code_bytes + image.constant_bytes for image in images.values()))
+    figures = (
+        bench.figures(run, RUN, images[run], told),
+        bench.figures(predict, PREDICT, images[predict], told),
+    )
+    return Outcome(bench.answers(told), f"{SIMULATOR}, {bench.machine.model}", figures)
+
+
+def _trace(trial: Trial, vector: int) -> Sequence[Record]:
+    bench = _Bench(trial, Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder), traced=True)
+    told = bench.batch(range(vector, vector + 1))
+    return [(int.from_bytes(data[:2], "little"), data[2:]) for data in told.get("T", ())]
+
+
+RUNNER = Runner(_check, _run, _trace)
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """Builds and simulates programs."""
+
+    trial: Trial
+    linker: Linker
+    traced: bool = False
+
+    @property
+    def machine(self) -> Machine:
+        """The chip."""
+        assert self.trial.target.machine is not None
+        return self.trial.target.machine
+
+    def told(self, model_bytes: int) -> Told:
+        """Return what programs tell of all inputs, around a model that takes so much flash."""
+        count = len(self.trial.reference.outputs)
+        room = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
+        together = max(1, room // self.trial.reference.vectors.images[0].nbytes)
+        told: dict[str, list[bytes]] = {}
+        for start in range(0, count, together):
+            self.trial.report("Running", 0.1 + 0.9 * start / count)
+            for letter, records in self.batch(range(start, min(start + together, count))).items():
+                told.setdefault(letter, []).extend(records)
+        return told
+
+    def batch(self, vectors: range) -> Told:
+        """Return what a program tells of some inputs."""
+        program = self._program(vectors)
+        command = [SIMULATOR, "-m", self.machine.model, "-f", str(CLOCK), str(program)]
+        ended = run_program(command, self.trial.cancel)
+        shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions differ in where to
+        text = _COLOURS.sub(b"", shown).replace(b"\n", b"").replace(b".", b"")
+        found: dict[str, list[bytes]] = {}
+        for letter, digits in _RECORD.findall(text):
+            found.setdefault(letter.decode(), []).append(bytes.fromhex(digits.decode()))
+        if not len(found.get("P", ())) == len(found.get("R", ())) == len(vectors):
+            raise VerifyError(
+                f"The simulated program answered {len(found.get('R', ()))} of {len(vectors)} inputs; the "
+                "network may need more RAM than the chip has."
+            )
+        return found
+
+    def answers(self, told: Told) -> Answers:
+        """Return the answers that were told."""
+        reference = self.trial.reference
+        classes = reference.outputs.shape[1]
+        pairs = np.frombuffer(b"".join(told["P"]), [("best", "<i2"), ("scores", "<f4", (classes,))])
+        outputs = np.frombuffer(b"".join(told["R"]), reference.value).reshape(-1, classes)
+        return Answers(pairs["best"].astype(np.int32), pairs["scores"], outputs)
+
+    def figures(self, function: str, number: int, image: Image, told: Told) -> Figures:
+        """Return what a function takes."""
+        counts = [c for c in _cycles(told, number) if c is not None]
+        stack = [size for which, _, size in map(_STACK.unpack, told["S"]) if which == number]
+        return Figures(
+            function=function,
+            code_bytes=image.code_bytes,
+            constant_bytes=image.constant_bytes,
+            static_bytes=image.static_bytes,
+            stack_bytes=max(stack),
+            unit=self.trial.target.unit,
+            counted=len(counts),
+            least=min(counts, default=0),
+            mean=sum(counts) / max(1, len(counts)),
+            most=max(counts, default=0),
+        )
+
+    def _program(self, vectors: range) -> Path:
+        c, reference, folder = self.trial.context, self.trial.reference, self.trial.folder
+        images = reference.vectors.images[vectors.start : vectors.stop]
+        (folder / "inputs.bin").write_bytes(np.ascontiguousarray(images).tobytes())
+        inputs = folder / "inputs.S"
+        name = c.symbol("tried_inputs")
+        inputs.write_text(_INPUTS.format(name=name, path=(folder / "inputs.bin").as_posix()), "utf-8")
+        macros = {
+            "TRIED": c.symbol(reference.run),
+            "TRIED_VALUE": reference.c_value,
+            "TRIED_FROM(byte)": f"({reference.c_from_byte})",
+            "TRIED_COUNT": len(vectors),
+            "TRIED_COUNTED": min(self.trial.counted, len(vectors)) if vectors.start == 0 else 0,
+            **({"TRACED": 1} if self.traced else {}),
+        }
+        head = "".join(f"#define {c.macro(name)} {value}\n" for name, value in macros.items())
+        runner = head + self.trial.source(self.traced) + c.renamed(support_text("avr_runner.c"))
+        source, program = folder / "runner.c", folder / "runner.elf"
+        source.write_text(runner, encoding="utf-8")
+        toolchain = self.trial.toolchain
+        flags = (*toolchain.flags, *self.trial.flags, "-Wno-unused-function")
+        files = (str(source), str(inputs), *toolchain.libraries)
+        self.trial.compiler.compile([*flags, *files, "-o", str(program)], self.trial.cancel)
+        return program
+
+
+def _cycles(told: Told, number: int) -> Iterator[int | None]:
+    """Yield the cycles of each timed call; None where even the slowest timer went round."""
+    for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, told.get("C", ())):
+        if which == number:
+            near = _nearest(64 * middle, 1 << 14, 1024 * slow)
+            yield None if overflowed else _nearest(fast, 1 << 8, near)
+
+
+def _nearest(value: int, period: int, to: int) -> int:
+    """Return the number nearest to `to` that is `value` after whole periods."""
+    return value + period * round((to - value) / period)

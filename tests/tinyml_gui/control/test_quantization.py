@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.data import Dataset
+from engine.errors import QuantizationError
+from engine.nn.model import Model
+from engine.quantize.network import untrained_quantization
+from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
+from tinyml_gui.background import quantize_jobs
+from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.control.quantization import Quantizing
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.document.state import change_layer
+from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured, metrics_of
+
+LEARNED = {"data": "starter"}
+
+
+@pytest.fixture
+def controller(qtbot: QtBot, settings: Settings) -> Iterator[Controller]:
+    made = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
+    made.state.reset(spot_model().replace(record=LEARNED))
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def quantizing(controller: Controller) -> Quantizing:
+    return controller.quantizing
+
+
+def run(order: QuantizeOrder) -> tuple[list[object], Compared]:
+    items: list[object] = []
+    steps = quantize_jobs.prepare(order)
+    try:
+        while True:
+            items.append(next(steps))
+    except StopIteration as end:
+        return items, end.value
+
+
+def test_a_model_is_calibrated_and_compared_without_being_changed(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    before = controller.model
+    quantizing.prepare()
+    assert quantizing.is_running
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    assert controller.model.quantization is not None
+    assert np.array_equal(controller.model.params, before.params)
+    assert not controller.is_modified
+    assert not controller.can_undo
+    assert quantizing.flips is not None
+    assert quantizing.flips.images == 320
+    assert 0 <= measured(controller.model).in_int8 <= 1
+
+
+def test_it_is_done_once(quantizing: Quantizing, qtbot: QtBot) -> None:
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantizing.prepare()
+    assert not quantizing.is_running
+
+
+def test_what_is_modified_stays_so(quantizing: Quantizing, controller: Controller, qtbot: QtBot) -> None:
+    controller.adapt(tuple("wxyz"))
+    assert controller.is_modified
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    assert controller.is_modified
+    assert controller.model.quantization is not None
+    controller.undo()
+    assert controller.model.quantization is None
+
+
+def test_a_shipped_model_stays_a_shipped_one(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    controller.training.catalogue = TinyCatalogue(mnist=spots(shape=(28, 28, 1)))
+    controller.open_shipped("digits")
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running, timeout=30_000)
+    assert controller.model.quantization is not None
+    assert controller.is_shipped
+
+
+def test_an_edit_drops_what_was_about_the_old_network(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    real = quantize_jobs.calibrated
+
+    def slow(order: QuantizeOrder) -> Model:
+        gate.wait(10)
+        return real(order)
+
+    monkeypatch.setattr(quantize_jobs, "calibrated", slow)
+    quantizing.prepare()
+    layers = controller.model.spec.layers
+    controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=9)))
+    assert not quantizing.is_running
+    gate.set()
+    quantizing.prepare()  # behind the one that was dropped
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    assert controller.model.quantization is not None
+    assert controller.model.spec.layers[1].units == 9  # type: ignore[attr-defined]
+
+
+def test_flips_are_found_with_what_is_lost_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.quantize import network as quantize
+
+    class Wrong(quantize.IntegerPredictor):
+        def logits(self, images: np.ndarray) -> np.ndarray:
+            return -super().logits(images)
+
+    monkeypatch.setattr(quantize, "IntegerPredictor", Wrong)
+    items, compared = run(QuantizeOrder(spot_model().replace(record=LEARNED), TinyCatalogue()))
+    assert isinstance(items[0], Calibrated)
+    flips = compared.flips
+    assert flips is not None
+    assert flips.count == flips.images
+    assert len(flips.shown) <= 60
+    lost = [flip.is_lost for flip in flips.shown]
+    assert lost == sorted(lost, reverse=True)
+    assert flips.lost == round(measured(compared.model).in_float * flips.images)
+
+
+def test_an_untrained_model_is_calibrated_only() -> None:
+    items, compared = run(QuantizeOrder(spot_model(), TinyCatalogue()))
+    assert compared.flips is None
+    assert compared.model.quantization is not None
+    assert len(items) == 1
+
+
+def test_images_that_the_model_knows_are_preferred() -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Several(TinyCatalogue):
+        def load(self, name_or_path: str, part: str) -> Dataset:
+            asked.append((name_or_path, part))
+            return super().load(name_or_path, part)
+
+    catalogue = Several(own=spots(name="own"))
+    run(QuantizeOrder(spot_model().replace(record={"data": "own"}), catalogue, spots(), "starter"))
+    assert asked == [("own", "train"), ("own", "test")]
+
+
+def test_other_classes_and_sizes_are_passed_over() -> None:
+    model = spot_model(classes=3).replace(record={"data": "gone"})
+    _, compared = run(QuantizeOrder(model, TinyCatalogue()))
+    assert compared.flips is None
+    with pytest.raises(QuantizationError, match="Train page"):
+        run(QuantizeOrder(spot_model(), TinyCatalogue(starter=spots(shape=(5, 5, 1)))))
+
+
+def test_fine_tuning_gives_another_model_that_can_be_taken_back(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    assert not quantizing.can_tune
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    before = controller.model
+    assert quantizing.can_tune
+    with qtbot.waitSignal(controller.message) as told:
+        quantizing.tune()
+        assert quantizing.activity is Activity.TUNING
+    assert told.args[0].startswith("Fine-tuned for int8")
+    assert not np.array_equal(controller.model.params, before.params)
+    assert accuracies(controller.model).in_int8 == measured(controller.model).in_int8
+    assert quantizing.flips is not None
+    controller.undo()
+    assert controller.model is before
+
+
+def test_a_changed_network_ends_fine_tuning(
+    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+) -> None:
+    quantizing.prepare()
+    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantizing.tune()
+    layers = controller.model.spec.layers
+    with qtbot.waitSignal(controller.message) as told:
+        controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=9)))
+    assert "was changed" in told.args[0]
+    assert not quantizing.is_running
+
+
+def test_fine_tuning_needs_labelled_images() -> None:
+    model = spot_model(classes=3).replace(record={"data": "gone"})
+    steps = quantize_jobs.tune(QuantizeOrder(model, TinyCatalogue()))
+    with pytest.raises(QuantizationError, match="labelled"):
+        next(steps)
+
+
+def test_what_was_measured_on_more_images_is_kept() -> None:
+    model = spot_model().replace(record=LEARNED)
+    known = replace(untrained_quantization(model.spec), metrics=metrics_of(0.9, 0.8, 10_000))
+    _, compared = run(QuantizeOrder(model.replace(quantization=known), TinyCatalogue()))
+    assert measured(compared.model).in_int8 == 0.8
+    assert compared.flips is not None
+    assert compared.flips.images == 320

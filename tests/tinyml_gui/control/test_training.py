@@ -1,0 +1,86 @@
+"""A run is decided about before anything changes, and starts where its seed says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.storage import project
+from engine.training.trainer import TrainConfig, Trainer
+from tests.tinyml_gui.tiny import SHAPE, TinyCatalogue, spot_model, spots
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH
+from tinyml_gui.viewmodels.training import Phase
+
+QUICK = TrainConfig(epochs=2, batch_size=16, threads=1, seed=5)
+LONG = TrainConfig(epochs=10_000, batch_size=16, threads=1)
+
+
+@pytest.fixture
+def controller(qtbot: QtBot, settings: Settings) -> Iterator[Controller]:
+    made = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
+    made.state.reset(spot_model())
+    made.training.choose_data("starter")
+    qtbot.waitUntil(lambda: made.training.data is not None)
+    yield made
+    made.shutdown()
+
+
+def ended(controller: Controller) -> bool:
+    return controller.training.run.status.phase is Phase.DONE
+
+
+@pytest.mark.parametrize("start", [FRESH, "mlp-32-32"])
+def test_the_seed_decides_about_start_values_too(start: str, controller: Controller, qtbot: QtBot) -> None:
+    """The window gives the bits that the command line and the engine give."""
+    data, old = spots(), controller.model
+    spec = old.spec if start == FRESH else PRESETS[start].build(4, SHAPE)
+    by_hand = Trainer(Model.new(spec, old.classes, np.random.default_rng(QUICK.seed)), data, QUICK)
+    for _ in by_hand.run():
+        pass
+    controller.training.start(start, QUICK)
+    qtbot.waitUntil(lambda: ended(controller))
+    np.testing.assert_array_equal(controller.model.params, by_hand.params)
+
+
+@pytest.mark.parametrize("start", [FRESH, CONTINUE, "mlp-32-32"])
+def test_a_refused_start_changes_nothing(start: str, controller: Controller) -> None:
+    before = controller.state.document
+    controller.training.start(start, TrainConfig(batch_size=4000))
+    assert controller.training.run.status.phase is Phase.FAILED
+    assert "4000" in controller.training.fault
+    assert controller.state.document is before
+    assert not controller.can_undo
+
+
+def test_what_is_saved_during_a_run_tells_nothing_of_the_one_before(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    controller.training.start(CONTINUE, QUICK)
+    qtbot.waitUntil(lambda: ended(controller) and "metrics" in controller.model.record)
+    with qtbot.waitSignal(controller.params_published):
+        controller.training.start(CONTINUE, LONG)
+    with qtbot.waitSignal(controller.message) as told:
+        controller.save_file(tmp_path / "half.tinyml")
+    assert "save again" in told.args[0]
+    record = project.load(tmp_path / "half.tinyml").record
+    assert record["data"] == "starter"
+    assert record["config"]["epochs"] == LONG.epochs
+    assert not {"metrics", "history"} & set(record)
+
+
+def test_threads_beyond_the_machine_are_told(
+    controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    with qtbot.waitSignal(controller.message) as told:
+        controller.training.start(CONTINUE, TrainConfig(batch_size=16, threads=8))
+    assert not controller.quantizing.is_running  # as when a run has ended
+    assert told.args[0] == "This machine has 1 core: training with 1 thread instead of 8."

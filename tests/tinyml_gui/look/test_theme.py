@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from tinyml_gui.look import icons, theme
+from tinyml_gui.look.stylesheet import stylesheet
+from tinyml_gui.look.theme import DARK, LIGHT, Tokens, contrast
+from tinyml_gui.look.theme_switch import Theme
+
+BOTH = pytest.mark.parametrize("t", [LIGHT, DARK], ids=lambda t: t.name)
+READABLE = [
+    ("text", "window"),
+    ("text", "surface"),
+    ("text", "accent_soft"),
+    ("muted", "window"),
+    ("muted", "surface"),
+    ("accent", "window"),
+    ("accent", "surface"),
+    ("accent", "accent_soft"),
+    ("on_accent", "accent"),
+    ("on_accent", "accent_hover"),
+    ("good", "surface"),
+    ("warning", "surface"),
+    ("bad", "surface"),
+    ("bad", "bad_soft"),
+    ("ink", "paper"),
+]
+
+
+@BOTH
+@pytest.mark.parametrize(("front", "back"), READABLE)
+def test_text_is_readable(t: Tokens, front: str, back: str) -> None:
+    assert contrast(getattr(t, front), getattr(t, back)) >= 4.5
+
+
+@BOTH
+def test_controls_stand_out_from_their_surface(t: Tokens) -> None:
+    assert contrast(t.outline, t.surface) >= 3
+
+
+def test_contrast_is_that_of_the_standard() -> None:
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.01)
+
+
+def test_measures_sit_on_the_grid() -> None:
+    measures = (theme.GAP, theme.GAP_WIDE, theme.PAGE_MARGIN, theme.CONTROL_HEIGHT, theme.RADIUS)
+    assert [m % theme.GRID for m in measures] == [0] * len(measures)
+
+
+def test_switching_is_live_and_said(qapp: QApplication) -> None:
+    look = Theme(qapp, "light")
+    said: list[str] = []
+    look.mode_changed.connect(said.append)
+    look.toggle()
+    assert theme.tokens() is DARK
+    assert theme.plot_colours()["background"] == DARK.surface
+    look.toggle()
+    assert theme.tokens() is LIGHT
+    look.set_mode("light")
+    assert said == ["dark", "light"]
+
+
+def test_an_unknown_mode_from_old_settings_means_the_system(qapp: QApplication) -> None:
+    assert Theme(qapp, "purple").mode == "system"
+
+
+def test_widgets_are_told(qapp: QApplication, qtbot: QtBot) -> None:
+    class Told(QLabel):
+        count = 0
+
+        def changeEvent(self, event: object) -> None:
+            self.count += theme.is_theme_change(event)  # type: ignore[arg-type]
+
+    look = Theme(qapp, "light")
+    told = Told()
+    qtbot.addWidget(told)
+    told.show()
+    told.count = 0
+    look.set_mode("dark")
+    assert told.count >= 1
+
+
+@BOTH
+def test_the_stylesheet_names_files_that_exist(t: Tokens, tmp_path: object) -> None:
+    text = stylesheet(t, str(tmp_path))
+    paths = re.findall(r'url\("(.+?)"\)', text)
+    assert paths
+    assert all(path.endswith(f"{t.name}.svg") for path in paths)
+    assert "$" not in text
+
+
+@pytest.mark.parametrize("name", icons.NAMES)
+def test_icons_draw_something(qapp: QApplication, name: str) -> None:
+    image = icons.icon(name).pixmap(20, 20).toImage()
+    alphas = [image.pixelColor(x, y).alpha() for x in range(image.width()) for y in range(image.height())]
+    assert sum(alpha > 127 for alpha in alphas) > 10

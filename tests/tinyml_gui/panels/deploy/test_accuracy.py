@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.panels.deploy.accuracy import AccuracyCard
+from tinyml_gui.viewmodels.accuracy import Flip, Flips
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+def card(qtbot: QtBot, controller: Controller) -> AccuracyCard:
+    controller.state.reset(controller.model.replace(record={"data": "starter"}))
+    made = AccuracyCard(controller.quantizing)
+    qtbot.addWidget(made)
+    made.resize(600, 200)
+    made.show()
+    return made
+
+
+def test_it_says_what_is_being_done_and_what_came_of_it(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    controller.quantizing.prepare()
+    assert made.progress.isVisible()
+    assert made.words.text().startswith("Calibrating")
+    qtbot.waitUntil(lambda: not controller.quantizing.is_running)
+    assert not made.progress.isVisible()
+    assert "320 test images" in made.words.text()
+
+
+def test_it_can_be_cancelled(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    controller.quantizing.prepare()
+    qtbot.mouseClick(made.cancel_button, LEFT)
+    assert not controller.quantizing.is_running
+    assert not made.progress.isVisible()
+
+
+def test_the_gallery_shows_what_flips(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    assert not made.flips_button.isVisible()
+    grey, colour = np.zeros((4, 4, 1), np.uint8), np.zeros((6, 5, 3), np.uint8)
+    shown = (Flip(grey, "a", "a", "b"), Flip(colour, "a", "b", "a"), Flip(grey, "c", "a", "a long name"))
+    controller.quantizing.flips = Flips(320, 3, 1, 1, shown)
+    controller.quantizing.changed.emit()
+    qtbot.mouseClick(made.flips_button, LEFT)
+    assert made.gallery.isVisible()
+    assert [tile.text() for tile in made.gallery.tiles] == ["a → b", "b → a", "a → a long"]
+    assert [tile.property("role") for tile in made.gallery.tiles] == [
+        "field-error",
+        "caption-good",
+        "caption",
+    ]
+    qtbot.mouseClick(made.flips_button, LEFT)
+    assert not made.gallery.isVisible()

@@ -1,0 +1,1 @@
+"""Work beside the window: one module knows threads, the others are generators that it pulls."""

@@ -1,0 +1,150 @@
+"""Background work of the Deploy page, as generators that know no threads: measure, export, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.boards.boards import Board
+from engine.cost.choose_variant import fitted
+from engine.data import Dataset
+from engine.data.catalogue import STARTER
+from engine.data.starter import load_starter
+from engine.export import ExportOptions
+from engine.files import is_file
+from engine.nn.model import Model
+from tinyml_gui.background.jobs import Progress
+from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure, suited
+
+if TYPE_CHECKING:
+    from engine.verify.certificate import Certificate
+
+__all__ = [
+    "ExportOrder",
+    "Exported",
+    "Step",
+    "VerifyOrder",
+    "certify",
+    "export",
+    "fit",
+    "save_certificate",
+    "verify",
+]
+
+HOST: Final = "host"
+
+
+def fit(order: FitOrder) -> Generator[Any, None, Fit]:
+    """Find out what a model takes on a board."""
+    yield from ()
+    return measure(order)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Files that were written, or, with nothing written, those that are in the way."""
+
+    paths: tuple[Path, ...]
+    in_the_way: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExportOrder:
+    """What to export, as what, and where to; for a `board` with the variant that fits it, or not at all."""
+
+    model: Model
+    format: str
+    options: ExportOptions
+    folder: Path
+    data: Dataset | None = None
+    overwrite: bool = False
+    board: Board | None = None
+
+    def suited(self) -> ExportOptions:
+        """Return the options for the board; raise `ExportError` where the model does not fit it."""
+        if self.board is None:
+            return self.options
+        return fitted(self.model, self.format, self.board, self.options)
+
+
+def export(order: ExportOrder) -> Generator[Any, None, Exported]:
+    """Write the files of an order; existing ones only where it says so."""
+    from engine.export import export_model, write_files
+
+    data = _fitting(order.model, order.data)
+    files = export_model(order.model, order.format, order.suited(), data)
+    yield Progress(1, 2)
+    existing = tuple(path for name in files if is_file(path := order.folder / name))
+    if existing and not order.overwrite:
+        return Exported((), existing)
+    return Exported(write_files(order.folder, files, order.overwrite))
+
+
+def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None, Exported]:
+    """Write the files of an order once more, with what was proved of them in the headers."""
+    from engine.export import export_model, write_files
+    from engine.verify.certificate import certified
+
+    yield from ()
+    options = order.suited()
+    files = export_model(order.model, order.format, options, _fitting(order.model, order.data))
+    proved = certified(files, certificate, order.model, order.format, options)
+    return Exported(write_files(order.folder, proved, overwrite=True))
+
+
+@dataclass(frozen=True)
+class VerifyOrder:
+    """What to prove, and where: on this computer, and on the board's core where it can be emulated."""
+
+    model: Model
+    format: str
+    options: ExportOptions
+    board: Board
+    data: Dataset | None = None
+    vectors: int = 100
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where to run the code."""
+        return tuple(name for name in (HOST, self.board.target) if name is not None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a verification is at, and the share that is done."""
+
+    what: str
+    share: float
+
+
+def verify(
+    order: VerifyOrder, tell: Callable[[Step], None], cancelled: Callable[[], bool]
+) -> Generator[Any, None, Certificate]:
+    """Compile the model's C, run it and compare its answers with the engine's; what is missing is skipped."""
+    from engine.export import make_vectors
+    from engine.verify.session import Setup, verify
+
+    yield Step("Preparing", 0.0)
+    inputs = make_vectors(order.model, order.vectors, _fitting(order.model, order.data))
+    options = suited(FitOrder(order.model, order.format, order.board, order.options))
+    setup = Setup(options=options, skip_missing=True)
+
+    def report(what: str, share: float) -> None:
+        tell(Step(what, share))
+
+    return verify(order.model, order.format, order.targets, inputs, setup, report, cancelled)
+
+
+def save_certificate(certificate: Certificate, path: Path) -> Generator[Any, None, Path]:
+    """Write a certificate as JSON."""
+    yield from ()
+    certificate.save(path)
+    return path
+
+
+def _fitting(model: Model, data: Dataset | None) -> Dataset | None:
+    """Return images to take test vectors from: `data`, else the starter set; None where neither fits."""
+    found = load_starter("test", STARTER) if data is None else data
+    return found if found.image_shape == model.spec.input_shape else None

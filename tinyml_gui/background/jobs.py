@@ -1,0 +1,212 @@
+"""What runs in the background, as generators that know no threads: load, train, evaluate, keep.
+
+Each yields what there is to show and returns its result. They own what they compute with; the window's
+thread only ever gets copies.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.data import Catalogue, Dataset
+from engine.errors import TinyMLError
+from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.training.checkpoint import Checkpoint
+from engine.training.evaluate import Evaluator
+from engine.training.images import Work
+from engine.training.rate_finder import RatePoint, range_test
+from engine.training.trainer import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
+
+__all__ = [
+    "NotKept",
+    "Parameters",
+    "Progress",
+    "Score",
+    "TrainOrder",
+    "Trained",
+    "evaluate",
+    "find_rate",
+    "forget",
+    "keep",
+    "load",
+    "load_run",
+    "train",
+]
+
+_PUBLISH_SECONDS: Final = 0.2
+_KEEP_PAUSE: Final = 30  # times as long as writing the run took
+_CHUNK: Final = 512  # images between two reports of an evaluation
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """A copy of the parameters while they are being trained, and what can be said of them already."""
+
+    params: NDArray[np.float32]
+    record: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far something is."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """A model's result on images it was not trained with."""
+
+    loss: float
+    accuracy: float
+    images: int
+
+    def metrics(self, data: str) -> dict[str, Any]:
+        """Return the score as a model's record keeps it."""
+        return {"data": data, "loss": self.loss, "accuracy": self.accuracy, "images": self.images}
+
+
+def keep(path: Path, model: Model, run: Checkpoint | None = None) -> Generator[Any, None, None]:
+    """Write a copy of `model`, and of the run that it is in, whole or not at all."""
+    from engine.storage import project
+
+    yield from ()
+    project.save(model, path, run)
+
+
+def forget(path: Path) -> Generator[Any, None, None]:
+    """Remove a copy."""
+    yield from ()
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def load_run(path: Path) -> Generator[Any, None, tuple[Model, Checkpoint | None]]:
+    """Read a model and the run that it is in."""
+    from engine.storage import project
+
+    yield from ()
+    return project.load_run(path)
+
+
+def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dataset]:
+    """Read a part of a data set."""
+    yield from ()
+    return catalogue.load(name, part)
+
+
+@dataclass(frozen=True)
+class TrainOrder:
+    """What to train, on what and how; `run` is an interrupted one to go on with, `keep` where to keep it."""
+
+    model: Model
+    data: Dataset
+    config: TrainConfig
+    run: Checkpoint | None = None
+    keep: Path | None = None
+
+    def trainer(self) -> Trainer:
+        """Return who carries it out."""
+        if self.run is None:
+            return Trainer(self.model, self.data, self.config)
+        return Trainer.resumed(self.model, self.data, self.run)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How training ended; `run` is what it needs to go on where it was stopped."""
+
+    finished: Finished
+    run: Checkpoint | None
+
+
+@dataclass(frozen=True)
+class NotKept:
+    """The run could not be written; it goes on."""
+
+    reason: str
+
+
+def train(
+    order: TrainOrder, stopping: threading.Event
+) -> Generator[Event | Parameters | NotKept, None, Trained]:
+    """Train a copy of a model; yields the trainer's events and now and then the parameters."""
+    trainer = order.trainer()
+    keeper = _Keeper(trainer, order.keep)
+    record = trainer.record
+    published_at = time.monotonic()
+    finished = None
+    with closing(trainer.run()) as events:
+        for event in events:
+            if stopping.is_set():
+                trainer.stop()
+            yield event
+            yield from keeper.after(event)
+            if time.monotonic() - published_at >= _PUBLISH_SECONDS:
+                published_at = time.monotonic()
+                yield Parameters(trainer.snapshot(), record)
+            finished = event
+    assert isinstance(finished, Finished)
+    return Trained(finished, trainer.checkpoint() if finished.reason is Reason.STOPPED else None)
+
+
+class _Keeper:
+    """Writes a run after its epochs and when it is stopped, seldom enough to cost next to nothing."""
+
+    def __init__(self, trainer: Trainer, path: Path | None) -> None:
+        self._trainer = trainer
+        self._path = path
+        self._next = 0.0
+
+    def after(self, event: Event) -> Generator[NotKept, None, None]:
+        """Do what `event` calls for."""
+        stopped = isinstance(event, Finished) and event.reason is Reason.STOPPED
+        due = isinstance(event, EpochDone) and event.epoch < event.epochs and time.monotonic() >= self._next
+        if self._path is None:
+            return
+        if stopped or due:
+            yield from self._write(self._path)
+        elif isinstance(event, Finished):
+            yield from forget(self._path)
+
+    def _write(self, path: Path) -> Generator[NotKept, None, None]:
+        began = time.monotonic()
+        try:
+            yield from keep(path, self._trainer.model(), self._trainer.checkpoint())
+        except TinyMLError as error:
+            self._path = None
+            yield NotKept(str(error))
+        ended = time.monotonic()
+        self._next = ended + _KEEP_PAUSE * (ended - began)
+
+
+def find_rate(model: Model, data: Dataset, config: TrainConfig) -> Generator[RatePoint, None, None]:
+    """Try learning rates; `model` stays as it is."""
+    with closing(range_test(model, data, config)) as points:
+        yield from points
+
+
+def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Generator[Progress, None, Score]:
+    """Measure `model` on the test part of a data set."""
+    data = catalogue.load(name, "test")
+    evaluator = Evaluator(model.spec, LOSSES[loss], default_threads())
+    work = Work(data.images, data.labels)
+    total, lost, correct = len(data), 0.0, 0.0
+    for start in range(0, total, _CHUNK):
+        part = np.arange(start, min(start + _CHUNK, total))
+        result = evaluator.run(model.params, work, part)
+        lost += result.loss * len(part)
+        correct += result.accuracy * len(part)
+        yield Progress(int(part[-1]) + 1, total)
+    return Score(lost / total, correct / total, total)

@@ -1,0 +1,342 @@
+"""Intents of the window become changes of the state; the threads belong to this side.
+
+Panels call methods here and listen to signals; they never change the state themselves. Faults that the
+user caused come out of `error` as one sentence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, Signal
+
+import resources
+from engine.data import Catalogue, default_data_dirs
+from engine.errors import TinyMLError
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from tinyml_gui.background.worker import Worker
+from tinyml_gui.control.autosave import Autosave
+from tinyml_gui.control.deployment import Deployment
+from tinyml_gui.control.quantization import Quantizing
+from tinyml_gui.control.training import TrainingControl
+from tinyml_gui.document.session import Session
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.document.state import Document, Edit, State
+from tinyml_gui.viewmodels.training import Interrupted
+
+__all__ = ["Controller"]
+
+_FIRST: Final = ("digits", "lenet")  # the model of the first start, and the preset where it is not there
+_DIGITS: Final = tuple("0123456789")
+
+
+class Controller(QObject):
+    """What panels talk to.
+
+    Parameters
+    ----------
+    settings : Settings
+    catalogue : Catalogue, optional
+        Data sets to offer; those of this computer when left out.
+    rng : numpy.random.Generator, optional
+        Draws start values; from the system's entropy when left out.
+    session : Session, optional
+        Where copies go that outlive a killed program; none are written when left out.
+
+    Signals
+    -------
+    model_changed()
+        The document changed: network, classes, or the way back.
+    params_published()
+        `model` holds newer parameters of the same network; at most 5 times a second.
+    selection_changed()
+    title_changed()
+    opened()
+        Another model was opened or begun; what was about the last one is over.
+    message(str)
+    error(str)
+    """
+
+    model_changed = Signal()
+    params_published = Signal()
+    selection_changed = Signal()
+    title_changed = Signal()
+    opened = Signal()
+    message = Signal(str)
+    error = Signal(str)
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue | None = None,
+        rng: np.random.Generator | None = None,
+        session: Session | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.path: Path | None = None
+        rng = np.random.default_rng() if rng is None else rng
+        first, self.start_note = _first_model(rng)
+        self._shipped: Model | None = first
+        self.state = State(first, rng)
+        self.tasks = Worker("tasks", self)
+        self.training = TrainingControl(
+            self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
+        )
+        self.deployment = Deployment(self.state, settings, self.tasks, self)
+        self.quantizing = Quantizing(self.state, self.training, self._annotate, self)
+        self._seen: tuple[Document, int, bool] = self._snapshot()
+        self.state.observe(self._state_changed)
+        self.model_changed.connect(self.deployment.update)
+        self.training.params_published.connect(self.params_published)
+        self.training.changed.connect(self._running_changed)
+        self._was_running = False
+        self.session = session
+        self.autosave = None if session is None else Autosave(self, session)
+        self.training.keep_path = None if session is None else session.run
+        self.training.failed_to_keep.connect(self.error)
+        self.training.noted.connect(self.message)
+        self.training.told.connect(self.message)
+        self.training.told.connect(self.quantizing.prepare)
+        self.quantizing.told.connect(self.message)
+        if (application := QCoreApplication.instance()) is not None:
+            application.aboutToQuit.connect(self.shutdown)
+
+    @property
+    def model(self) -> Model:
+        """The current model, always one that works."""
+        return self.state.model
+
+    @property
+    def title(self) -> str:
+        """What the window is called: the file's name, or the model's where there is none."""
+        return self.path.name if self.path else self.model.name
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether there is something to save."""
+        return self.state.is_modified
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether the current model came with the application and is as it was."""
+        return self.model is self._shipped
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last change of the model can be taken back now."""
+        return self.state.can_undo and not self.training.is_running
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether it can be done again now."""
+        return self.state.can_redo and not self.training.is_running
+
+    # Files
+
+    def open_file(self, path: str | Path) -> None:
+        """Open a ``.tinyml`` file; the current model stays where that fails."""
+        from engine.storage import project
+
+        try:
+            model, run = project.load_run(path)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+            return
+        model = model.replace(name=Path(path).stem)
+        self._take(model, Path(path))
+        if run is not None:
+            self.training.offer(Interrupted(model, run))
+
+    @property
+    def recoverable(self) -> Path | None:
+        """The unsaved model of a program that ended without being closed."""
+        return None if self.session is None else self.session.offered
+
+    def recover(self) -> None:
+        """Go on with the recovered model; it is still unsaved."""
+        from engine.storage import project
+
+        if self.session is None or (path := self.session.offered) is None:
+            return
+        try:
+            model = project.load(path)
+        except TinyMLError as error:
+            self.session.refuse()
+            self.error.emit(str(error))
+            return
+        self.session.accept()
+        self._take(model, None, saved=False)
+
+    def refuse_recovered(self) -> None:
+        """Drop the recovered model."""
+        if self.session is not None:
+            self.session.refuse()
+
+    def open_shipped(self, name: str) -> None:
+        """Open a model that comes with the application."""
+        try:
+            self._take(_shipped(name), None, shipped=True)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+
+    def new_from_preset(self, name: str) -> None:
+        """Start an untrained network, for the classes of the current model."""
+        try:
+            self._take(self._preset(name, name), None)
+        except TinyMLError as error:
+            self.error.emit(_misfit(name, error))
+
+    def save_file(self, path: str | Path) -> None:
+        """Save the model; an existing file stays whole where that fails."""
+        from engine.storage import project
+
+        if self.state.document.fault is not None:
+            self.error.emit(f"The network has a fault and was not saved: {self.state.document.fault}")
+            return
+        model = self.model.replace(name=Path(path).stem)
+        try:
+            project.save(model, path, self.training.run_of(model))
+        except TinyMLError as error:
+            self.error.emit(str(error))
+            return
+        self.path = Path(path)
+        self.state.rename(model.name)
+        self.state.mark_saved()
+        self.title_changed.emit()
+        later = " as it is now; save again when training has ended" if self.training.is_running else ""
+        self.message.emit(f"Saved as {self.path.name}{later}")
+
+    def _preset(self, preset: str, name: str) -> Model:
+        model = self.model
+        spec = PRESETS[preset].build(len(model.classes), model.spec.input_shape)
+        return self.state.fresh_model(spec, model.classes, name)
+
+    def _take(self, model: Model, path: Path | None, saved: bool = True, *, shipped: bool = False) -> None:
+        self.training.abandon()
+        self.path = path
+        self._shipped = model if shipped else None
+        self.state.reset(model, saved)
+        self.title_changed.emit()
+        self.opened.emit()
+
+    # Editing
+
+    def select(self, index: int) -> None:
+        """Select layer `index`."""
+        self.state.select(index)
+
+    def edit(self, edit: Edit, select: int | None = None, merge: object = None) -> None:
+        """Change the network; edits in a row with the same `merge` are one step back."""
+        if not self.training.is_running:
+            self.state.edit(edit, select, merge)
+
+    def use_preset(self, name: str) -> None:
+        """Take a preset's network in place of the current one; can be undone."""
+        if self.training.is_running:
+            return
+        try:
+            self.state.replace_model(self._preset(name, self.model.name))
+        except TinyMLError as error:
+            self.error.emit(_misfit(name, error))
+
+    def adapt(self, classes: tuple[str, ...]) -> None:
+        """Make the model tell `classes` apart; can be undone."""
+        if self.training.is_running:
+            return
+        try:
+            self.state.adapt(classes)
+        except TinyMLError as error:
+            self.error.emit(str(error))
+
+    def undo(self) -> None:
+        """Take back the last change of the model."""
+        if self.can_undo:
+            self.state.undo()
+
+    def redo(self) -> None:
+        """Do it again."""
+        if self.can_redo:
+            self.state.redo()
+
+    @property
+    def path_or_name(self) -> str:
+        """What the model is called, without a suffix."""
+        return self.path.stem if self.path else self.model.name
+
+    def shutdown(self) -> None:
+        """End all background work and wait for it."""
+        self.training.shut_down()
+        self.deployment.shut_down()
+        self.quantizing.shut_down()
+        self.tasks.shut_down()
+        if self.autosave is not None:
+            self.autosave.close()
+
+    def keep_unsaved(self) -> None:
+        """The program is being ended from outside: write what is unsaved, to be offered at the next start."""
+        if self.autosave is not None:
+            self.autosave.write_now()
+
+    def close(self) -> None:
+        """The user is done: end all work, and keep no copies any more."""
+        self.shutdown()
+        if self.session is not None:
+            self.session.close()
+
+    def _annotate(self, model: Model) -> None:
+        """Take the same model with more known of it."""
+        if self.is_shipped:
+            self._shipped = model
+        self.state.annotate(model)
+
+    # From state to signals
+
+    def _snapshot(self) -> tuple[Document, int, bool]:
+        return self.state.document, self.state.selection, self.state.is_modified
+
+    def _state_changed(self) -> None:
+        before, self._seen = self._seen, self._snapshot()
+        if self._only_parameters(before[0]):
+            pass  # the training says so itself
+        elif before[0] is not self._seen[0]:
+            self.model_changed.emit()
+        if before[1] != self._seen[1]:
+            self.selection_changed.emit()
+        if before[2] != self._seen[2]:
+            self.title_changed.emit()
+
+    def _running_changed(self) -> None:
+        """What may be done to the model depends on whether it is being trained."""
+        if self.training.is_running != self._was_running:
+            self._was_running = self.training.is_running
+            self.model_changed.emit()
+
+    def _only_parameters(self, before: Document) -> bool:
+        now = self.state.document
+        same = before.spec is now.spec and before.model.classes == now.model.classes
+        return self.training.is_running and same
+
+
+def _first_model(rng: np.random.Generator) -> tuple[Model, str]:
+    """Return the model to start with, and what the user should know about it."""
+    shipped, preset = _FIRST
+    fresh = Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
+    try:
+        return _shipped(shipped), ""
+    except (TinyMLError, OSError) as error:  # a damaged installation must not keep the window from opening
+        return fresh, f"The installed model {shipped} cannot be used, an untrained one is open: {error}"
+
+
+def _misfit(preset: str, error: TinyMLError) -> str:
+    return f"{PRESETS[preset].title} does not suit these images. {error}"
+
+
+def _shipped(name: str) -> Model:
+    from engine.storage import project
+
+    return project.from_bytes(resources.read_bytes(f"models/{name}.tinyml"), f"{name}.tinyml")

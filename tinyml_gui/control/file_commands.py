@@ -1,0 +1,170 @@
+"""Open, save and close a model's file, asking before anything unsaved would be lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
+
+from tinyml_gui.document.mime import SUFFIX
+from tinyml_gui.document.settings import Settings
+from tinyml_gui.look.actions import Actions
+
+if TYPE_CHECKING:
+    from tinyml_gui.control.controller import Controller
+
+__all__ = ["SHIPPED", "FileCommands"]
+
+_FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
+_Answer = QMessageBox.StandardButton
+
+#: Resource name and words of the models inside the application.
+SHIPPED: Final = {
+    "digits": "Digits: 10 classes, trained on MNIST",
+    "characters": "Characters: 47 classes, trained on EMNIST",
+}
+
+
+class FileCommands(QObject):
+    """Connects the file commands of `actions` with `controller`.
+
+    Parameters
+    ----------
+    window : QWidget
+        Parent of the dialogs.
+    """
+
+    def __init__(self, window: QWidget, actions: Actions, controller: Controller, settings: Settings) -> None:
+        super().__init__(window)
+        self._window = window
+        self._actions = actions
+        self._controller = controller
+        self._settings = settings
+        actions["open"].triggered.connect(self._open)
+        actions["save"].triggered.connect(self.save)
+        actions["save_as"].triggered.connect(self.save_as)
+        actions["forget_recent"].triggered.connect(settings.clear_recent_files)
+        actions.recent_menu.aboutToShow.connect(self._fill_recent)
+        actions.new_menu.aboutToShow.connect(self._fill_new)
+        self._fill_shipped(actions.shipped_menu)
+
+    def open(self, path: str | Path) -> None:
+        """Open a file after asking about unsaved changes; faults go to the controller's ``error``."""
+        if self.may_discard():
+            self._controller.open_file(Path(path))
+            if self._controller.path == Path(path):
+                self._settings.add_recent_file(path)
+
+    @Slot(result=bool)
+    def save(self) -> bool:
+        """Save to the model's file, asking for one where it has none; tell whether it is saved."""
+        path = self._controller.path
+        return self.save_as() if path is None else self._save_to(path)
+
+    @Slot(result=bool)
+    def save_as(self) -> bool:
+        """Ask for a file and save to it; tell whether it is saved."""
+        start = self._controller.path or self._folder() / f"{self._controller.path_or_name}{SUFFIX}"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save the model", str(start), _FILTER)
+        if not name:
+            return False
+        path = Path(name)
+        return self._save_to(path if path.suffix else path.with_suffix(SUFFIX))
+
+    def may_discard(self) -> bool:
+        """Ask what to do with unsaved changes; tell whether to go on."""
+        if not self._controller.is_modified:
+            return True
+        answer = self._ask()
+        return answer == _Answer.Discard or (answer == _Answer.Save and self.save())
+
+    def open_shipped(self, name: str) -> None:
+        """Open a model that comes with the application; saving it will ask for a file."""
+        if self.may_discard():
+            self._controller.open_shipped(name)
+
+    def recover(self) -> None:
+        """Open what an earlier program left unsaved."""
+        if self.may_discard():
+            self._controller.recover()
+
+    def new_from_preset(self, name: str) -> None:
+        """Start an untrained network from a preset."""
+        if self.may_discard():
+            self._controller.new_from_preset(name)
+
+    def _ask(self) -> QMessageBox.StandardButton:
+        box = QMessageBox(self._window)
+        box.setWindowTitle("Unsaved changes")
+        box.setText(f"Save the changes of {self._controller.path_or_name}?")
+        box.setInformativeText("Without saving, what you changed and trained is lost.")
+        box.setStandardButtons(_Answer.Save | _Answer.Discard | _Answer.Cancel)
+        box.setDefaultButton(_Answer.Save)
+        return _Answer(box.exec())
+
+    def _save_to(self, path: Path) -> bool:
+        self._controller.save_file(path)
+        if self._controller.is_modified or self._controller.path != path:
+            return False
+        self._settings.add_recent_file(path)
+        return True
+
+    def _open(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open a model", str(self._folder()), _FILTER)
+        if name:
+            self.open(name)
+
+    def _folder(self) -> Path:
+        """Where the last file was."""
+        recent = self._settings.recent_files
+        return Path(recent[0]).parent if recent else Path.home()
+
+    def _fill_recent(self) -> None:
+        menu = self._actions.recent_menu
+        menu.clear()
+        for path in self._settings.recent_files:
+            self._add(menu, Path(path).name, path, path, self._open_recent)
+        if menu.isEmpty():
+            menu.addAction("No files yet").setEnabled(False)
+            return
+        menu.addSeparator()
+        menu.addAction(self._actions["forget_recent"])
+
+    def _fill_new(self) -> None:
+        from engine.nn.presets import PRESETS
+
+        menu = self._actions.new_menu
+        menu.clear()
+        for name, preset in PRESETS.items():
+            self._add(menu, preset.title, preset.doc, name, self._new)
+
+    def _fill_shipped(self, menu: QMenu) -> None:
+        for name, words in SHIPPED.items():
+            self._add(
+                menu, words, f"Open the model {name} that comes with the application", name, self._shipped
+            )
+
+    def _add(self, menu: QMenu, text: str, tip: str, data: str, slot: object) -> None:
+        action = QAction(text.replace("&", "&&"), menu)
+        action.setStatusTip(tip)
+        action.setData(data)
+        action.triggered.connect(slot)
+        menu.addAction(action)
+
+    def _open_recent(self) -> None:
+        self.open(self._data())
+
+    def _new(self) -> None:
+        self.new_from_preset(self._data())
+
+    def _shipped(self) -> None:
+        self.open_shipped(self._data())
+
+    def _data(self) -> str:
+        """What the action that was triggered stands for."""
+        sender = self.sender()
+        assert isinstance(sender, QAction)
+        return str(sender.data())

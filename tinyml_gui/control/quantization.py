@@ -1,0 +1,173 @@
+"""Brings the current model to int8 by itself, tells what that costs, and fine-tunes it on request.
+
+What is found out belongs to one model: as soon as another takes its place the work is dropped.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from engine.nn.model import Model
+from tinyml_gui.background import quantize_jobs
+from tinyml_gui.background.jobs import Progress
+from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder, TimeLeft
+from tinyml_gui.background.worker import Job, Outcome, Steps, Worker
+from tinyml_gui.control.training import TrainingControl
+from tinyml_gui.document.state import State
+from tinyml_gui.viewmodels.accuracy import Activity, Flips, accuracies, tuned_words
+
+__all__ = ["Quantizing"]
+
+
+class Quantizing(QObject):
+    """One piece of work at a time.
+
+    Parameters
+    ----------
+    state : State
+    training : TrainingControl
+        Holds the images at hand; nothing begins while it runs.
+    annotate : callable
+        ``annotate(model)`` takes the same model with more known of it, as no change of the document.
+
+    Signals
+    -------
+    changed()
+    told(str)
+        How fine-tuning ended.
+
+    Attributes
+    ----------
+    activity : Activity
+    progress : Progress
+    seconds_left : float
+        nan where nobody knows.
+    flips : Flips or None
+        None where int8 was not compared with float.
+    error : str
+    """
+
+    changed = Signal()
+    told = Signal(str)
+
+    def __init__(
+        self, state: State, training: TrainingControl, annotate: Callable[[Model], None], parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._training = training
+        self._annotate = annotate
+        self._worker = Worker("int8", self)
+        self._job: Job | None = None
+        self._about: Model | None = None
+        self.activity = Activity.NONE
+        self.progress, self.seconds_left = Progress(0, 0), math.nan
+        self.flips: Flips | None = None
+        self.error = ""
+        state.observe(self._state_changed)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether something is under way."""
+        return self._job is not None
+
+    @property
+    def model(self) -> Model:
+        """What it is all about."""
+        return self._state.model
+
+    @property
+    def can_tune(self) -> bool:
+        """Whether fine-tuning makes sense: what has learned something, and is not learning now."""
+        busy = self._training.is_running or self.activity is Activity.TUNING
+        return self.model.trained and self.model.quantization is not None and not busy
+
+    def prepare(self) -> None:
+        """Calibrate the current model and compare it with float, where that is not done yet."""
+        model = self._state.model
+        busy = self._training.is_running or self._training.is_testing
+        if self.is_running or busy or self._about is model or self._state.document.fault is not None:
+            return
+        activity = Activity.CALIBRATING if model.quantization is None else Activity.COMPARING
+        self._begin(activity, quantize_jobs.prepare, self._prepared)
+
+    def tune(self) -> None:
+        """Fine-tune the current model for int8; the result can be taken back."""
+        if not self.can_tune:
+            return
+        self.cancel()
+        self._begin(Activity.TUNING, quantize_jobs.tune, self._tuned)
+
+    def cancel(self) -> None:
+        """End what is under way; nothing comes of it."""
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+            self.activity = Activity.NONE
+            self.changed.emit()
+
+    def shut_down(self) -> None:
+        """End the thread."""
+        self._worker.shut_down()
+
+    def _begin(
+        self, activity: Activity, work: Callable[[QuantizeOrder], Steps], ended: Callable[[Outcome], None]
+    ) -> None:
+        training, self._about = self._training, self._state.model
+        self.activity, self.progress, self.seconds_left, self.error = activity, Progress(0, 0), math.nan, ""
+        order = QuantizeOrder(self._about, training.catalogue, training.data, training.data_name)
+        make = functools.partial(work, order)
+        self._job = self._worker.submit(Job(lambda stopping: make(), ended, self._progressed))
+        self.changed.emit()
+
+    def _progressed(self, items: list[Any]) -> None:
+        for item in items:
+            if isinstance(item, Calibrated):
+                self._take(item.model)
+                self.activity = Activity.COMPARING
+            elif isinstance(item, TimeLeft):
+                self.seconds_left = item.seconds
+            elif isinstance(item, Progress):
+                self.progress = item
+        self.changed.emit()
+
+    def _prepared(self, outcome: Outcome) -> None:
+        self._finish(outcome)
+        if isinstance(outcome.result, Compared):
+            self._take(outcome.result.model)
+        self.changed.emit()
+
+    def _tuned(self, outcome: Outcome) -> None:
+        before = accuracies(self.model)
+        self._finish(outcome)
+        if isinstance(outcome.result, Compared):
+            self._about = outcome.result.model
+            self._state.replace_model(self._about)
+            self.told.emit(tuned_words(before, accuracies(self._about)))
+        self.changed.emit()
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._job, self.activity = None, Activity.NONE
+        self.error = "" if outcome.error is None else str(outcome.error)
+        if isinstance(outcome.result, Compared):
+            self.flips = outcome.result.flips
+
+    def _take(self, model: Model) -> None:
+        """Take the same model with more known of it."""
+        if self._state.model is self._about and model is not self._about:
+            self._about = model
+            self._annotate(model)
+
+    def _state_changed(self) -> None:
+        """Drop what is about a model that is no longer there."""
+        if self._about is not None and self._state.model is not self._about:
+            if self.activity is Activity.TUNING:
+                self.told.emit("Fine-tuning has ended: the network was changed")
+            self._about, self.flips, self.error = None, None, ""
+            self.cancel()
+            self.changed.emit()

@@ -1,0 +1,348 @@
+"""The training page's intents: choose data, start, pause, resume, stop; then test what was learned."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from engine.data import Catalogue, Dataset
+from engine.errors import TinyMLError
+from engine.nn.model import Model
+from engine.nn.presets import PRESETS
+from engine.nn.specs import ModelSpec
+from engine.training.checkpoint import Checkpoint
+from engine.training.run_check import check_run, run_notes
+from engine.training.trainer import TrainConfig
+from tinyml_gui.background import jobs
+from tinyml_gui.background.worker import Job, Outcome, Worker
+from tinyml_gui.control.downloads import DownloadControl
+from tinyml_gui.control.rates import RateControl
+from tinyml_gui.document.state import State, adapted_spec
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
+from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words, misfit
+
+__all__ = ["CONTINUE", "FRESH", "TrainingControl"]
+
+
+class TrainingControl(QObject):
+    """Owns the data set and the run.
+
+    Parameters
+    ----------
+    state : State
+    tasks : Worker
+        For loading and testing, so that they do not wait for a run.
+    catalogue : Catalogue
+
+    Signals
+    -------
+    changed()
+        The run's status or curves changed; at most 30 times a second.
+    data_changed()
+        Another data set is being loaded, or was, or could not be.
+    failed_to_keep(str)
+        A run cannot be written, so that it could not go on after a crash; why.
+    noted(str)
+        Something to know of a run that begins.
+    told(str)
+        How a run ended.
+    params_published()
+        The state's model holds newer parameters of the same network.
+    """
+
+    changed = Signal()
+    data_changed = Signal()
+    params_published = Signal()
+    failed_to_keep = Signal(str)
+    noted = Signal(str)
+    told = Signal(str)
+
+    def __init__(self, state: State, tasks: Worker, catalogue: Catalogue, parent: QObject) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._tasks = tasks
+        self._worker = Worker("train", self)
+        self.rates = RateControl(self._worker, self)
+        self.downloads = DownloadControl(catalogue, self)
+        self._job: Job | None = None
+        self._loading: Job | None = None
+        self._testing: Job | None = None
+        self._started_with: ModelSpec | None = None
+        self.catalogue = catalogue
+        self.run = Run()
+        self.data: Dataset | None = None
+        self.data_name = ""
+        self.data_error = ""
+        self.keep_path: Path | None = None
+        self.interrupted: Interrupted | None = None
+        self._waiting: Interrupted | None = None
+
+    # Data
+
+    @property
+    def loading(self) -> bool:
+        """Whether the chosen data set is still being read."""
+        return self._loading is not None
+
+    def choose_data(self, name: str) -> None:
+        """Read the training part of a data set, by catalogue name or folder."""
+        if name == self.data_name and (self.data or self.loading):
+            return
+        if self._loading is not None:
+            self._loading.drop()
+        self.data_name, self.data, self.data_error = name, None, ""
+        make = _without_stop(functools.partial(jobs.load, self.catalogue, name, "train"))
+        self._loading = self._tasks.submit(Job(make, self._loaded))
+        self.data_changed.emit()
+
+    def _loaded(self, outcome: Outcome) -> None:
+        self._loading = None
+        self.data = outcome.result
+        if self.data is None:
+            self.data_error = str(outcome.error or "The data set could not be read; choose another.")
+        self.data_changed.emit()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting is self.interrupted and self.data is not None:
+            self._resume(waiting, self.data)
+
+    # Running
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run holds the model; it must not be edited then."""
+        return self._job is not None
+
+    @property
+    def is_testing(self) -> bool:
+        """Whether what was learned is being measured."""
+        return self._testing is not None
+
+    def obstacle(self, start: str) -> str:
+        """Return why training cannot start from `start`; empty where it can."""
+        if self._state.document.fault is not None and start not in PRESETS:
+            return f"{self._state.document.fault} Fix it on the Model page first."
+        if self.data is None:
+            return self.data_error or "The data set is being read."
+        return "" if start in PRESETS else misfit(self._state.model, self.data)
+
+    @property
+    def can_adapt(self) -> bool:
+        """Whether the network only needs other outputs to fit the data."""
+        data, document = self.data, self._state.document
+        if data is None or document.fault is not None or data.image_shape != document.spec.input_shape:
+            return False
+        if data.classes == document.model.classes:
+            return False
+        return adapted_spec(document.spec, len(data.classes)) is not None
+
+    def start(self, start: str, config: TrainConfig) -> None:
+        """Train; `start` is `CONTINUE`, `FRESH` or the name of a preset."""
+        if self._job is not None or self.data is None:
+            return
+        self.run.start(config, len(self.data.classes))
+        self.rates.cancel()
+        self._started_with = self._state.document.spec
+        try:
+            model = self._candidate(start, self.data, config)
+            check_run(model, self.data, config)
+        except TinyMLError as error:
+            self.run.fail(str(error))
+            self.changed.emit()
+            return
+        self._started_with = model.spec
+        if start != CONTINUE:
+            self._state.replace_model(model)
+        self.interrupted = None
+        if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
+            self.noted.emit(" ".join(notes))
+        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
+
+    def _submit(self, order: jobs.TrainOrder) -> None:
+        self._cancel_test()
+        make = functools.partial(jobs.train, order)
+        self._job = Job(make, functools.partial(self._ended, order), self._progressed)
+        self._worker.submit(self._job)
+        self.changed.emit()
+
+    def find_rate(self, start: str, config: TrainConfig) -> None:
+        """Try learning rates on what would be trained; nothing changes by it."""
+        if self._job is None and self.data is not None:
+            try:
+                model = self._candidate(start, self.data, config)
+            except TinyMLError as error:
+                self.rates.refuse(str(error))
+                return
+            self.rates.find(model, self.data, config)
+
+    @property
+    def fault(self) -> str:
+        """Why the last run failed, as long as the network is the one that it was about; else empty."""
+        status = self.run.status
+        same = self._state.document.spec == self._started_with
+        return f"{status.phase.value}. {status.sentence}" if status.phase.failed and same else ""
+
+    def pause(self) -> None:
+        """Hold the run after the current batch."""
+        if self._job is not None:
+            self._job.pause()
+            self.run.pause()
+            self.changed.emit()
+
+    def resume(self) -> None:
+        """Go on with a held run."""
+        if self._job is not None:
+            self._job.resume()
+            self.run.resume()
+            self.changed.emit()
+
+    def stop(self) -> None:
+        """End the run after the current batch and keep what was learned."""
+        if self._job is not None:
+            self._job.stop()
+            self.run.stop()
+            self.changed.emit()
+
+    def abandon(self) -> None:
+        """End the run without its result: another model is about to take the place."""
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+        self._cancel_test()
+        self.run = Run()
+        self.rates.cancel()
+        self.changed.emit()
+
+    def shut_down(self) -> None:
+        """End the threads."""
+        self.downloads.shut_down()
+        self._worker.shut_down()
+
+    def _candidate(self, start: str, data: Dataset, config: TrainConfig) -> Model:
+        """Return what would be trained, without changing anything; start values follow from the seed."""
+        model = self._state.model
+        if start == CONTINUE:
+            return model
+        spec, classes = model.spec, model.classes
+        if start in PRESETS:
+            spec, classes = PRESETS[start].build(len(data.classes), data.image_shape), data.classes
+        return Model.new(spec, classes, np.random.default_rng(config.seed), model.name)
+
+    def _progressed(self, items: list[Any]) -> None:
+        self.run.consume(items)
+        for item in items:
+            if isinstance(item, jobs.NotKept):
+                self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
+        published = [item for item in items if isinstance(item, jobs.Parameters)]
+        if published:
+            model, record = self._state.model, published[-1].record
+            model = model.replace(params=published[-1].params, record=record)
+            self._state.replace_model(model, self._job)
+            self.params_published.emit()
+        self.changed.emit()
+
+    def _ended(self, order: jobs.TrainOrder, outcome: Outcome) -> None:
+        job, self._job = self._job, None
+        if outcome.error is not None:
+            self.run.fail(str(outcome.error))
+        elif isinstance(outcome.result, jobs.Trained):
+            model = outcome.result.finished.model
+            earlier = pretrained_on(order.model, order.data.name)
+            record = {**model.record, **({"pretrained_on": earlier} if earlier else {})}
+            model = model.replace(name=self._state.model.name, record=record)
+            run = outcome.result.run
+            self.interrupted = None if run is None else Interrupted(model, run)
+            self._state.replace_model(model, job)
+            self.params_published.emit()
+            self._test(model, order.config.loss, job)
+        elif self.run.status.phase.active:
+            self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
+        self.changed.emit()
+
+    # Going on with an interrupted run
+
+    def look_for_run(self) -> None:
+        """Offer the run that an earlier program left behind, if there is one."""
+        if self.keep_path is not None and self.keep_path.exists():
+            make = _without_stop(functools.partial(jobs.load_run, self.keep_path))
+            self._tasks.submit(Job(make, self._found))
+
+    def _found(self, outcome: Outcome) -> None:
+        if outcome.result is not None and outcome.result[1] is not None and self._job is None:
+            self.offer(Interrupted(*outcome.result))
+
+    def offer(self, interrupted: Interrupted) -> None:
+        """Let the user go on with a run."""
+        self.interrupted = interrupted
+        self.changed.emit()
+
+    def run_of(self, model: Model) -> Checkpoint | None:
+        """Return the interrupted run that had come to `model`, to be saved with it."""
+        offered = self.interrupted
+        return offered.run if offered is not None and offered.is_of(model) else None
+
+    def discard_run(self) -> None:
+        """Offer the interrupted run no more."""
+        self.interrupted = None
+        if self.keep_path is not None:
+            self._tasks.submit(Job(_without_stop(functools.partial(jobs.forget, self.keep_path)), _ignore))
+        self.changed.emit()
+
+    def resume_run(self) -> None:
+        """Go on with the interrupted run as if nothing had happened, reading its data where needed."""
+        offered = self.interrupted
+        if offered is None or self._job is not None:
+            return
+        here = self.data is not None and self.data_name == offered.run.data
+        if self.data is not None and (here or offered.suits(self.data)):
+            self._resume(offered, self.data)
+        else:
+            self._waiting = offered
+            self.choose_data(offered.run.data)
+
+    def _resume(self, offered: Interrupted, data: Dataset) -> None:
+        self.interrupted = None
+        self.run.resumed(offered.run, len(data.classes))
+        if not offered.is_of(self._state.model):
+            self._state.replace_model(offered.model)
+        self._started_with = offered.model.spec
+        self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
+
+    # Testing
+
+    def _test(self, model: Model, loss: str, merge: Job | None) -> None:
+        if self.run.status.phase is not Phase.DONE:
+            return
+        self.run.testing()
+        make = _without_stop(functools.partial(jobs.evaluate, self.catalogue, self.data_name, model, loss))
+        self._testing = Job(make, functools.partial(self._tested, model, merge))
+        self._tasks.submit(self._testing)
+
+    def _tested(self, model: Model, merge: Job | None, outcome: Outcome) -> None:
+        self._testing = None
+        self.run.tested()
+        score = outcome.result
+        if isinstance(score, jobs.Score) and self._state.model is model:
+            metrics = {**model.record.get("metrics", {}), **score.metrics(self.data_name)}
+            self._state.replace_model(model.replace(record={**model.record, "metrics": metrics}), merge)
+            self.told.emit(ending_words(self.run.status, score.accuracy, score.images))
+        else:
+            self.told.emit(ending_words(self.run.status))
+        self.changed.emit()
+
+    def _cancel_test(self) -> None:
+        if self._testing is not None:
+            self._testing.drop()
+            self._testing = None
+
+
+def _without_stop(make: Callable[[], Any]) -> Callable[[object], Any]:
+    return lambda stopping: make()
+
+
+def _ignore(outcome: Outcome) -> None:
+    """Nothing follows from it."""

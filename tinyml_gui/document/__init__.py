@@ -1,0 +1,1 @@
+"""The document as frozen values, and all that outlives the window: settings, session, autosave."""

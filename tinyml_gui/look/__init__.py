@@ -1,0 +1,1 @@
+"""Every measure and colour, and the building blocks made of them."""

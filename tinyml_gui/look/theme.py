@@ -1,0 +1,173 @@
+"""Every measure, type size and colour of the application.
+
+The application's palette is the single truth of which theme is on: `tokens` reads it, so a widget
+needs no reference to anything; it repaints when `is_theme_change` says that an event calls for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "SERIES",
+    "Tokens",
+    "contrast",
+    "is_theme_change",
+    "number_font",
+    "plot_colours",
+    "text_font",
+    "tokens",
+]
+
+GRID: Final = 4  #: px; every measure below is a multiple
+GAP: Final = 2 * GRID  #: between things that belong together
+GAP_WIDE: Final = 4 * GRID  #: between groups
+PAGE_MARGIN: Final = 6 * GRID
+CONTROL_HEIGHT: Final = 8 * GRID
+HEADER_HEIGHT: Final = 12 * GRID
+FOOTER_HEIGHT: Final = 12 * GRID
+NAVIGATION_WIDTH: Final = 33 * GRID
+NAVIGATION_COMPACT: Final = 14 * GRID
+NARROW: Final = 1100  #: px; a window below this saves width where it can
+RADIUS: Final = 8
+RADIUS_SMALL: Final = 6
+MOTION_MS: Final = 120
+
+BODY: Final = 13  #: px
+CAPTION: Final = 11
+SECTION: Final = 15
+TITLE: Final = 20
+KEY_FIGURE: Final = 28
+TOP_CLASS: Final = 56
+
+
+#: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest.
+SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The colours of one theme, as ``#rrggbb``."""
+
+    name: str
+    window: str  # behind everything
+    surface: str  # cards, fields, header
+    sunken: str  # tracks of bars, wells, disabled fields
+    hover: str
+    border: str  # cards
+    outline: str  # controls; 3:1 against the surface
+    text: str
+    muted: str  # captions; still 4.5:1
+    disabled: str
+    accent: str
+    accent_hover: str
+    accent_soft: str  # behind the selected page
+    on_accent: str
+    good: str
+    warning: str
+    bad: str
+    bad_soft: str
+    ink: str  # strokes on the canvas
+    paper: str  # the canvas
+    series: tuple[str, ...]  # SERIES, with those swapped that vanish on this background
+
+
+LIGHT: Final = Tokens(
+    name="light",
+    window="#F5F6F8",
+    surface="#FFFFFF",
+    sunken="#E9ECF0",
+    hover="#EEF1F5",
+    border="#DFE3E8",
+    outline="#8A93A0",
+    text="#1A1E24",
+    muted="#59626E",
+    disabled="#9BA3AD",
+    accent="#1D5FD1",
+    accent_hover="#174FB0",
+    accent_soft="#E3ECFC",
+    on_accent="#FFFFFF",
+    good="#14753C",
+    warning="#8F5A00",
+    bad="#BF2626",
+    bad_soft="#FCEBEB",
+    ink="#1A1E24",
+    paper="#FFFFFF",
+    series=SERIES,
+)
+
+DARK: Final = Tokens(
+    name="dark",
+    window="#15171B",
+    surface="#1D2025",
+    sunken="#2B2F36",
+    hover="#282C33",
+    border="#30353D",
+    outline="#737C89",
+    text="#E6E9EE",
+    muted="#9DA6B3",
+    disabled="#656D79",
+    accent="#74A9FF",
+    accent_hover="#93BCFF",
+    accent_soft="#223250",
+    on_accent="#0C1526",
+    good="#5CC98A",
+    warning="#E3B04B",
+    bad="#FF8080",
+    bad_soft="#3A2226",
+    ink="#F2F4F7",
+    paper="#1D2025",
+    series=("#56B4E9", "#E69F00", "#2BC49A", "#DE97BF", "#F07B3A", "#3D9BDC", "#F0E442"),
+)
+
+
+def tokens() -> Tokens:
+    """Return the colours of the theme that is on."""
+    window = QGuiApplication.palette().color(QPalette.ColorRole.Window)
+    return LIGHT if window.lightnessF() > 0.5 else DARK
+
+
+def is_theme_change(event: QEvent) -> bool:
+    """Tell whether a widget that paints with `tokens` must do so anew."""
+    return event.type() in (QEvent.Type.PaletteChange, QEvent.Type.ApplicationPaletteChange)
+
+
+def plot_colours() -> dict[str, str]:
+    """Return pyqtgraph's background and axis colours, and its grid line colour."""
+    t = tokens()
+    return {"background": t.surface, "foreground": t.muted, "grid": t.border}
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the WCAG 2.1 contrast ratio of two colours, 1 to 21."""
+    bright, dark = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance, WCAG 2.1."""
+    c = QColor(colour)
+    parts = (c.redF(), c.greenF(), c.blueF())
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def text_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the system's UI font at a size of the type scale."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    font.setPixelSize(pixels)
+    font.setWeight(weight)
+    return font
+
+
+def number_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the UI font with figures of one width, so that numbers line up and do not jump."""
+    font = text_font(pixels, weight)
+    font.setFeature(QFont.Tag("tnum"), 1)
+    return font

@@ -1,0 +1,107 @@
+"""The switch between light and dark: it gives the application a palette and the stylesheet.
+
+The palette is the single truth of which theme is on: `tinyml_gui.look.theme.tokens` reads it there.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from tinyml_gui.look.stylesheet import stylesheet
+from tinyml_gui.look.theme import DARK, LIGHT, Tokens, text_font, tokens
+
+__all__ = ["MODES", "Theme"]
+
+
+MODES: Final = ("system", "light", "dark")
+
+
+def make_palette(t: Tokens) -> QPalette:
+    """Return the Fusion palette of theme `t`."""
+    role, group = QPalette.ColorRole, QPalette.ColorGroup
+    colours = {
+        role.Window: t.window,
+        role.WindowText: t.text,
+        role.Base: t.surface,
+        role.AlternateBase: t.window,
+        role.Text: t.text,
+        role.PlaceholderText: t.muted,
+        role.Button: t.surface,
+        role.ButtonText: t.text,
+        role.BrightText: t.bad,
+        role.ToolTipBase: t.text,
+        role.ToolTipText: t.window,
+        role.Highlight: t.accent,
+        role.HighlightedText: t.on_accent,
+        role.Accent: t.accent,
+        role.Link: t.accent,
+        role.LinkVisited: t.accent,
+        role.Light: t.surface,
+        role.Midlight: t.hover,
+        role.Mid: t.border,
+        role.Dark: t.outline,
+        role.Shadow: t.outline,
+    }
+    palette = QPalette()
+    for key, colour in colours.items():
+        palette.setColor(key, QColor(colour))
+    for key in (role.WindowText, role.Text, role.ButtonText, role.HighlightedText):
+        palette.setColor(group.Disabled, key, QColor(t.disabled))
+    palette.setColor(group.Disabled, role.Highlight, QColor(t.sunken))
+    return palette
+
+
+class Theme(QObject):
+    """Applies light or dark to the whole application, following the system unless told otherwise.
+
+    Signals
+    -------
+    mode_changed(str)
+        One of `MODES` was chosen.
+    """
+
+    mode_changed = Signal(str)
+
+    def __init__(self, app: QApplication, mode: str = "system") -> None:
+        super().__init__(app)
+        self._app = app
+        self._mode = mode if mode in MODES else "system"
+        self._folder = QTemporaryDir()  # holds the few icons that a stylesheet can only name by path
+        app.setStyle("Fusion")
+        app.setFont(text_font())
+        app.styleHints().colorSchemeChanged.connect(self._system_changed)
+        self._apply()
+
+    @property
+    def mode(self) -> str:
+        """What the user chose: system, light or dark."""
+        return self._mode
+
+    def set_mode(self, mode: str) -> None:
+        """Switch at once to `mode`, one of `MODES`."""
+        if mode != self._mode:
+            self._mode = mode
+            self._apply()
+            self.mode_changed.emit(mode)
+
+    def toggle(self) -> None:
+        """Switch to the theme that is not on."""
+        self.set_mode("light" if tokens() is DARK else "dark")
+
+    def _wanted(self) -> Tokens:
+        if self._mode == "system":
+            return DARK if self._app.styleHints().colorScheme() == Qt.ColorScheme.Dark else LIGHT
+        return DARK if self._mode == "dark" else LIGHT
+
+    def _system_changed(self) -> None:
+        if self._mode == "system":
+            self._apply()
+
+    def _apply(self) -> None:
+        wanted = self._wanted()
+        self._app.setPalette(make_palette(wanted))
+        self._app.setStyleSheet(stylesheet(wanted, self._folder.path()))

@@ -1,0 +1,104 @@
+"""What was written, and the code that calls it, ready to be copied."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication, QWheelEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit
+
+from engine.nn.model import Model
+from tinyml_gui.look import theme
+from tinyml_gui.look.widgets import Card, IconButton, button, caption, label, muted, section
+from tinyml_gui.viewmodels.deploy import file_rows, snippet
+
+__all__ = ["ResultCard"]
+
+_AROUND_CODE: Final = 12 * theme.GRID  # its frame, padding and margins, and a bar below long lines
+
+
+class _Code(QPlainTextEdit):
+    """Code to copy, all of its lines in view: the page scrolls, it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setAccessibleName("Code that calls the model")
+        self.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_code(self, code: str) -> None:
+        """Show `code`."""
+        self.setPlainText(code.rstrip())
+        self.ensurePolished()
+        lines = self.blockCount() * self.fontMetrics().lineSpacing()
+        self.setFixedHeight(lines + _AROUND_CODE)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+class ResultCard(Card):
+    """Hidden until something was written.
+
+    Signals
+    -------
+    copied()
+        The code is on the clipboard.
+    """
+
+    copied = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._folder = Path()
+        self._where = muted()
+        self.files = QGridLayout()
+        self.snippet = _Code()
+        self.copy_button = IconButton("copy", "Copy the code")
+        self.open_button = button("Open folder")
+        self._lay_out()
+        self.copy_button.clicked.connect(self._copy)
+        self.open_button.clicked.connect(self._open_folder)
+        self.hide()
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(section("Exported"))
+        row.addStretch()
+        row.addWidget(self.open_button)
+        self.body.addLayout(row)
+        self.files.setHorizontalSpacing(theme.GAP_WIDE)
+        self.files.setVerticalSpacing(theme.GRID)
+        self.files.setColumnStretch(2, 1)
+        self.body.addLayout(self.files)
+        row = QHBoxLayout()
+        row.addWidget(caption("Call it like this"))
+        row.addStretch()
+        row.addWidget(self.copy_button)
+        self.body.addLayout(row)
+        self.body.addWidget(self.snippet)
+
+    def show_result(self, folder: Path, paths: tuple[Path, ...], name: str, model: Model) -> None:
+        """List `paths` and show how to call the model `name`."""
+        self._folder = folder
+        while (item := self.files.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        for row, file in enumerate(file_rows(paths)):
+            size = label(file.size, "figure")
+            size.setFont(theme.number_font())
+            self.files.addWidget(label(file.name), row, 0)
+            self.files.addWidget(size, row, 1, Qt.AlignmentFlag.AlignRight)
+        self.snippet.show_code(snippet(name, model))
+        self.show()
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.snippet.toPlainText())
+        self.copied.emit()
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
