@@ -22,7 +22,7 @@ BAR_SECONDS = 1.0
 # `painted` in the middle of its first paint; one turn of the event loop later everything is on the screen.
 CHILD = """
 import os, sys, time
-from tinyml_gui import app as program
+from tinyml_gui.program import app as program
 
 def painted():
     print(time.monotonic(), flush=True)
