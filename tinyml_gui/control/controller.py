@@ -96,7 +96,9 @@ class Controller(QObject):
         self.training.changed.connect(self._running_changed)
         self._was_running = False
         self.session = session
-        self.autosave = None if session is None else Autosave(self, session)
+        self.autosave = None if session is None else Autosave(self.state, session, self)
+        if self.autosave is not None:
+            self.autosave.failed.connect(self.error)
         self.training.keep_path = None if session is None else session.run
         self.training.failed_to_keep.connect(self.error)
         self.training.noted.connect(self.message)
@@ -315,6 +317,8 @@ class Controller(QObject):
         if self.training.is_running != self._was_running:
             self._was_running = self.training.is_running
             self.model_changed.emit()
+            if self.autosave is not None and not self._was_running:
+                self.autosave.write()
 
     def _only_parameters(self, before: Document) -> bool:
         now = self.state.document

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.self_test:
             from tinyml_gui.program.selftest import run
 
-            return run(app)
+            return run(app, create_window)
         return _run(app, options.file)
 
 
