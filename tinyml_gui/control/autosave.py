@@ -17,8 +17,8 @@ from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.storage import project
 from tinyml_gui.background import jobs
-from tinyml_gui.background.worker import Job, Outcome, Worker
-from tinyml_gui.document.session import Session
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
+from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.state import State
 
 __all__ = ["Autosave"]
@@ -33,7 +33,7 @@ class Autosave(QObject):
     Parameters
     ----------
     state : State
-    session : Session
+    recovery_files : RecoveryFiles
         Where to.
 
     Signals
@@ -44,10 +44,10 @@ class Autosave(QObject):
 
     failed = Signal(str)
 
-    def __init__(self, state: State, session: Session, parent: QObject) -> None:
+    def __init__(self, state: State, recovery_files: RecoveryFiles, parent: QObject) -> None:
         super().__init__(parent)
         self._state = state
-        self._session = session
+        self._recovery_files = recovery_files
         self._worker = Worker("autosave", self)
         self._kept: Model | None = None
         self._kept_at = -OFTEN
@@ -63,7 +63,7 @@ class Autosave(QObject):
         if not self._state.is_modified or model is self._kept:
             return
         self._kept, self._kept_at = model, time.monotonic()
-        make = functools.partial(jobs.keep, self._session.recovery, model)
+        make = functools.partial(jobs.keep, self._recovery_files.model, model)
         self._worker.submit(Job(lambda stopping: make(), self._written))
 
     def write_now(self) -> None:
@@ -71,7 +71,7 @@ class Autosave(QObject):
         self._worker.shut_down()
         if self._state.is_modified:
             with suppress(TinyMLError):
-                project.save(self._state.model, self._session.recovery)
+                project.save(self._state.model, self._recovery_files.model)
 
     def close(self) -> None:
         """Wait for the thread; the copy stays."""
@@ -89,10 +89,10 @@ class Autosave(QObject):
         self._timer.stop()
         if self._kept is not None:
             self._kept = None
-            make = functools.partial(jobs.forget, self._session.recovery)
+            make = functools.partial(jobs.forget, self._recovery_files.model)
             self._worker.submit(Job(lambda stopping: make(), self._written))
 
-    def _written(self, outcome: Outcome) -> None:
+    def _written(self, outcome: JobOutcome) -> None:
         if outcome.error is not None and not self._told:
             self._told = True
             self.failed.emit(f"No copy of the unsaved model could be kept: {outcome.error}")

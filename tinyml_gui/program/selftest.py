@@ -29,7 +29,7 @@ from tinyml_gui.document.settings import Settings
 
 if TYPE_CHECKING:
     from tinyml_gui.background.deploy_jobs import ExportOrder
-    from tinyml_gui.background.worker import Outcome
+    from tinyml_gui.background.worker import JobOutcome
     from tinyml_gui.main_window import MainWindow
 
     #: Makes the window, not yet shown, from its settings and the folder for unsaved models.
@@ -184,13 +184,13 @@ class SelfTest:
         from engine.export import FORMATS, ExportOptions
         from tinyml_gui.background.deploy_jobs import ExportOrder
 
-        training, quantizing = self._controller.training, self._controller.quantizing
+        training, quantization = self._controller.training, self._controller.quantization
         self._wait(lambda: not training.is_testing, "the trained model was never tested.")
-        quantizing.prepare()
-        self._wait(lambda: not quantizing.is_running, "the model was never ready for int8.")
+        quantization.prepare()
+        self._wait(lambda: not quantization.is_running, "the model was never ready for int8.")
         model, data = self._controller.model, training.data
         if model.quantization is None:
-            raise SelfTestError(f"the model could not be brought to int8: {quantizing.error}")
+            raise SelfTestError(f"the model could not be brought to int8: {quantization.error}")
         names = []
         for name in FORMATS:
             order = ExportOrder(model, name, ExportOptions(test_vectors=5), self._folder / name, data)
@@ -199,7 +199,7 @@ class SelfTest:
 
     def _export(self, order: ExportOrder) -> list[str]:
         """Write the files of `order` as the Deploy page does; return what they are called."""
-        ended: list[Outcome] = []
+        ended: list[JobOutcome] = []
         self._controller.deployment.export(order, ended.append)
         self._wait(lambda: bool(ended), "exporting did not end.")
         result = ended[0].result

@@ -14,7 +14,7 @@ from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions
 
-__all__ = ["SHIPPED", "FileCommands"]
+__all__ = ["SHIPPED", "FileController"]
 
 _FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
 _Answer = QMessageBox.StandardButton
@@ -26,7 +26,7 @@ SHIPPED: Final = {
 }
 
 
-class FileCommands(QObject):
+class FileController(QObject):
     """Connects the file commands of `actions` with `controller`.
 
     Parameters
