@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from engine import __version__
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.control.file_commands import FileCommands
+from tinyml_gui.control.files import FileController
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.drawing.model_drop import ModelDrop
 from tinyml_gui.look import theme
@@ -33,9 +33,9 @@ from tinyml_gui.look.theme_switch import MODES, Theme
 from tinyml_gui.look.widgets import set_state
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw.panel import DrawPanel
-from tinyml_gui.panels.header import Header
 from tinyml_gui.panels.message_area import MessageArea
 from tinyml_gui.panels.navigation import Navigation
+from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
 
@@ -109,16 +109,16 @@ class MainWindow(QMainWindow):
         self._shown = False
         self._central = QFrame()
         self.commands = Actions(self)
-        self.files = FileCommands(self, self.commands, controller, settings)
+        self.files = FileController(self, self.commands, controller, settings)
         self.navigation = Navigation()
         self.pages = QStackedWidget()
         self.draw_panel = DrawPanel(settings, DrawingViewModel())
         self.messages = MessageArea()
         self.messages.set_rest(_HOW_TO_DRAW)
         self.training_bar = TrainingBar(controller)
-        self.recovery = Banner()
+        self.recovery_banner = Banner()
         self._fill_pages()
-        self.header = Header(self.commands, self._pages_menu())
+        self.title_bar = TitleBar(self.commands, self._pages_menu())
         self._splitter = self._make_splitter()
         self._lay_out()
         self._connect_commands()
@@ -183,8 +183,8 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(self._central)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.header)
-        column.addWidget(self.recovery)
+        column.addWidget(self.title_bar)
+        column.addWidget(self.recovery_banner)
         column.addLayout(middle, stretch=1)
         column.addWidget(self._make_footer())
         self.setCentralWidget(self._central)
@@ -234,8 +234,8 @@ class MainWindow(QMainWindow):
         self.controller.title_changed.connect(self._update_title)
         self.controller.message.connect(self.messages.show_message)
         self.controller.error.connect(self.messages.show_error)
-        self.recovery.clicked.connect(self._recover)
-        self.recovery.declined.connect(self._refuse_recovered)
+        self.recovery_banner.clicked.connect(self._recover)
+        self.recovery_banner.declined.connect(self._refuse_recovered)
         self._model_changed()
         self._update_title()
         self._offer_recovered()
@@ -245,10 +245,10 @@ class MainWindow(QMainWindow):
     def _offer_recovered(self) -> None:
         path = self.controller.recoverable
         if path is None:
-            self.recovery.hide()
+            self.recovery_banner.hide()
             return
         kept = QLocale().toString(QFileInfo(path).lastModified(), QLocale.FormatType.ShortFormat)
-        self.recovery.show_note(f"{_RECOVERED} ({kept})", "Open it", "Discard")
+        self.recovery_banner.show_note(f"{_RECOVERED} ({kept})", "Open it", "Discard")
 
     def _recover(self) -> None:
         self.files.recover()
@@ -271,7 +271,7 @@ class MainWindow(QMainWindow):
         name, modified = self.controller.title, self.controller.is_modified
         self.setWindowTitle(f"{name}[*] – {APPLICATION}")
         self.setWindowModified(modified)
-        self.header.show_title(name, modified)
+        self.title_bar.show_title(name, modified)
 
     # Undo goes to the drawing while the user draws, to the model otherwise
 

@@ -15,7 +15,7 @@ from engine.data.starter import load_starter
 from engine.export import ExportOptions
 from engine.files import is_file
 from engine.nn.model import Model
-from tinyml_gui.background.jobs import Progress
+from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure, suited
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
 
     data = _fitting(order.model, order.data)
     files = export_model(order.model, order.format, order.suited(), data)
-    yield Progress(1, 2)
+    yield JobProgress(1, 2)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
         return Exported((), existing)

@@ -28,9 +28,9 @@ from engine.training.rate_finder import RatePoint, range_test
 from engine.training.trainer import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
 
 __all__ = [
+    "JobProgress",
     "NotKept",
     "Parameters",
-    "Progress",
     "Score",
     "TrainOrder",
     "Trained",
@@ -57,7 +57,7 @@ class Parameters:
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """How far something is."""
 
     done: int
@@ -197,7 +197,7 @@ def find_rate(model: Model, data: Dataset, config: TrainConfig) -> Generator[Rat
         yield from points
 
 
-def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Generator[Progress, None, Score]:
+def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Generator[JobProgress, None, Score]:
     """Measure `model` on the test part of a data set."""
     data = catalogue.load(name, "test")
     evaluator = Evaluator(model.spec, LOSSES[loss], default_threads())
@@ -208,5 +208,5 @@ def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Genera
         result = evaluator.run(model.params, work, part)
         lost += result.loss * len(part)
         correct += result.accuracy * len(part)
-        yield Progress(int(part[-1]) + 1, total)
+        yield JobProgress(int(part[-1]) + 1, total)
     return Score(lost / total, correct / total, total)

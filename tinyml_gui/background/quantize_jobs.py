@@ -16,7 +16,7 @@ from engine.errors import QuantizationError, TinyMLError
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.training.events import BatchDone, Finished
-from tinyml_gui.background.jobs import Progress
+from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images, metrics_of
 from tinyml_gui.viewmodels.starts import trained_on
 
@@ -76,7 +76,7 @@ class Compared:
     flips: Flips | None
 
 
-def prepare(order: QuantizeOrder) -> Generator[Calibrated | Progress, None, Compared]:
+def prepare(order: QuantizeOrder) -> Generator[Calibrated | JobProgress, None, Compared]:
     """Calibrate where needed, then compare int8 with float on test images."""
     model = order.model
     if model.quantization is None:
@@ -88,7 +88,7 @@ def prepare(order: QuantizeOrder) -> Generator[Calibrated | Progress, None, Comp
     return (yield from compare(model, test))
 
 
-def tune(order: QuantizeOrder) -> Generator[Progress | TimeLeft, None, Compared]:
+def tune(order: QuantizeOrder) -> Generator[JobProgress | TimeLeft, None, Compared]:
     """Train the model on while it feels int8's rounding, then compare what became of it."""
     from engine.quantize.finetune import QuantizeConfig, quantize_run
 
@@ -97,7 +97,7 @@ def tune(order: QuantizeOrder) -> Generator[Progress | TimeLeft, None, Compared]
     with closing(quantize_run(order.model, data, QuantizeConfig(finetune=EPOCHS))) as events:
         for event in events:
             if isinstance(event, BatchDone):
-                yield Progress(event.step, event.steps)
+                yield JobProgress(event.step, event.steps)
                 yield TimeLeft(event.seconds_left)
             elif isinstance(event, Finished):
                 tuned = event.model
@@ -128,7 +128,7 @@ def calibrated(order: QuantizeOrder) -> Model:
     return finished.model
 
 
-def compare(model: Model, test: Dataset) -> Generator[Progress, None, Compared]:
+def compare(model: Model, test: Dataset) -> Generator[JobProgress, None, Compared]:
     """Find out what share of `test` is right in float and in int8, and what flips."""
     from engine.quantize.network import IntegerPredictor
 
@@ -138,7 +138,7 @@ def compare(model: Model, test: Dataset) -> Generator[Progress, None, Compared]:
         part = test.images[start : start + _CHUNK]
         for row, predictor in enumerate(predictors):
             answers[row, start : start + len(part)] = predictor.logits(part).argmax(axis=1)
-        yield Progress(start + len(part), len(test))
+        yield JobProgress(start + len(part), len(test))
     right = answers == test.labels
     flips = _flips(test, answers, right)
     in_float, in_int8 = (float(share) for share in right.mean(axis=1))

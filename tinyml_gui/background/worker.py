@@ -22,7 +22,7 @@ from PySide6.QtCore import QObject, Qt, QThread, QTimer, Signal, Slot
 
 from engine.errors import TinyMLError, TrainingError
 
-__all__ = ["Job", "Outcome", "Steps", "Worker"]
+__all__ = ["Job", "JobOutcome", "Steps", "Worker"]
 
 Steps = Generator[Any, None, Any]
 _MAIL_SECONDS: Final = 1 / 30
@@ -31,7 +31,7 @@ _NO_MEMORY: Final = "There is not enough memory for this; use a smaller batch or
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """How a job ended.
 
     Attributes
@@ -69,7 +69,7 @@ class Job:
     def __init__(
         self,
         make: Callable[[threading.Event], Steps],
-        ended: Callable[[Outcome], None],
+        ended: Callable[[JobOutcome], None],
         progressed: Callable[[list[Any]], None] | None = None,
     ) -> None:
         self.make = make
@@ -111,7 +111,7 @@ def _ignore(item: object) -> None:
 
 @dataclass(frozen=True)
 class _Ended:
-    outcome: Outcome
+    outcome: JobOutcome
     bug: Exception | None = None
 
 
@@ -243,24 +243,24 @@ def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
         return _Ended(_pull(job, post))
     except TinyMLError as error:
         cancelled = job.cancelling.is_set()  # then the error only says so
-        return _Ended(Outcome(error=None if cancelled else error, cancelled=cancelled))
+        return _Ended(JobOutcome(error=None if cancelled else error, cancelled=cancelled))
     except MemoryError:
-        return _Ended(Outcome(error=TrainingError(_NO_MEMORY)))
+        return _Ended(JobOutcome(error=TrainingError(_NO_MEMORY)))
     except Exception as bug:  # raised again on the window's thread
-        return _Ended(Outcome(cancelled=True), bug)
+        return _Ended(JobOutcome(cancelled=True), bug)
 
 
-def _pull(job: Job, post: Callable[[Job, Any], None]) -> Outcome:
+def _pull(job: Job, post: Callable[[Job, Any], None]) -> JobOutcome:
     job.tell = functools.partial(post, job)
     steps = job.make(job.stopping)
     try:
         while True:
             job.going.wait()
             if job.cancelling.is_set():
-                return Outcome(cancelled=True)
+                return JobOutcome(cancelled=True)
             post(job, next(steps))
     except StopIteration as end:
-        return Outcome(end.value)
+        return JobOutcome(end.value)
     finally:
         steps.close()
         job.tell = _ignore  # it refers to the job, which would wait, with all its data, to be collected

@@ -9,19 +9,17 @@ from __future__ import annotations
 import functools
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.storage import project
 from tinyml_gui.background import jobs
-from tinyml_gui.background.worker import Job, Outcome, Worker
-from tinyml_gui.document.session import Session
-
-if TYPE_CHECKING:
-    from tinyml_gui.control.controller import Controller
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
+from tinyml_gui.document.recovery import RecoveryFiles
+from tinyml_gui.document.state import State
 
 __all__ = ["Autosave"]
 
@@ -30,59 +28,60 @@ OFTEN: Final = 30.0  # s between two copies
 
 
 class Autosave(QObject):
-    """Follows a controller and writes what it works on.
+    """Follows a state and writes its model.
 
     Parameters
     ----------
-    controller : Controller
-        Parent too; is told by its ``error`` when the copy cannot be written, once.
-    session : Session
+    state : State
+    recovery_files : RecoveryFiles
         Where to.
+
+    Signals
+    -------
+    failed(str)
+        The copy cannot be written, and why; emitted once.
     """
 
-    def __init__(self, controller: Controller, session: Session) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._session = session
+    failed = Signal(str)
+
+    def __init__(self, state: State, recovery_files: RecoveryFiles, parent: QObject) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._recovery_files = recovery_files
         self._worker = Worker("autosave", self)
         self._kept: Model | None = None
         self._kept_at = -OFTEN
-        self._trained = False
         self._told = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.write)
-        for signal in (controller.model_changed, controller.params_published, controller.title_changed):
-            signal.connect(self._look)
+        state.observe(self._state_changed)
 
     def write(self) -> None:
         """Write a copy now, where there is something unsaved that is not in the last one."""
-        model = self._controller.model
-        if not self._controller.is_modified or model is self._kept:
+        model = self._state.model
+        if not self._state.is_modified or model is self._kept:
             return
         self._kept, self._kept_at = model, time.monotonic()
-        make = functools.partial(jobs.keep, self._session.recovery, model)
+        make = functools.partial(jobs.keep, self._recovery_files.model, model)
         self._worker.submit(Job(lambda stopping: make(), self._written))
 
     def write_now(self) -> None:
         """Write what is unsaved before this returns: the program is about to end."""
         self._worker.shut_down()
-        if self._controller.is_modified:
+        if self._state.is_modified:
             with suppress(TinyMLError):
-                project.save(self._controller.model, self._session.recovery)
+                project.save(self._state.model, self._recovery_files.model)
 
     def close(self) -> None:
         """Wait for the thread; the copy stays."""
         self._timer.stop()
         self._worker.shut_down()
 
-    def _look(self) -> None:
-        trained, self._trained = self._trained, self._controller.training.is_running
-        if not self._controller.is_modified:
+    def _state_changed(self) -> None:
+        if not self._state.is_modified:
             self._forget()
-        elif trained and not self._trained:
-            self.write()
-        elif not self._timer.isActive() and self._controller.model is not self._kept:
+        elif not self._timer.isActive() and self._state.model is not self._kept:
             wait = max(SOON, OFTEN - (time.monotonic() - self._kept_at))
             self._timer.start(round(1000 * wait))
 
@@ -90,10 +89,10 @@ class Autosave(QObject):
         self._timer.stop()
         if self._kept is not None:
             self._kept = None
-            make = functools.partial(jobs.forget, self._session.recovery)
+            make = functools.partial(jobs.forget, self._recovery_files.model)
             self._worker.submit(Job(lambda stopping: make(), self._written))
 
-    def _written(self, outcome: Outcome) -> None:
+    def _written(self, outcome: JobOutcome) -> None:
         if outcome.error is not None and not self._told:
             self._told = True
-            self._controller.error.emit(f"No copy of the unsaved model could be kept: {outcome.error}")
+            self.failed.emit(f"No copy of the unsaved model could be kept: {outcome.error}")

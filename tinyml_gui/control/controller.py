@@ -19,10 +19,10 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
-from tinyml_gui.control.deployment import Deployment
-from tinyml_gui.control.quantization import Quantizing
-from tinyml_gui.control.training import TrainingControl
-from tinyml_gui.document.session import Session
+from tinyml_gui.control.deployment import DeploymentController
+from tinyml_gui.control.quantization import QuantizationController
+from tinyml_gui.control.training import TrainingController
+from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import Document, Edit, State
 from tinyml_gui.viewmodels.training import Interrupted
@@ -43,7 +43,7 @@ class Controller(QObject):
         Data sets to offer; those of this computer when left out.
     rng : numpy.random.Generator, optional
         Draws start values; from the system's entropy when left out.
-    session : Session, optional
+    recovery_files : RecoveryFiles, optional
         Where copies go that outlive a killed program; none are written when left out.
 
     Signals
@@ -73,7 +73,7 @@ class Controller(QObject):
         settings: Settings,
         catalogue: Catalogue | None = None,
         rng: np.random.Generator | None = None,
-        session: Session | None = None,
+        recovery_files: RecoveryFiles | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -84,25 +84,27 @@ class Controller(QObject):
         self._shipped: Model | None = first
         self.state = State(first, rng)
         self.tasks = Worker("tasks", self)
-        self.training = TrainingControl(
+        self.training = TrainingController(
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
-        self.deployment = Deployment(self.state, settings, self.tasks, self)
-        self.quantizing = Quantizing(self.state, self.training, self._annotate, self)
+        self.deployment = DeploymentController(self.state, settings, self.tasks, self)
+        self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
         self._seen: tuple[Document, int, bool] = self._snapshot()
         self.state.observe(self._state_changed)
         self.model_changed.connect(self.deployment.update)
         self.training.params_published.connect(self.params_published)
         self.training.changed.connect(self._running_changed)
         self._was_running = False
-        self.session = session
-        self.autosave = None if session is None else Autosave(self, session)
-        self.training.keep_path = None if session is None else session.run
+        self.recovery_files = recovery_files
+        self.autosave = None if recovery_files is None else Autosave(self.state, recovery_files, self)
+        if self.autosave is not None:
+            self.autosave.failed.connect(self.error)
+        self.training.keep_path = None if recovery_files is None else recovery_files.run
         self.training.failed_to_keep.connect(self.error)
         self.training.noted.connect(self.message)
         self.training.told.connect(self.message)
-        self.training.told.connect(self.quantizing.prepare)
-        self.quantizing.told.connect(self.message)
+        self.training.told.connect(self.quantization.prepare)
+        self.quantization.told.connect(self.message)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 
@@ -155,27 +157,27 @@ class Controller(QObject):
     @property
     def recoverable(self) -> Path | None:
         """The unsaved model of a program that ended without being closed."""
-        return None if self.session is None else self.session.offered
+        return None if self.recovery_files is None else self.recovery_files.offered
 
     def recover(self) -> None:
         """Go on with the recovered model; it is still unsaved."""
         from engine.storage import project
 
-        if self.session is None or (path := self.session.offered) is None:
+        if self.recovery_files is None or (path := self.recovery_files.offered) is None:
             return
         try:
             model = project.load(path)
         except TinyMLError as error:
-            self.session.refuse()
+            self.recovery_files.refuse()
             self.error.emit(str(error))
             return
-        self.session.accept()
+        self.recovery_files.accept()
         self._take(model, None, saved=False)
 
     def refuse_recovered(self) -> None:
         """Drop the recovered model."""
-        if self.session is not None:
-            self.session.refuse()
+        if self.recovery_files is not None:
+            self.recovery_files.refuse()
 
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""
@@ -272,7 +274,7 @@ class Controller(QObject):
         """End all background work and wait for it."""
         self.training.shut_down()
         self.deployment.shut_down()
-        self.quantizing.shut_down()
+        self.quantization.shut_down()
         self.tasks.shut_down()
         if self.autosave is not None:
             self.autosave.close()
@@ -285,8 +287,8 @@ class Controller(QObject):
     def close(self) -> None:
         """The user is done: end all work, and keep no copies any more."""
         self.shutdown()
-        if self.session is not None:
-            self.session.close()
+        if self.recovery_files is not None:
+            self.recovery_files.close()
 
     def _annotate(self, model: Model) -> None:
         """Take the same model with more known of it."""
@@ -315,6 +317,8 @@ class Controller(QObject):
         if self.training.is_running != self._was_running:
             self._was_running = self.training.is_running
             self.model_changed.emit()
+            if self.autosave is not None and not self._was_running:
+                self.autosave.write()
 
     def _only_parameters(self, before: Document) -> bool:
         now = self.state.document

@@ -19,20 +19,20 @@ from engine.export import ExportOptions
 from engine.verify.certificate import Certificate
 from tinyml_gui.background import deploy_jobs
 from tinyml_gui.background.deploy_jobs import ExportOrder, VerifyOrder
-from tinyml_gui.background.worker import Job, Outcome, Worker
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.fit import Fit, FitOrder
 from tinyml_gui.viewmodels.targets import known_board, known_format
 
-__all__ = ["Deployment"]
+__all__ = ["DeploymentController"]
 
-Ended = Callable[[Outcome], None]
+Ended = Callable[[JobOutcome], None]
 _BOARD, _FORMAT = "board", "format"
 _PAUSE_MS: Final = 60  # several changes of one moment are one, and the page is drawn by then
 
 
-class Deployment(QObject):
+class DeploymentController(QObject):
     """What the model is to run on.
 
     Parameters
@@ -171,7 +171,7 @@ class Deployment(QObject):
         ended: Ended,
         progressed: Callable[[list[Any]], None] | None = None,
     ) -> Job:
-        def end(outcome: Outcome) -> None:
+        def end(outcome: JobOutcome) -> None:
             self._task = None
             ended(outcome)
 
@@ -206,7 +206,7 @@ class Deployment(QObject):
         make = functools.partial(deploy_jobs.fit, order)
         self._job = self._worker.submit(Job(lambda stopping: make(), self._measured))
 
-    def _measured(self, outcome: Outcome) -> None:
+    def _measured(self, outcome: JobOutcome) -> None:
         self._job = None
         self._measure()
         if isinstance(outcome.result, Fit):

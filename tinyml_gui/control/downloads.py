@@ -10,15 +10,15 @@ from typing import Any, Final
 from PySide6.QtCore import QObject, Signal
 
 from engine.data import Catalogue
-from tinyml_gui.background.jobs import Progress
-from tinyml_gui.background.worker import Job, Outcome, Worker
+from tinyml_gui.background.jobs import JobProgress
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
 
-__all__ = ["DownloadControl", "fetched"]
+__all__ = ["DownloadController", "fetched"]
 
 _LOOK_SECONDS: Final = 0.1  # between two looks for what has come and for a cancel
 
 
-class DownloadControl(QObject):
+class DownloadController(QObject):
     """One download at a time.
 
     Signals
@@ -31,7 +31,7 @@ class DownloadControl(QObject):
     ----------
     name : str
         What is being fetched; empty where nothing is.
-    progress : Progress
+    progress : JobProgress
         In bytes.
     error : str
     """
@@ -45,13 +45,13 @@ class DownloadControl(QObject):
         self._worker = Worker("download", self)
         self._job: Job | None = None
         self.name = ""
-        self.progress = Progress(0, 0)
+        self.progress = JobProgress(0, 0)
         self.error = ""
 
     def start(self, name: str) -> None:
         """Fetch data set `name`."""
         if self._job is None:
-            self.name, self.progress, self.error = name, Progress(0, 0), ""
+            self.name, self.progress, self.error = name, JobProgress(0, 0), ""
             make = _maker(lambda: self._catalogue.download(name))
             self._job = self._worker.submit(Job(make, self._ended, self._progressed))
             self.changed.emit()
@@ -74,7 +74,7 @@ class DownloadControl(QObject):
         self.progress = items[-1]
         self.changed.emit()
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         name, self.name, self._job = self.name, "", None
         self.error = "" if outcome.error is None else str(outcome.error)
         if not (outcome.cancelled or self.error):
@@ -86,16 +86,16 @@ def _maker(begin: Callable[[], Iterable[tuple[int, int]]]) -> Callable[[object],
     return lambda stopping: fetched(begin)
 
 
-def fetched(begin: Callable[[], Iterable[tuple[int, int]]]) -> Generator[Progress, None, None]:
+def fetched(begin: Callable[[], Iterable[tuple[int, int]]]) -> Generator[JobProgress, None, None]:
     """Pull a download; can be closed at once even while the network is silent.
 
     The pulling is done by a thread that the program's end does not wait for: a read may take half a
     minute to time out.
     """
-    news: queue.SimpleQueue[Progress | Exception | None] = queue.SimpleQueue()
+    news: queue.SimpleQueue[JobProgress | Exception | None] = queue.SimpleQueue()
     closed = threading.Event()
     threading.Thread(target=_pull, args=(begin, news.put, closed), daemon=True).start()
-    last = Progress(0, 0)
+    last = JobProgress(0, 0)
     try:
         while True:
             try:
@@ -114,14 +114,14 @@ def fetched(begin: Callable[[], Iterable[tuple[int, int]]]) -> Generator[Progres
 
 def _pull(
     begin: Callable[[], Iterable[tuple[int, int]]],
-    tell: Callable[[Progress | Exception | None], None],
+    tell: Callable[[JobProgress | Exception | None], None],
     closed: threading.Event,
 ) -> None:
     try:
         for done, total in begin():
             if closed.is_set():
                 return
-            tell(Progress(done, total))
+            tell(JobProgress(done, total))
     except Exception as error:  # raised again where it is waited for
         tell(error)
     else:

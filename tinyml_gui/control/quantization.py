@@ -14,23 +14,23 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.nn.model import Model
 from tinyml_gui.background import quantize_jobs
-from tinyml_gui.background.jobs import Progress
+from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder, TimeLeft
-from tinyml_gui.background.worker import Job, Outcome, Steps, Worker
-from tinyml_gui.control.training import TrainingControl
+from tinyml_gui.background.worker import Job, JobOutcome, Steps, Worker
+from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.accuracy import Activity, Flips, accuracies, tuned_words
 
-__all__ = ["Quantizing"]
+__all__ = ["QuantizationController"]
 
 
-class Quantizing(QObject):
+class QuantizationController(QObject):
     """One piece of work at a time.
 
     Parameters
     ----------
     state : State
-    training : TrainingControl
+    training : TrainingController
         Holds the images at hand; nothing begins while it runs.
     annotate : callable
         ``annotate(model)`` takes the same model with more known of it, as no change of the document.
@@ -44,7 +44,7 @@ class Quantizing(QObject):
     Attributes
     ----------
     activity : Activity
-    progress : Progress
+    progress : JobProgress
     seconds_left : float
         nan where nobody knows.
     flips : Flips or None
@@ -56,7 +56,7 @@ class Quantizing(QObject):
     told = Signal(str)
 
     def __init__(
-        self, state: State, training: TrainingControl, annotate: Callable[[Model], None], parent: QObject
+        self, state: State, training: TrainingController, annotate: Callable[[Model], None], parent: QObject
     ) -> None:
         super().__init__(parent)
         self._state = state
@@ -66,7 +66,7 @@ class Quantizing(QObject):
         self._job: Job | None = None
         self._about: Model | None = None
         self.activity = Activity.NONE
-        self.progress, self.seconds_left = Progress(0, 0), math.nan
+        self.progress, self.seconds_left = JobProgress(0, 0), math.nan
         self.flips: Flips | None = None
         self.error = ""
         state.observe(self._state_changed)
@@ -116,10 +116,15 @@ class Quantizing(QObject):
         self._worker.shut_down()
 
     def _begin(
-        self, activity: Activity, work: Callable[[QuantizeOrder], Steps], ended: Callable[[Outcome], None]
+        self, activity: Activity, work: Callable[[QuantizeOrder], Steps], ended: Callable[[JobOutcome], None]
     ) -> None:
         training, self._about = self._training, self._state.model
-        self.activity, self.progress, self.seconds_left, self.error = activity, Progress(0, 0), math.nan, ""
+        self.activity, self.progress, self.seconds_left, self.error = (
+            activity,
+            JobProgress(0, 0),
+            math.nan,
+            "",
+        )
         order = QuantizeOrder(self._about, training.catalogue, training.data, training.data_name)
         make = functools.partial(work, order)
         self._job = self._worker.submit(Job(lambda stopping: make(), ended, self._progressed))
@@ -132,17 +137,17 @@ class Quantizing(QObject):
                 self.activity = Activity.COMPARING
             elif isinstance(item, TimeLeft):
                 self.seconds_left = item.seconds
-            elif isinstance(item, Progress):
+            elif isinstance(item, JobProgress):
                 self.progress = item
         self.changed.emit()
 
-    def _prepared(self, outcome: Outcome) -> None:
+    def _prepared(self, outcome: JobOutcome) -> None:
         self._finish(outcome)
         if isinstance(outcome.result, Compared):
             self._take(outcome.result.model)
         self.changed.emit()
 
-    def _tuned(self, outcome: Outcome) -> None:
+    def _tuned(self, outcome: JobOutcome) -> None:
         before = accuracies(self.model)
         self._finish(outcome)
         if isinstance(outcome.result, Compared):
@@ -151,7 +156,7 @@ class Quantizing(QObject):
             self.told.emit(tuned_words(before, accuracies(self._about)))
         self.changed.emit()
 
-    def _finish(self, outcome: Outcome) -> None:
+    def _finish(self, outcome: JobOutcome) -> None:
         self._job, self.activity = None, Activity.NONE
         self.error = "" if outcome.error is None else str(outcome.error)
         if isinstance(outcome.result, Compared):

@@ -12,12 +12,12 @@ from engine.nn.model import Model
 from engine.training.rate_finder import RatePoint, calm_loss, suggest_rate
 from engine.training.trainer import TrainConfig
 from tinyml_gui.background import jobs
-from tinyml_gui.background.worker import Job, Outcome, Worker
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
 
-__all__ = ["RateControl"]
+__all__ = ["RateController"]
 
 
-class RateControl(QObject):
+class RateController(QObject):
     """One range test at a time.
 
     Parameters
@@ -80,7 +80,7 @@ class RateControl(QObject):
         self.points += items
         self.changed.emit()
 
-    def _ended(self, outcome: Outcome) -> None:
+    def _ended(self, outcome: JobOutcome) -> None:
         self._job = None
         if outcome.error is not None:
             self.error = str(outcome.error)

@@ -19,17 +19,17 @@ from engine.training.checkpoint import Checkpoint
 from engine.training.run_check import check_run, run_notes
 from engine.training.trainer import TrainConfig
 from tinyml_gui.background import jobs
-from tinyml_gui.background.worker import Job, Outcome, Worker
-from tinyml_gui.control.downloads import DownloadControl
-from tinyml_gui.control.rates import RateControl
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
+from tinyml_gui.control.downloads import DownloadController
+from tinyml_gui.control.rates import RateController
 from tinyml_gui.document.state import State, adapted_spec
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
 from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words, misfit
 
-__all__ = ["CONTINUE", "FRESH", "TrainingControl"]
+__all__ = ["CONTINUE", "FRESH", "TrainingController"]
 
 
-class TrainingControl(QObject):
+class TrainingController(QObject):
     """Owns the data set and the run.
 
     Parameters
@@ -67,8 +67,8 @@ class TrainingControl(QObject):
         self._state = state
         self._tasks = tasks
         self._worker = Worker("train", self)
-        self.rates = RateControl(self._worker, self)
-        self.downloads = DownloadControl(catalogue, self)
+        self.rates = RateController(self._worker, self)
+        self.downloads = DownloadController(catalogue, self)
         self._job: Job | None = None
         self._loading: Job | None = None
         self._testing: Job | None = None
@@ -100,7 +100,7 @@ class TrainingControl(QObject):
         self._loading = self._tasks.submit(Job(make, self._loaded))
         self.data_changed.emit()
 
-    def _loaded(self, outcome: Outcome) -> None:
+    def _loaded(self, outcome: JobOutcome) -> None:
         self._loading = None
         self.data = outcome.result
         if self.data is None:
@@ -245,7 +245,7 @@ class TrainingControl(QObject):
             self.params_published.emit()
         self.changed.emit()
 
-    def _ended(self, order: jobs.TrainOrder, outcome: Outcome) -> None:
+    def _ended(self, order: jobs.TrainOrder, outcome: JobOutcome) -> None:
         job, self._job = self._job, None
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
@@ -271,7 +271,7 @@ class TrainingControl(QObject):
             make = _without_stop(functools.partial(jobs.load_run, self.keep_path))
             self._tasks.submit(Job(make, self._found))
 
-    def _found(self, outcome: Outcome) -> None:
+    def _found(self, outcome: JobOutcome) -> None:
         if outcome.result is not None and outcome.result[1] is not None and self._job is None:
             self.offer(Interrupted(*outcome.result))
 
@@ -322,7 +322,7 @@ class TrainingControl(QObject):
         self._testing = Job(make, functools.partial(self._tested, model, merge))
         self._tasks.submit(self._testing)
 
-    def _tested(self, model: Model, merge: Job | None, outcome: Outcome) -> None:
+    def _tested(self, model: Model, merge: Job | None, outcome: JobOutcome) -> None:
         self._testing = None
         self.run.tested()
         score = outcome.result
@@ -344,5 +344,5 @@ def _without_stop(make: Callable[[], Any]) -> Callable[[object], Any]:
     return lambda stopping: make()
 
 
-def _ignore(outcome: Outcome) -> None:
+def _ignore(outcome: JobOutcome) -> None:
     """Nothing follows from it."""

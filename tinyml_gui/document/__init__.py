@@ -1,1 +1,1 @@
-"""The document as frozen values, and all that outlives the window: settings, session, autosave."""
+"""The document as frozen values, and all that outlives the window: settings, recovery files."""

@@ -45,7 +45,7 @@ QFrame[role="card"][state="error"] { border-color: $bad; background: $bad_soft; 
 QFrame[role="line"] { background: $border; border: 0; }
 QFrame#central { border: 0; }
 QFrame#central[state="target"] { border: 3px solid $accent; }
-QWidget#header { background: $surface; border: 0; border-bottom: 1px solid $border; }
+QWidget#titleBar { background: $surface; border: 0; border-bottom: 1px solid $border; }
 QWidget#footer { background: $surface; border: 0; border-top: 1px solid $border; }
 QWidget#navigation { background: $window; border: 0; border-right: 1px solid $border; }
 QWidget#drawPanel { background: $window; border: 0; border-left: 1px solid $border; }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QWidget
 
-from tinyml_gui.control.deployment import Deployment
+from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.panels.forms import calm_wheel
 from tinyml_gui.viewmodels.targets import Choice, board_choices, format_choices
 
@@ -47,7 +47,7 @@ class _Picker(QComboBox):
 class BoardPicker(_Picker):
     """Chooses the board."""
 
-    def __init__(self, deployment: Deployment, parent: QWidget | None = None) -> None:
+    def __init__(self, deployment: DeploymentController, parent: QWidget | None = None) -> None:
         super().__init__("Board", board_choices(), parent)
         self._deployment = deployment
         self._show_chosen()
@@ -64,7 +64,7 @@ class BoardPicker(_Picker):
 class FormatPicker(_Picker):
     """Chooses the format."""
 
-    def __init__(self, deployment: Deployment, parent: QWidget | None = None) -> None:
+    def __init__(self, deployment: DeploymentController, parent: QWidget | None = None) -> None:
         super().__init__("Format", format_choices(), parent)
         self._deployment = deployment
         self._show_chosen()

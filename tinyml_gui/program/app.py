@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.self_test:
             from tinyml_gui.program.selftest import run
 
-            return run(app)
+            return run(app, create_window)
         return _run(app, options.file)
 
 
@@ -130,14 +130,14 @@ def create_window(
     `settings` and the `folder` for unsaved models are the user's when left out.
     """
     from tinyml_gui.control.controller import Controller
-    from tinyml_gui.document.session import Session, data_folder
+    from tinyml_gui.document.recovery import RecoveryFiles, data_folder
     from tinyml_gui.document.settings import Settings
     from tinyml_gui.look.theme_switch import Theme
     from tinyml_gui.main_window import MainWindow
 
     settings = Settings() if settings is None else settings
     look = Theme(app, settings.theme)
-    controller = Controller(settings, session=Session(folder or data_folder()))
+    controller = Controller(settings, recovery_files=RecoveryFiles(folder or data_folder()))
     return MainWindow(controller, settings, look)
 
 
@@ -146,8 +146,8 @@ def _run(app: QApplication, file: Path | None) -> int:
     from tinyml_gui.program.interrupt import Interrupt
 
     window = create_window(app)
-    session = window.controller.session
-    handler = CrashHandler(window.rescue, window, session.recovery if session else None)
+    recovery_files = window.controller.recovery_files
+    handler = CrashHandler(window.rescue, window, recovery_files.model if recovery_files else None)
     handler.refused.connect(window.messages.show_error)
     handler.install()
     interrupt = Interrupt(window.end_now, window)

@@ -21,7 +21,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from engine.errors import TinyMLError
-from tinyml_gui.document.session import data_folder
+from tinyml_gui.document.recovery import data_folder
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import button, muted, section
 
@@ -29,7 +29,7 @@ __all__ = ["CrashDialog", "CrashHandler", "recovery_path"]
 
 
 def recovery_path() -> Path:
-    """Return where the model is kept after a crash of a program without a session."""
+    """Return where the model is kept after a crash of a program without recovery files."""
     return data_folder() / "recovered.tinyml"
 
 

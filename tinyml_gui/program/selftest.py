@@ -29,8 +29,11 @@ from tinyml_gui.document.settings import Settings
 
 if TYPE_CHECKING:
     from tinyml_gui.background.deploy_jobs import ExportOrder
-    from tinyml_gui.background.worker import Outcome
+    from tinyml_gui.background.worker import JobOutcome
     from tinyml_gui.main_window import MainWindow
+
+    #: Makes the window, not yet shown, from its settings and the folder for unsaved models.
+    MakeWindow = Callable[[QApplication, Settings, Path], MainWindow]
 
 __all__ = ["SelfTestError", "draw", "run"]
 
@@ -46,14 +49,14 @@ class SelfTestError(Exception):
     """A step did not do what it should; one sentence."""
 
 
-def run(app: QApplication) -> int:
+def run(app: QApplication, make_window: MakeWindow) -> int:
     """Try everything; return 0, or 1 after saying what failed."""
     watchdog = threading.Timer(_WATCHDOG_SECONDS, _give_up)
     watchdog.daemon = True
     watchdog.start()
     try:
         with tempfile.TemporaryDirectory(prefix="tinyml-self-test-") as folder:
-            SelfTest(app, Path(folder)).run()
+            SelfTest(app, Path(folder), make_window).run()
     except SelfTestError as error:
         _say(f"The self-test failed: {error}")
         return 1
@@ -95,14 +98,15 @@ class SelfTest:
     app : QApplication
     folder : Path
         Everything is written here: settings, model, C.
+    make_window : callable
     """
 
-    def __init__(self, app: QApplication, folder: Path) -> None:
+    def __init__(self, app: QApplication, folder: Path, make_window: MakeWindow) -> None:
         self._app = app
         self._folder = folder
         self._faults: list[BaseException] = []
         self._answers: list[object] = []
-        self._window = self._open()
+        self._window = self._open(make_window)
         self._controller = self._window.controller
 
     def run(self) -> None:
@@ -117,13 +121,11 @@ class SelfTest:
         finally:
             self._controller.shutdown()
 
-    def _open(self) -> MainWindow:
-        from tinyml_gui.program.app import create_window
-
+    def _open(self, make_window: MakeWindow) -> MainWindow:
         sys.excepthook = self._caught
         threading.excepthook = self._caught_in_thread
         store = QSettings(str(self._folder / "settings.ini"), QSettings.Format.IniFormat)
-        return create_window(self._app, Settings(store), self._folder / "data")
+        return make_window(self._app, Settings(store), self._folder / "data")
 
     # Steps: each returns what passed
 
@@ -182,13 +184,13 @@ class SelfTest:
         from engine.export import FORMATS, ExportOptions
         from tinyml_gui.background.deploy_jobs import ExportOrder
 
-        training, quantizing = self._controller.training, self._controller.quantizing
+        training, quantization = self._controller.training, self._controller.quantization
         self._wait(lambda: not training.is_testing, "the trained model was never tested.")
-        quantizing.prepare()
-        self._wait(lambda: not quantizing.is_running, "the model was never ready for int8.")
+        quantization.prepare()
+        self._wait(lambda: not quantization.is_running, "the model was never ready for int8.")
         model, data = self._controller.model, training.data
         if model.quantization is None:
-            raise SelfTestError(f"the model could not be brought to int8: {quantizing.error}")
+            raise SelfTestError(f"the model could not be brought to int8: {quantization.error}")
         names = []
         for name in FORMATS:
             order = ExportOrder(model, name, ExportOptions(test_vectors=5), self._folder / name, data)
@@ -197,7 +199,7 @@ class SelfTest:
 
     def _export(self, order: ExportOrder) -> list[str]:
         """Write the files of `order` as the Deploy page does; return what they are called."""
-        ended: list[Outcome] = []
+        ended: list[JobOutcome] = []
         self._controller.deployment.export(order, ended.append)
         self._wait(lambda: bool(ended), "exporting did not end.")
         result = ended[0].result

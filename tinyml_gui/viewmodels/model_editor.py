@@ -14,11 +14,11 @@ from tinyml_gui.document.state import Document
 from tinyml_gui.viewmodels.accuracy import accuracies
 from tinyml_gui.viewmodels.quantities import count_words, percent
 
-__all__ = ["Card", "Head", "card_rows", "head", "layer_choices", "new_layer"]
+__all__ = ["Head", "LayerView", "head", "layer_choices", "layer_views", "new_layer"]
 
 
 @dataclass(frozen=True)
-class Card:
+class LayerView:
     """One layer as it is shown; figures are empty behind a fault.
 
     Attributes
@@ -53,13 +53,13 @@ class Head:
     in_int8: str = ""
 
 
-def card_rows(spec: ModelSpec, fault: SpecError | None) -> tuple[Card, ...]:
+def layer_views(spec: ModelSpec, fault: SpecError | None) -> tuple[LayerView, ...]:
     """Return the cards of `spec`, with `fault` on the one that causes it."""
     rows, _ = spec.inspect()
     known = {row.index: row for row in rows}
     at = None if fault is None or not spec.layers else _place(fault, spec)
     return tuple(
-        _card(index, layer, known.get(index), fault.reason if fault is not None and index == at else "")
+        _layer_view(index, layer, known.get(index), fault.reason if fault is not None and index == at else "")
         for index, layer in enumerate(spec.layers)
     )
 
@@ -68,11 +68,11 @@ def _place(fault: SpecError, spec: ModelSpec) -> int:
     return len(spec.layers) - 1 if fault.layer is None else min(fault.layer, len(spec.layers) - 1)
 
 
-def _card(index: int, layer: LayerSpec, row: LayerRow | None, fault: str) -> Card:
+def _layer_view(index: int, layer: LayerSpec, row: LayerRow | None, fault: str) -> LayerView:
     number, words = str(index + 1), _words(layer)
     if row is None:
-        return Card(number, layer.title, words, fault=_sentence(fault))
-    return Card(
+        return LayerView(number, layer.title, words, fault=_sentence(fault))
+    return LayerView(
         number,
         layer.title,
         words,

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
 from engine.errors import TinyMLError
-from tinyml_gui.background.worker import Job, Outcome, Worker
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
 
 Steps = Generator[Any, None, Any]
 
@@ -36,7 +36,7 @@ def counting(limit: int | None = None) -> Any:
 
 def test_all_items_come_in_order_and_the_result_last(worker: Worker, qtbot: QtBot) -> None:
     items: list[int] = []
-    ended: list[tuple[int, Outcome]] = []
+    ended: list[tuple[int, JobOutcome]] = []
     worker.submit(Job(counting(5000), lambda o: ended.append((len(items), o)), items.extend))
     qtbot.waitUntil(lambda: bool(ended))
     assert items == list(range(1, 5001))
@@ -53,9 +53,9 @@ def test_callbacks_run_on_the_windows_thread_and_work_elsewhere(worker: Worker, 
         there.add(threading.get_ident())
         yield 1
 
-    done: list[Outcome] = []
+    done: list[JobOutcome] = []
 
-    def ended(outcome: Outcome) -> None:
+    def ended(outcome: JobOutcome) -> None:
         here.add(threading.get_ident())
         done.append(outcome)
 
@@ -76,7 +76,7 @@ def test_pausing_stops_the_pull_and_resuming_goes_on(worker: Worker, qtbot: QtBo
             yield n
         return "all"
 
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     job = Job(make, ended.append)
     job.pause()
     worker.submit(job)
@@ -90,7 +90,7 @@ def test_pausing_stops_the_pull_and_resuming_goes_on(worker: Worker, qtbot: QtBo
 
 def test_stop_gives_the_result_so_far_even_when_paused(worker: Worker, qtbot: QtBot) -> None:
     items: list[int] = []
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     job = worker.submit(Job(counting(), ended.append, items.extend))
     qtbot.waitUntil(lambda: bool(items))
     job.pause()
@@ -109,13 +109,13 @@ def test_cancel_closes_the_generator_and_gives_no_result(worker: Worker, qtbot: 
         finally:
             closed.set()
 
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     items: list[int] = []
     job = worker.submit(Job(make, ended.append, items.extend))
     qtbot.waitUntil(lambda: bool(items))
     job.cancel()
     qtbot.waitUntil(lambda: bool(ended))
-    assert ended[0] == Outcome(cancelled=True)
+    assert ended[0] == JobOutcome(cancelled=True)
     assert closed.is_set()
 
 
@@ -128,7 +128,7 @@ def failing(error: Exception) -> Any:
 
 
 def test_a_fault_of_the_user_is_an_outcome(worker: Worker, qtbot: QtBot) -> None:
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     worker.submit(Job(failing(TinyMLError("No such file.")), ended.append))
     qtbot.waitUntil(lambda: bool(ended))
     assert str(ended[0].error) == "No such file."
@@ -139,14 +139,14 @@ def test_too_little_memory_is_told_in_one_sentence(worker: Worker, qtbot: QtBot)
         yield
         raise MemoryError
 
-    outcomes: list[Outcome] = []
+    outcomes: list[JobOutcome] = []
     worker.submit(Job(hungry, outcomes.append))
     qtbot.waitUntil(lambda: bool(outcomes))
     assert "not enough memory" in str(outcomes[0].error)
 
 
 def test_a_bug_is_raised_in_the_windows_thread_and_the_worker_lives_on(worker: Worker, qtbot: QtBot) -> None:
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     with qtbot.captureExceptions() as caught:
         worker.submit(Job(failing(ZeroDivisionError("bug")), ended.append))
         qtbot.waitUntil(lambda: bool(caught))
@@ -170,7 +170,7 @@ def test_what_an_ended_job_worked_on_goes_without_a_collection(worker: Worker, q
         worker.submit(Job(make, ended.append))
         return weakref.ref(data)
 
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     kept = submit()
     qtbot.waitUntil(lambda: bool(ended))
     qtbot.waitUntil(lambda: kept() is None)
@@ -180,7 +180,7 @@ def test_shutting_down_ends_what_runs_and_reports_nothing(qtbot: QtBot) -> None:
     parent = QObject()
     worker = Worker("test", parent)
     items: list[int] = []
-    ended: list[Outcome] = []
+    ended: list[JobOutcome] = []
     job = worker.submit(Job(counting(), ended.append, items.extend))
     qtbot.waitUntil(lambda: bool(items))
     job.pause()

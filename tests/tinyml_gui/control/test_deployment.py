@@ -12,7 +12,7 @@ from engine.export import FORMATS, ExportOptions
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.background import deploy_jobs
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.control.deployment import Deployment
+from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import change_layer, remove_layer
 from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure
@@ -27,17 +27,17 @@ def controller(qtbot: QtBot, settings: Settings) -> Iterator[Controller]:
 
 
 @pytest.fixture
-def deployment(controller: Controller) -> Deployment:
+def deployment(controller: Controller) -> DeploymentController:
     return controller.deployment
 
 
-def settle(deployment: Deployment, qtbot: QtBot) -> Fit:
+def settle(deployment: DeploymentController, qtbot: QtBot) -> Fit:
     qtbot.waitUntil(lambda: not deployment.is_measuring)
     assert deployment.fit is not None
     return deployment.fit
 
 
-def test_nothing_is_measured_until_somebody_looks(deployment: Deployment, qtbot: QtBot) -> None:
+def test_nothing_is_measured_until_somebody_looks(deployment: DeploymentController, qtbot: QtBot) -> None:
     deployment.update()
     assert not deployment.is_measuring
     deployment.watch()
@@ -48,14 +48,14 @@ def test_board_and_format_are_remembered(controller: Controller, settings: Setti
     with qtbot.waitSignal(controller.deployment.target_changed):
         controller.deployment.choose_board("pico")
     controller.deployment.choose_format("c-float32")
-    later = Deployment(controller.state, settings, controller.tasks, controller)
+    later = DeploymentController(controller.state, settings, controller.tasks, controller)
     assert (later.board, later.format) == (BOARDS["pico"], "c-float32")
     later.shut_down()
 
 
 @pytest.mark.parametrize("change", ["board", "format", "options", "network"])
 def test_every_change_is_measured(
-    change: str, deployment: Deployment, controller: Controller, qtbot: QtBot
+    change: str, deployment: DeploymentController, controller: Controller, qtbot: QtBot
 ) -> None:
     deployment.watch()
     before = settle(deployment, qtbot).order
@@ -75,7 +75,9 @@ def test_every_change_is_measured(
     assert settle(deployment, qtbot).order != before
 
 
-def test_a_fault_leaves_no_figures(deployment: Deployment, controller: Controller, qtbot: QtBot) -> None:
+def test_a_fault_leaves_no_figures(
+    deployment: DeploymentController, controller: Controller, qtbot: QtBot
+) -> None:
     deployment.watch()
     settle(deployment, qtbot)
     controller.edit(remove_layer(controller.model.spec, 0))
@@ -85,7 +87,7 @@ def test_a_fault_leaves_no_figures(deployment: Deployment, controller: Controlle
 
 
 def test_measuring_is_not_the_windows_work_and_the_latest_wish_counts(
-    deployment: Deployment, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    deployment: DeploymentController, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[tuple[str, int]] = []
     gate = threading.Event()

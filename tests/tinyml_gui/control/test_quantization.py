@@ -16,7 +16,7 @@ from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.background import quantize_jobs
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.control.quantization import Quantizing
+from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import change_layer
 from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured, metrics_of
@@ -33,8 +33,8 @@ def controller(qtbot: QtBot, settings: Settings) -> Iterator[Controller]:
 
 
 @pytest.fixture
-def quantizing(controller: Controller) -> Quantizing:
-    return controller.quantizing
+def quantization(controller: Controller) -> QuantizationController:
+    return controller.quantization
 
 
 def run(order: QuantizeOrder) -> tuple[list[object], Compared]:
@@ -48,33 +48,35 @@ def run(order: QuantizeOrder) -> tuple[list[object], Compared]:
 
 
 def test_a_model_is_calibrated_and_compared_without_being_changed(
-    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
 ) -> None:
     before = controller.model
-    quantizing.prepare()
-    assert quantizing.is_running
-    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantization.prepare()
+    assert quantization.is_running
+    qtbot.waitUntil(lambda: not quantization.is_running)
     assert controller.model.quantization is not None
     assert np.array_equal(controller.model.params, before.params)
     assert not controller.is_modified
     assert not controller.can_undo
-    assert quantizing.flips is not None
-    assert quantizing.flips.images == 320
+    assert quantization.flips is not None
+    assert quantization.flips.images == 320
     assert 0 <= measured(controller.model).in_int8 <= 1
 
 
-def test_it_is_done_once(quantizing: Quantizing, qtbot: QtBot) -> None:
-    quantizing.prepare()
-    qtbot.waitUntil(lambda: not quantizing.is_running)
-    quantizing.prepare()
-    assert not quantizing.is_running
+def test_it_is_done_once(quantization: QuantizationController, qtbot: QtBot) -> None:
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
+    quantization.prepare()
+    assert not quantization.is_running
 
 
-def test_what_is_modified_stays_so(quantizing: Quantizing, controller: Controller, qtbot: QtBot) -> None:
+def test_what_is_modified_stays_so(
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
+) -> None:
     controller.adapt(tuple("wxyz"))
     assert controller.is_modified
-    quantizing.prepare()
-    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
     assert controller.is_modified
     assert controller.model.quantization is not None
     controller.undo()
@@ -82,18 +84,21 @@ def test_what_is_modified_stays_so(quantizing: Quantizing, controller: Controlle
 
 
 def test_a_shipped_model_stays_a_shipped_one(
-    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
 ) -> None:
     controller.training.catalogue = TinyCatalogue(mnist=spots(shape=(28, 28, 1)))
     controller.open_shipped("digits")
-    quantizing.prepare()
-    qtbot.waitUntil(lambda: not quantizing.is_running, timeout=30_000)
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running, timeout=30_000)
     assert controller.model.quantization is not None
     assert controller.is_shipped
 
 
 def test_an_edit_drops_what_was_about_the_old_network(
-    quantizing: Quantizing, controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    quantization: QuantizationController,
+    controller: Controller,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gate = threading.Event()
     real = quantize_jobs.calibrated
@@ -103,13 +108,13 @@ def test_an_edit_drops_what_was_about_the_old_network(
         return real(order)
 
     monkeypatch.setattr(quantize_jobs, "calibrated", slow)
-    quantizing.prepare()
+    quantization.prepare()
     layers = controller.model.spec.layers
     controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=9)))
-    assert not quantizing.is_running
+    assert not quantization.is_running
     gate.set()
-    quantizing.prepare()  # behind the one that was dropped
-    qtbot.waitUntil(lambda: not quantizing.is_running)
+    quantization.prepare()  # behind the one that was dropped
+    qtbot.waitUntil(lambda: not quantization.is_running)
     assert controller.model.quantization is not None
     assert controller.model.spec.layers[1].units == 9  # type: ignore[attr-defined]
 
@@ -162,35 +167,35 @@ def test_other_classes_and_sizes_are_passed_over() -> None:
 
 
 def test_fine_tuning_gives_another_model_that_can_be_taken_back(
-    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
 ) -> None:
-    assert not quantizing.can_tune
-    quantizing.prepare()
-    qtbot.waitUntil(lambda: not quantizing.is_running)
+    assert not quantization.can_tune
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
     before = controller.model
-    assert quantizing.can_tune
+    assert quantization.can_tune
     with qtbot.waitSignal(controller.message) as told:
-        quantizing.tune()
-        assert quantizing.activity is Activity.TUNING
+        quantization.tune()
+        assert quantization.activity is Activity.TUNING
     assert told.args[0].startswith("Fine-tuned for int8")
     assert not np.array_equal(controller.model.params, before.params)
     assert accuracies(controller.model).in_int8 == measured(controller.model).in_int8
-    assert quantizing.flips is not None
+    assert quantization.flips is not None
     controller.undo()
     assert controller.model is before
 
 
 def test_a_changed_network_ends_fine_tuning(
-    quantizing: Quantizing, controller: Controller, qtbot: QtBot
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
 ) -> None:
-    quantizing.prepare()
-    qtbot.waitUntil(lambda: not quantizing.is_running)
-    quantizing.tune()
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
+    quantization.tune()
     layers = controller.model.spec.layers
     with qtbot.waitSignal(controller.message) as told:
         controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=9)))
     assert "was changed" in told.args[0]
-    assert not quantizing.is_running
+    assert not quantization.is_running
 
 
 def test_fine_tuning_needs_labelled_images() -> None:

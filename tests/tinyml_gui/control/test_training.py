@@ -82,5 +82,5 @@ def test_threads_beyond_the_machine_are_told(
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     with qtbot.waitSignal(controller.message) as told:
         controller.training.start(CONTINUE, TrainConfig(batch_size=16, threads=8))
-    assert not controller.quantizing.is_running  # as when a run has ended
+    assert not controller.quantization.is_running  # as when a run has ended
     assert told.args[0] == "This machine has 1 core: training with 1 thread instead of 8."

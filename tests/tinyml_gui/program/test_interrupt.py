@@ -15,7 +15,7 @@ from engine.nn.layers import Dense
 from engine.storage import project
 from tests.tinyml_gui.tiny import TinyCatalogue
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.session import Session
+from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import add_layer
 from tinyml_gui.look.theme_switch import Theme
@@ -60,13 +60,13 @@ def test_ending_now_asks_nothing_and_keeps_what_is_unsaved(
 ) -> None:
     codes: list[int] = []
     monkeypatch.setattr(QApplication, "exit", codes.append)
-    session = Session(tmp_path)
-    controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3), session)
+    recovery_files = RecoveryFiles(tmp_path)
+    controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3), recovery_files)
     window = MainWindow(controller, settings, look)
     qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())
     controller.edit(add_layer(controller.model.spec, len(controller.model.spec.layers), Dense(10)))
     window.end_now()
     assert codes == [130]
-    assert project.load(session.recovery).spec == controller.model.spec
+    assert project.load(recovery_files.model).spec == controller.model.spec
     controller.shutdown()
-    assert session.recovery.exists()
+    assert recovery_files.model.exists()

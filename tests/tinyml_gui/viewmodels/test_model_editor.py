@@ -12,14 +12,14 @@ from engine.shapes import describe_shape
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.state import Document, add_layer, change_layer, fault_of, remove_layer
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
-from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, new_layer
+from tinyml_gui.viewmodels.model_editor import head, layer_choices, layer_views, new_layer
 from tinyml_gui.viewmodels.training import suitable_loss
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_cards_of_every_preset_say_what_the_table_says(name: str) -> None:
     spec = PRESETS[name].build(10)
-    cards = card_rows(spec, None)
+    cards = layer_views(spec, None)
     assert [c.title for c in cards] == [layer.title for layer in spec.layers]
     assert [c.shape for c in cards] == [describe_shape(row.out_shape) for row in spec.rows()]
     shown = sum(int(c.parameters.replace(",", "").replace("–", "0")) for c in cards)
@@ -34,7 +34,7 @@ def test_every_layer_can_be_chosen_explained_and_shown(kind: str) -> None:
     assert words
     assert doc
     spec = add_layer(spot_model().spec, 1, new_layer(kind)).spec
-    card = card_rows(spec, fault_of(spec, 4))[1]
+    card = layer_views(spec, fault_of(spec, 4))[1]
     assert card.title == words
     assert card.title in card.spoken
 
@@ -44,7 +44,7 @@ def test_a_fault_is_on_the_card_that_causes_it_and_on_no_other(index: int) -> No
     lenet = PRESETS["lenet"].build(10)
     flat = next(i for i, layer in enumerate(lenet.layers) if len(lenet.rows()[i].out_shape) == 1)
     spec = remove_layer(lenet, flat).spec
-    cards = card_rows(spec, fault_of(spec, 10))
+    cards = layer_views(spec, fault_of(spec, 10))
     assert [bool(c.fault) for c in cards].count(True) == 1
     assert cards[flat].fault
     assert cards[index].shape  # what comes before is still known
@@ -53,9 +53,9 @@ def test_a_fault_is_on_the_card_that_causes_it_and_on_no_other(index: int) -> No
 
 def test_faults_without_a_place_go_to_the_last_card() -> None:
     spec = change_layer(spot_model().spec, 2, Dense(5)).spec
-    cards = card_rows(spec, fault_of(spec, 4))
+    cards = layer_views(spec, fault_of(spec, 4))
     assert "4 classes" in cards[-1].fault
-    assert card_rows(ModelSpec(()), fault_of(ModelSpec(()), 4)) == ()
+    assert layer_views(ModelSpec(()), fault_of(ModelSpec(()), 4)) == ()
 
 
 def test_head_shows_accuracy_where_it_is_known_else_the_size() -> None:
@@ -107,4 +107,4 @@ def test_a_record_that_says_anything_does_no_harm(metrics: object) -> None:
 
 def test_choices_are_written_properly_on_cards() -> None:
     spec = ModelSpec((Conv2D(activation="leaky_relu"), Dense(4)), (8, 8, 1))
-    assert card_rows(spec, None)[0].summary.endswith("Leaky ReLU")
+    assert layer_views(spec, None)[0].summary.endswith("Leaky ReLU")

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout
 
-from tinyml_gui.control.quantization import Quantizing
+from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, label, section, set_role
 from tinyml_gui.panels.deploy.flip_gallery import FlipGallery
@@ -21,9 +21,9 @@ _TUNE_TIP: Final = "Train on with int8's rounding in sight (quantization-aware t
 class AccuracyCard(Card):
     """Two lines, and a gallery on demand."""
 
-    def __init__(self, quantizing: Quantizing) -> None:
+    def __init__(self, quantization: QuantizationController) -> None:
         super().__init__()
-        self._quantizing = quantizing
+        self._quantization = quantization
         self._shown: Flips | None = None
         self.words = label(wrap=True)
         self.flips_button = button("Show images")
@@ -34,16 +34,16 @@ class AccuracyCard(Card):
         self._lay_out()
         self.flips_button.setCheckable(True)
         self.flips_button.toggled.connect(self._show_gallery)
-        self.tune_button.clicked.connect(quantizing.tune)
-        self.cancel_button.clicked.connect(quantizing.cancel)
-        quantizing.changed.connect(self._show)
+        self.tune_button.clicked.connect(quantization.tune)
+        self.cancel_button.clicked.connect(quantization.cancel)
+        quantization.changed.connect(self._show)
         self._show()
 
     def _lay_out(self) -> None:
         self.tune_button.setToolTip(_TUNE_TIP)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, _STEPS)
-        self.progress.setAccessibleName("Progress of int8")
+        self.progress.setAccessibleName("JobProgress of int8")
         self.progress.setFixedWidth(30 * theme.GRID)
         words = QVBoxLayout()
         words.setSpacing(theme.GRID)
@@ -59,29 +59,33 @@ class AccuracyCard(Card):
         self.gallery.hide()
 
     def _show(self) -> None:
-        quantizing = self._quantizing
+        quantization = self._quantization
         said = summary(
-            quantizing.model, quantizing.activity, quantizing.flips, quantizing.error, quantizing.seconds_left
+            quantization.model,
+            quantization.activity,
+            quantization.flips,
+            quantization.error,
+            quantization.seconds_left,
         )
         set_role(self.words, said.role)
         self.words.setText(said.sentence)
-        running = quantizing.is_running
-        done, total = quantizing.progress.done, quantizing.progress.total
+        running = quantization.is_running
+        done, total = quantization.progress.done, quantization.progress.total
         self.progress.setVisible(running)
         self.progress.setRange(0, _STEPS if total else 0)
         self.progress.setValue(round(_STEPS * done / max(1, total)))
         if not running and self.cancel_button.hasFocus():
             self.setFocus()  # else it would jump out of the page
         self.cancel_button.setVisible(running)
-        flips = quantizing.flips
+        flips = quantization.flips
         self.flips_button.setVisible(not running and flips is not None and bool(flips.shown))
-        self.tune_button.setVisible(not running and quantizing.can_tune)
+        self.tune_button.setVisible(not running and quantization.can_tune)
         if flips is None or not flips.shown:
             self.flips_button.setChecked(False)
         self._show_gallery(self.flips_button.isChecked())
 
     def _show_gallery(self, shown: bool) -> None:
-        flips = self._quantizing.flips
+        flips = self._quantization.flips
         if shown and flips is not None and flips is not self._shown:
             self._shown = flips
             self.gallery.show_flips(flips.shown)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QProgressBar, QVBoxLayou
 from engine.boards.boards import Board
 from engine.verify.certificate import Certificate
 from tinyml_gui.background.deploy_jobs import Step
-from tinyml_gui.background.worker import Outcome
+from tinyml_gui.background.worker import JobOutcome
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, caption, disclosure, label, muted, section, set_role
 from tinyml_gui.panels.meters import ShareBar
@@ -66,7 +66,7 @@ class CertificateCard(Card):
             row.addWidget(widget)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, _STEPS)
-        self.progress.setAccessibleName("Progress of the verification")
+        self.progress.setAccessibleName("JobProgress of the verification")
         self.body.addLayout(row)
         self.body.addWidget(self.outdated)
         self.outdated.hide()
@@ -91,7 +91,7 @@ class CertificateCard(Card):
             self._show_verdict(f"{steps[-1].what}…", "muted")
             self.progress.setValue(round(_STEPS * steps[-1].share))
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: JobOutcome) -> None:
         """Show how it ended."""
         self._show_busy(False)
         if outcome.error is not None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout
 from engine.export import ExportOptions
 from engine.nn.model import Model
 from tinyml_gui.background.deploy_jobs import Exported, ExportOrder, VerifyOrder
-from tinyml_gui.background.worker import Outcome
+from tinyml_gui.background.worker import JobOutcome
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import HeadFigures, page_head, scrolling
@@ -41,7 +41,7 @@ class DeployPanel(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._deployment = controller.deployment
-        self._quantizing = controller.quantizing
+        self._quantization = controller.quantization
         self._order: ExportOrder | None = None
         self._verify_next = False
         self._refused = False
@@ -52,7 +52,7 @@ class DeployPanel(QWidget):
         self._news: QWidget = self
         self.head = HeadFigures()
         self.target = TargetCard(self._deployment)
-        self.accuracy = AccuracyCard(controller.quantizing)
+        self.accuracy = AccuracyCard(controller.quantization)
         self.options = ExportCard(controller)
         self.banner = Banner()
         self.result = ResultCard()
@@ -90,7 +90,7 @@ class DeployPanel(QWidget):
         self.result.copied.connect(self._say_copied)
         self._controller.model_changed.connect(self._fill)
         self._controller.training.changed.connect(self._update_buttons)
-        self._quantizing.changed.connect(self._update_buttons)
+        self._quantization.changed.connect(self._update_buttons)
         self._deployment.fit_changed.connect(self._show_fit)
         self._controller.opened.connect(self._forget)
 
@@ -105,12 +105,12 @@ class DeployPanel(QWidget):
         if self.isVisible():
             shown = head(self._controller.state.document)
             self.head.show_figures(shown.figure, shown.caption, shown.in_int8, shown.rest)
-            self._quantizing.prepare()
+            self._quantization.prepare()
         self._update_buttons()
 
     def _update_buttons(self) -> None:
         fault = self._controller.state.document.fault
-        busy = self._deployment.is_busy or self._quantizing.activity is Activity.CALIBRATING
+        busy = self._deployment.is_busy or self._quantization.activity is Activity.CALIBRATING
         reason = f"{fault} Fix it on the Model page first." if fault else ""
         self.options.enable(fault is None and not busy, reason)
 
@@ -158,7 +158,7 @@ class DeployPanel(QWidget):
         self._deployment.export(order, self._exported)
         self._update_buttons()
 
-    def _exported(self, outcome: Outcome) -> None:
+    def _exported(self, outcome: JobOutcome) -> None:
         self._update_buttons()
         order, result = self._order, outcome.result
         if outcome.error is not None:
@@ -201,7 +201,7 @@ class DeployPanel(QWidget):
         self._update_buttons()
         self._show_soon(self.certificate)
 
-    def _verified(self, outcome: Outcome) -> None:
+    def _verified(self, outcome: JobOutcome) -> None:
         cancelled = self.certificate.cancel_button.hasFocus()
         self.certificate.end(outcome)
         certificate = self.certificate.certificate
@@ -214,7 +214,7 @@ class DeployPanel(QWidget):
             self.options.verify_button.setFocus()
         self._show_soon(self.certificate)
 
-    def _certified(self, outcome: Outcome) -> None:
+    def _certified(self, outcome: JobOutcome) -> None:
         self._update_buttons()
         if outcome.error is not None:
             self.banner.show_error(str(outcome.error))
@@ -231,7 +231,7 @@ class DeployPanel(QWidget):
         if path:
             self._deployment.save_certificate(certificate, Path(path), self._certificate_saved)
 
-    def _certificate_saved(self, outcome: Outcome) -> None:
+    def _certificate_saved(self, outcome: JobOutcome) -> None:
         if outcome.error is not None:
             self.banner.show_error(str(outcome.error))
         elif isinstance(outcome.result, Path):

@@ -6,7 +6,7 @@ from typing import Final
 
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from tinyml_gui.control.deployment import Deployment
+from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, Elided, caption, label, set_role
 from tinyml_gui.panels.board_picker import BoardPicker, FormatPicker
@@ -21,7 +21,7 @@ _BETWEEN: Final = theme.GAP + theme.GRID
 class TargetCard(Card):
     """Board, format and fit."""
 
-    def __init__(self, deployment: Deployment, parent: QWidget | None = None) -> None:
+    def __init__(self, deployment: DeploymentController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._deployment = deployment
         self.board_picker, self.format_picker = BoardPicker(deployment), FormatPicker(deployment)

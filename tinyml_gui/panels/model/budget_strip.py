@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from tinyml_gui.control.deployment import Deployment
+from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.look import theme
 from tinyml_gui.panels.board_picker import BoardPicker
 from tinyml_gui.panels.meters import MeterTile
@@ -22,7 +22,7 @@ _PICKER_WIDTHS: Final = (46 * theme.GRID, 54 * theme.GRID)  # at least, at most
 class BudgetStrip(QWidget):
     """The board and its memories."""
 
-    def __init__(self, deployment: Deployment, parent: QWidget | None = None) -> None:
+    def __init__(self, deployment: DeploymentController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._deployment = deployment
         self.picker = BoardPicker(deployment)

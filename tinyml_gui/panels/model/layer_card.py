@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLa
 
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Elided, caption, label, set_state
-from tinyml_gui.viewmodels.model_editor import Card
+from tinyml_gui.viewmodels.model_editor import LayerView
 
 __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 
@@ -54,7 +54,7 @@ class LayerCard(QFrame):
         column.addWidget(self._fault)
         self._fault.setContentsMargins(NUMBER_WIDTH + theme.GAP, 0, 0, theme.GAP)
 
-    def fill(self, card: Card) -> None:
+    def fill(self, card: LayerView) -> None:
         """Show `card`."""
         self._number.setText(card.number)
         self._title.show_text(card.title)
@@ -129,7 +129,7 @@ class LayerList(QWidget):
         """Index of the selected card."""
         return self._selection
 
-    def fill(self, cards: Sequence[Card], selection: int) -> None:
+    def fill(self, cards: Sequence[LayerView], selection: int) -> None:
         """Show `cards`; as far as they are there already they are filled anew."""
         while len(self.cards) < len(cards):
             self.cards.append(LayerCard(self))

@@ -39,7 +39,7 @@ from tinyml_gui.look.widgets import (
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.model.budget_strip import BudgetStrip
 from tinyml_gui.panels.model.layer_card import COLUMNS, NUMBER_WIDTH, LayerList
-from tinyml_gui.viewmodels.model_editor import card_rows, head, layer_choices, new_layer
+from tinyml_gui.viewmodels.model_editor import head, layer_choices, layer_views, new_layer
 
 __all__ = ["ModelPanel"]
 
@@ -156,7 +156,7 @@ class ModelPanel(QWidget):
         state = self._controller.state
         document = state.document
         self._input.setText(f"Input {describe_shape(document.spec.input_shape)}")
-        self.layers.fill(card_rows(document.spec, document.fault), state.selection)
+        self.layers.fill(layer_views(document.spec, document.fault), state.selection)
         self._fill_head()
         self._fill_fields()
         self._update_lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
-from tinyml_gui.control.downloads import DownloadControl
+from tinyml_gui.control.downloads import DownloadController
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, label, set_role
 
@@ -16,13 +16,13 @@ _STEPS = 1000
 class DownloadBar(Card):
     """Hidden unless something is being fetched or could not be."""
 
-    def __init__(self, control: DownloadControl, parent: QWidget | None = None) -> None:
+    def __init__(self, control: DownloadController, parent: QWidget | None = None) -> None:
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._control = control
         self.text = label(wrap=True)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress of the download")
+        self.progress.setAccessibleName("JobProgress of the download")
         self.button = button("Cancel")
         row = QHBoxLayout()
         row.setSpacing(theme.GAP_WIDE)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
 import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
 from engine.training.rate_finder import HIGHEST, LOWEST
-from tinyml_gui.control.rates import RateControl
+from tinyml_gui.control.rates import RateController
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, label, section, set_role
 from tinyml_gui.panels.forms import number_text
@@ -38,7 +38,7 @@ class RateFinder(Card):
 
     taken = Signal(float)
 
-    def __init__(self, control: RateControl, parent: QWidget | None = None) -> None:
+    def __init__(self, control: RateController, parent: QWidget | None = None) -> None:
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._control = control
         self._words = label(wrap=True)
@@ -65,7 +65,7 @@ class RateFinder(Card):
         row.addWidget(section("Learning rate"))
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("Progress of the search")
+        self.progress.setAccessibleName("JobProgress of the search")
         row.addWidget(self._words, stretch=1)
         row.addWidget(self.progress, stretch=1, alignment=Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.use_button)

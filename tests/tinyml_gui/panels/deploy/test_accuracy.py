@@ -13,7 +13,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 def card(qtbot: QtBot, controller: Controller) -> AccuracyCard:
     controller.state.reset(controller.model.replace(record={"data": "starter"}))
-    made = AccuracyCard(controller.quantizing)
+    made = AccuracyCard(controller.quantization)
     qtbot.addWidget(made)
     made.resize(600, 200)
     made.show()
@@ -22,19 +22,19 @@ def card(qtbot: QtBot, controller: Controller) -> AccuracyCard:
 
 def test_it_says_what_is_being_done_and_what_came_of_it(controller: Controller, qtbot: QtBot) -> None:
     made = card(qtbot, controller)
-    controller.quantizing.prepare()
+    controller.quantization.prepare()
     assert made.progress.isVisible()
     assert made.words.text().startswith("Calibrating")
-    qtbot.waitUntil(lambda: not controller.quantizing.is_running)
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
     assert not made.progress.isVisible()
     assert "320 test images" in made.words.text()
 
 
 def test_it_can_be_cancelled(controller: Controller, qtbot: QtBot) -> None:
     made = card(qtbot, controller)
-    controller.quantizing.prepare()
+    controller.quantization.prepare()
     qtbot.mouseClick(made.cancel_button, LEFT)
-    assert not controller.quantizing.is_running
+    assert not controller.quantization.is_running
     assert not made.progress.isVisible()
 
 
@@ -43,8 +43,8 @@ def test_the_gallery_shows_what_flips(controller: Controller, qtbot: QtBot) -> N
     assert not made.flips_button.isVisible()
     grey, colour = np.zeros((4, 4, 1), np.uint8), np.zeros((6, 5, 3), np.uint8)
     shown = (Flip(grey, "a", "a", "b"), Flip(colour, "a", "b", "a"), Flip(grey, "c", "a", "a long name"))
-    controller.quantizing.flips = Flips(320, 3, 1, 1, shown)
-    controller.quantizing.changed.emit()
+    controller.quantization.flips = Flips(320, 3, 1, 1, shown)
+    controller.quantization.changed.emit()
     qtbot.mouseClick(made.flips_button, LEFT)
     assert made.gallery.isVisible()
     assert [tile.text() for tile in made.gallery.tiles] == ["a → b", "b → a", "a → a long"]

@@ -30,7 +30,7 @@ def panel(qtbot: QtBot, controller: Controller, tmp_path: Path) -> DeployPanel:
     made.show()
     made.options.folder_edit.setText(str(tmp_path / "c"))
     qtbot.waitUntil(
-        lambda: controller.model.quantization is not None and not controller.quantizing.is_running
+        lambda: controller.model.quantization is not None and not controller.quantization.is_running
     )
     return made
 
@@ -231,7 +231,7 @@ def test_what_does_not_fit_the_board_is_not_exported(
     layers = controller.model.spec.layers
     controller.edit(change_layer(controller.model.spec, 1, layers[1].replace(units=2000)))
     controller.deployment.choose_board("arduino-uno")
-    qtbot.waitUntil(lambda: not controller.deployment.is_measuring and not controller.quantizing.is_running)
+    qtbot.waitUntil(lambda: not controller.deployment.is_measuring and not controller.quantization.is_running)
     qtbot.mouseClick(panel.options.export_button, LEFT)
     assert panel.banner.text.startswith("Too large for Arduino Uno")
     assert not controller.deployment.is_busy

@@ -13,7 +13,7 @@ from typing import Final
 
 from PySide6.QtCore import QLockFile, QStandardPaths
 
-__all__ = ["Session", "data_folder"]
+__all__ = ["RecoveryFiles", "data_folder"]
 
 _PLACES: Final = 8
 _NAMES: Final = ("recovered", "run", "offered")
@@ -24,7 +24,7 @@ def data_folder() -> Path:
     return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
 
 
-class Session:
+class RecoveryFiles:
     """The set of files that this program may write, until `close`.
 
     Parameters
@@ -34,7 +34,7 @@ class Session:
 
     Attributes
     ----------
-    recovery : Path
+    model : Path
         A copy of the unsaved model.
     run : Path
         The training run under way.
@@ -44,9 +44,9 @@ class Session:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
         self._lock, suffix = _claim(folder)
-        self.recovery, self.run, self._offered = (folder / f"{name}{suffix}.tinyml" for name in _NAMES)
+        self.model, self.run, self._offered = (folder / f"{name}{suffix}.tinyml" for name in _NAMES)
         with suppress(OSError):
-            os.replace(self.recovery, self._offered)
+            os.replace(self.model, self._offered)
 
     @property
     def offered(self) -> Path | None:
@@ -56,7 +56,7 @@ class Session:
     def accept(self) -> None:
         """The offered model is the one being worked on from now on."""
         with suppress(OSError):
-            os.replace(self._offered, self.recovery)
+            os.replace(self._offered, self.model)
 
     def refuse(self) -> None:
         """Drop the offered model."""
@@ -66,7 +66,7 @@ class Session:
     def close(self) -> None:
         """All is saved or not wanted: remove the files but for those that were never answered."""
         with suppress(OSError):
-            self.recovery.unlink(missing_ok=True)
+            self.model.unlink(missing_ok=True)
             self.run.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.unlock()

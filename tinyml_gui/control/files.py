@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
-from tinyml_gui.document.mime import SUFFIX
+from engine.storage.project import SUFFIX
+from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions
 
-if TYPE_CHECKING:
-    from tinyml_gui.control.controller import Controller
-
-__all__ = ["SHIPPED", "FileCommands"]
+__all__ = ["SHIPPED", "FileController"]
 
 _FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
 _Answer = QMessageBox.StandardButton
@@ -28,7 +26,7 @@ SHIPPED: Final = {
 }
 
 
-class FileCommands(QObject):
+class FileController(QObject):
     """Connects the file commands of `actions` with `controller`.
 
     Parameters

@@ -21,7 +21,7 @@ from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control import autosave
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.training import CONTINUE
-from tinyml_gui.document.session import Session
+from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import change_layer
 from tinyml_gui.look.theme_switch import Theme
@@ -47,7 +47,7 @@ def start(folder: Path, settings: Settings, qtbot: QtBot, monkeypatch: pytest.Mo
     started: list[Controller] = []
 
     def controller() -> Controller:
-        made = Controller(settings, TinyCatalogue(), np.random.default_rng(3), Session(folder))
+        made = Controller(settings, TinyCatalogue(), np.random.default_rng(3), RecoveryFiles(folder))
         started.append(made)
         return made
 
@@ -84,12 +84,12 @@ app = QApplication([])
 from engine.training.trainer import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.session import Session
+from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
 from PySide6.QtCore import QSettings
 folder = Path(sys.argv[1])
 store = QSettings(str(folder / "s.ini"), QSettings.Format.IniFormat)
-controller = Controller(Settings(store), TinyCatalogue(), np.random.default_rng(3), Session(folder))
+controller = Controller(Settings(store), TinyCatalogue(), np.random.default_rng(3), RecoveryFiles(folder))
 controller.state.reset(spot_model())
 training = controller.training
 training.choose_data("starter")
@@ -98,9 +98,9 @@ def look():
     if training.data is not None and not started:
         started.append(True)
         training.start("continue", TrainConfig(epochs=int(sys.argv[2]), batch_size=16, threads=1))
-    if started and sys.argv[3] == "run" and controller.session.run.exists():
+    if started and sys.argv[3] == "run" and controller.recovery_files.run.exists():
         os.kill(os.getpid(), signal.SIGKILL)
-    if started and not training.is_running and controller.session.recovery.exists():
+    if started and not training.is_running and controller.recovery_files.model.exists():
         os.kill(os.getpid(), signal.SIGKILL)
 from PySide6.QtCore import QTimer
 timer = QTimer(); timer.timeout.connect(look); timer.start(5)
@@ -207,7 +207,7 @@ def test_an_edit_is_kept_and_forgotten_once_saved(start: Start, qtbot: QtBot, tm
     controller = start()
     controller.state.reset(spot_model())
     controller.edit(change_layer(controller.model.spec, 1, Dense(9)))
-    kept = controller.session.recovery
+    kept = controller.recovery_files.model
     qtbot.waitUntil(kept.exists)
     qtbot.waitUntil(lambda: project.load(kept).spec == controller.model.spec)
     controller.save_file(tmp_path / "spots.tinyml")
@@ -216,19 +216,19 @@ def test_an_edit_is_kept_and_forgotten_once_saved(start: Start, qtbot: QtBot, tm
 
 def test_a_second_program_keeps_its_own_copies(start: Start) -> None:
     first, second = start(), start()
-    assert first.session.recovery != second.session.recovery
+    assert first.recovery_files.model != second.recovery_files.model
     assert second.recoverable is None
 
 
 def test_closing_leaves_nothing_and_frees_the_place(start: Start, qtbot: QtBot) -> None:
     controller = start()
     train(controller, qtbot)
-    qtbot.waitUntil(controller.session.recovery.exists)
+    qtbot.waitUntil(controller.recovery_files.model.exists)
     controller.close()
-    assert not controller.session.recovery.exists()
+    assert not controller.recovery_files.model.exists()
     again = start()
     assert again.recoverable is None
-    assert again.session.recovery == controller.session.recovery
+    assert again.recovery_files.model == controller.recovery_files.model
 
 
 def test_a_folder_that_cannot_be_written_is_told_once_and_training_goes_on(
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_training_goes_on(
     controller = start()
     faults: list[str] = []
     controller.error.connect(faults.append)
-    controller.session.recovery = folder / "gone" / "recovered.tinyml"
+    controller.recovery_files.model = folder / "gone" / "recovered.tinyml"
     controller.training.keep_path = folder / "gone" / "run.tinyml"
     train(controller, qtbot)
     qtbot.waitUntil(lambda: len(faults) == 2)
@@ -269,8 +269,8 @@ def test_the_window_offers_what_was_left(
     window = MainWindow(controller, settings, look)
     qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())
     window.show()
-    assert window.recovery.isVisible()
-    banner = window.recovery
+    assert window.recovery_banner.isVisible()
+    banner = window.recovery_banner
     qtbot.mouseClick(banner.button if opened else banner.decline_button, LEFT)
     assert not banner.isVisible()
     assert (controller.model.fingerprint == spot_model().fingerprint) is opened

@@ -11,13 +11,12 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QImage
 
 from engine.errors import TinyMLError
+from engine.storage.project import SUFFIX
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["SUFFIX", "ink_of", "model_of"]
-
-SUFFIX = ".tinyml"
+__all__ = ["ink_of", "model_of"]
 
 
 def model_of(data: QMimeData) -> Path | None:

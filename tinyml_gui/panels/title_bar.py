@@ -9,10 +9,10 @@ from tinyml_gui.look import theme
 from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.widgets import IconButton
 
-__all__ = ["Header"]
+__all__ = ["TitleBar"]
 
 
-class Header(QWidget):
+class TitleBar(QWidget):
     """Menus at the left, the file in the middle, tools at the right.
 
     Parameters
@@ -24,9 +24,9 @@ class Header(QWidget):
 
     def __init__(self, actions: Actions, pages: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("header")
+        self.setObjectName("titleBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(theme.HEADER_HEIGHT)
+        self.setFixedHeight(theme.TITLE_BAR_HEIGHT)
         self.menu_bar = QMenuBar()
         self.menu_bar.setNativeMenuBar(False)
         actions.fill(self.menu_bar, pages)
