@@ -12,11 +12,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 from engine import cli
 from engine.nn.model import Model
 from engine.storage import project
 
+T = TypeVar("T")
 MODELS = Path(__file__).parent / "models"
 
 
@@ -38,14 +40,21 @@ def _rebuild(path: Path, options: argparse.Namespace) -> None:
         if options.only_quantize:
             shutil.copy(path, out)
         else:
-            words = shlex.split(shipped.record["command"])[1:]
+            words = shlex.split(_told(shipped.record.command))[1:]
             words[words.index("--out") + 1] = str(out)
             _run(*words, "--data-dir", options.data_dir)
-        data = shipped.record["data"]
+        data = _told(shipped.record.data)
         _run("quantize", str(out), "--data", data, "--out", str(out), "--data-dir", options.data_dir)
         _report(path, shipped, project.load(out))
         if options.replace:
             shutil.copy(out, path)
+
+
+def _told(value: T | None) -> T:
+    """Return what the record of a shipped model must tell."""
+    if value is None:
+        raise SystemExit("the record of a shipped model lacks what its making needs")
+    return value
 
 
 def _run(*words: str) -> None:
@@ -56,7 +65,7 @@ def _run(*words: str) -> None:
 
 def _report(path: Path, shipped: Model, made: Model) -> None:
     same = "the same" if made.fingerprint == shipped.fingerprint else "another"
-    accuracy = made.record["metrics"]["accuracy"]
+    accuracy = _told(made.record.metrics).accuracy
     metrics = made.quantization.metrics if made.quantization is not None else {}
     figures = f"accuracy {accuracy:.2%}, in int8 {metrics['accuracy']:.2%}"
     sys.stdout.write(f"{path.name}: {same} model, {figures}\n")

@@ -135,7 +135,8 @@ def _info_json(name: str, source: Source, spec: ModelSpec) -> dict[str, Any]:
         saved = source.saved
         quantization = saved.quantization
         result["quantization"] = None if quantization is None else quantization.to_json()
-        result |= {"classes": saved.classes, "fingerprint": saved.fingerprint, "record": saved.record}
+        result |= {"classes": saved.classes, "fingerprint": saved.fingerprint}
+        result["record"] = saved.record.to_json()
     return result
 
 
@@ -169,13 +170,13 @@ def _history_lines(model: Model) -> Iterator[str]:
     yield f"model hash: {model.fingerprint}"
     if not model.trained:
         yield "not trained yet"
-    metrics = model.record.get("metrics")
-    if isinstance(metrics, dict) and isinstance(accuracy := metrics.get("accuracy"), float):
-        yield f"test accuracy: {percent(accuracy)} of {metrics.get('images')} images of {metrics.get('data')}"
+    metrics = model.record.metrics
+    if metrics is not None and metrics.accuracy is not None:
+        yield f"test accuracy: {percent(metrics.accuracy)} of {metrics.images} images of {metrics.data}"
     if model.quantization is not None:
         yield f"int8: {_quantization_line(model.quantization)}"
-    if "command" in model.record:
-        yield f"made by: {model.record['command']}"
+    if model.record.command is not None:
+        yield f"made by: {model.record.command}"
 
 
 def _quantization_line(quantization: Quantization) -> str:

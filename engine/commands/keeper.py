@@ -11,24 +11,24 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.commands.console import Console
 from engine.errors import FileError
 from engine.files import check_room, is_file
 from engine.nn.model import Model
+from engine.record import TrainingRecord
 from engine.storage import project
 from engine.training.checkpoint import Checkpoint
 from engine.training.events import Reason
 from engine.training.trainer import Trainer
 
-__all__ = ["Keeper", "find_run", "finished_path", "unfinished_path"]
+__all__ = ["Keeper", "find_run", "finished_path", "recorded", "unfinished_path"]
 
 UNFINISHED = ".unfinished"
-SPARE_BYTES = 1 << 17  # room for the record beside the parameters
+SPARE_BYTES = 1 << 17  # for the record beside the parameters
 VECTORS = 9  # as long as the parameters, in a file with a run, at most
 PAUSES = 20  # times what keeping took pass until it is done again: it costs 5 % at most
 
@@ -69,6 +69,11 @@ def find_run(path: str) -> tuple[str, Model, Checkpoint]:
     return place, model, run
 
 
+def recorded(model: Model, origin: TrainingRecord, reason: str) -> TrainingRecord:
+    """Return the record in `model` with the command and start of `origin`, and why the run ended."""
+    return replace(model.record, command=origin.command, start=origin.start, reason=reason)
+
+
 class Keeper:
     """Keeps one run.
 
@@ -100,13 +105,13 @@ class Keeper:
                 f"to go on with that one, stop now and use --resume {self.out}."
             )
 
-    def keep(self, trainer: Trainer, origin: Mapping[str, Any]) -> None:
+    def keep(self, trainer: Trainer, origin: TrainingRecord) -> None:
         """Write down the run as it is, unless that was done only a moment ago."""
         start = time.monotonic()
         if self._unfinished is None or start < self._due:
             return
         model = trainer.model()
-        model = model.replace(record={**origin, **model.record, "reason": "unfinished"})
+        model = model.replace(record=recorded(model, origin, "unfinished"))
         try:
             project.save(model, self._unfinished, trainer.checkpoint())
         except FileError as error:

@@ -93,9 +93,8 @@ class ProjectSource(Source):
 
     @property
     def loss(self) -> str:
-        config = self.saved.record.get("config")
-        used = config.get("loss") if isinstance(config, dict) else None
-        return used if isinstance(used, str) and used in LOSSES else super().loss
+        used = self.saved.record.loss
+        return used if used in LOSSES else super().loss
 
     def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
         return self.saved.replace(name=name)

@@ -11,15 +11,15 @@ from __future__ import annotations
 import argparse
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from engine.commands.console import Console, percent, plain
-from engine.commands.keeper import Keeper, find_run, finished_path
+from engine.commands.console import Console, percent
+from engine.commands.keeper import Keeper, find_run, finished_path, recorded
 from engine.commands.options import (
     Commands,
     add_command,
@@ -37,6 +37,7 @@ from engine.errors import DataError, TinyMLError
 from engine.knobs import knobs_to_json
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
+from engine.record import Metrics, StartingPoint, TrainingRecord
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig, thread_words
 from engine.training.evaluate import Evaluator
@@ -59,7 +60,6 @@ ALWAYS_RECORDED = (
     "threads",
 )
 NEEDED = ("data", "model")
-ORIGIN = ("command", "start")  # what a record says beside what the trainer knows
 
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -103,7 +103,7 @@ class Job:
     trainer: Trainer
     classes: int
     config: TrainConfig
-    origin: Mapping[str, Any]
+    origin: TrainingRecord
     test: Dataset | None
     keeper: Keeper
 
@@ -113,8 +113,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     job = (_resumed if arguments.resume else _begun)(arguments, console)
     outcome = _train(job, console)
     model = outcome.model
-    model = model.replace(record=plain({**job.origin, **model.record, "reason": outcome.reason.value}))
-    model = model.replace(record={**model.record, "metrics": _measure(model, job, console)})
+    record = recorded(model, job.origin, outcome.reason.value)
+    model = model.replace(record=replace(record, metrics=_measure(model, job, console)))
     saved = job.keeper.save(model, outcome.reason, job.trainer.checkpoint())
     console.show(_result(model, outcome, saved), _lines(model, outcome, saved))
     return 1 if outcome.reason is Reason.DIVERGED else 0
@@ -155,8 +155,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> Job:
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"
     console.log(f"Going on with the run in {place}: {done}.")
     console.log(_opening(model, data, run.config, trainer.threads))
-    origin = {key: model.record[key] for key in ORIGIN if key in model.record}
-    return Job(trainer, len(data.classes), run.config, origin, test, keeper)
+    return Job(trainer, len(data.classes), run.config, model.record, test, keeper)
 
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
@@ -223,12 +222,12 @@ def _train(job: Job, console: Console) -> Outcome:
     raise AssertionError("a run ends with Finished")
 
 
-def _origin(arguments: argparse.Namespace, config: TrainConfig, start: Model) -> dict[str, Any]:
+def _origin(arguments: argparse.Namespace, config: TrainConfig, model: Model) -> TrainingRecord:
     """Return how the model comes about, as far as the trainer does not know it."""
-    origin: dict[str, Any] = {"command": _command(arguments, config)}
-    if start.record:
-        origin["start"] = {"fingerprint": start.fingerprint, "command": start.record.get("command", "")}
-    return origin
+    start = None
+    if model.trained:
+        start = StartingPoint(fingerprint=model.fingerprint, command=model.record.command or "")
+    return TrainingRecord(command=_command(arguments, config), start=start)
 
 
 def _command(arguments: argparse.Namespace, config: TrainConfig) -> str:
@@ -252,28 +251,23 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[s
     return {name: value for name, value in values.items() if name not in known and value != defaults[name]}
 
 
-def _measure(model: Model, job: Job, console: Console) -> dict[str, Any]:
+def _measure(model: Model, job: Job, console: Console) -> Metrics:
     """Return the figures on the test part; none without one, or when interrupted: the model comes first."""
     test = job.test
     if test is None:
-        return {}
+        return Metrics()
     evaluator = Evaluator(model.spec, LOSSES[job.config.loss], job.trainer.threads)
     try:
         found = evaluator.run(model.params, Work(test.images, test.labels))
     except KeyboardInterrupt:
         console.log("Interrupted before the test accuracy was measured.")
-        return {}
-    return {
-        "data": test.name,
-        "images": len(test),
-        "accuracy": found.accuracy,
-        "loss": found.loss,
-    }
+        return Metrics()
+    return Metrics(data=test.name, images=len(test), accuracy=found.accuracy, loss=found.loss)
 
 
 def _result(model: Model, outcome: Outcome, saved: str | None) -> dict[str, Any]:
     return {
-        **model.record,
+        **model.record.to_json(),
         "model": model.name,
         "fingerprint": model.fingerprint,
         "parameters": model.spec.parameters,
@@ -285,10 +279,10 @@ def _result(model: Model, outcome: Outcome, saved: str | None) -> dict[str, Any]
 
 def _lines(model: Model, outcome: Outcome, saved: str | None) -> Iterator[str]:
     yield f"Training {outcome.reason.value} after {outcome.seconds:.1f} s."
-    metrics = model.record["metrics"]
-    if metrics:
-        accuracy, images = percent(metrics["accuracy"]), f"{metrics['images']:,}"
-        yield f"Test accuracy {accuracy}, loss {metrics['loss']:.4f} ({images} images of {metrics['data']})."
+    metrics = model.record.metrics
+    if metrics is not None and metrics.accuracy is not None:
+        accuracy, images = percent(metrics.accuracy), f"{metrics.images:,}"
+        yield f"Test accuracy {accuracy}, loss {metrics.loss:.4f} ({images} images of {metrics.data})."
     yield f"Saved {saved}." if saved else "Nothing was saved."
     if saved and outcome.reason is Reason.STOPPED:
         yield f"To go on: {shlex.join(['tinyml', 'train', '--resume', saved])}"

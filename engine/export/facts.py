@@ -84,12 +84,12 @@ class Facts:
 
     def accuracy(self) -> str:
         """Return the accuracy with its origin, from the record of the training."""
-        metrics = self.model.record.get("metrics")
-        found = metrics.get("accuracy") if isinstance(metrics, Mapping) else None
-        if not isinstance(metrics, Mapping) or not isinstance(found, (int, float)):
+        metrics = self.model.record.metrics
+        if metrics is None or metrics.accuracy is None:
             return "not measured"
-        images, data = metrics.get("images", "?"), metrics.get("data", "?")
-        return f"{100 * found:.2f} % of {images} test images of {data} (measured)"
+        images = "?" if metrics.images is None else metrics.images
+        data = "?" if metrics.data is None else metrics.data
+        return f"{100 * metrics.accuracy:.2f} % of {images} test images of {data} (measured)"
 
 
 def _accuracy_in_int8(quantization: Quantization) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from engine.errors import SpecError
 from engine.int8.ranges import Quantization
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
+from engine.record import UNTRAINED, TrainingRecord
 
 __all__ = ["Model"]
 
@@ -31,9 +31,8 @@ class Model:
     classes : tuple of str
         What each output stands for, in order.
     name : str
-    record : mapping
-        How it came about, as JSON: ``command``, ``data``, ``config``, ``history``, ``metrics``. Empty
-        when untrained.
+    record : TrainingRecord
+        How the parameters came about.
     quantization : Quantization or None
         How it becomes int8; belongs to these parameters, so `replace` drops it with them.
 
@@ -47,7 +46,7 @@ class Model:
     params: NDArray[np.float32]
     classes: tuple[str, ...]
     name: str = "untitled"
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: TrainingRecord = UNTRAINED
     quantization: Quantization | None = None
 
     def __post_init__(self) -> None:
@@ -78,7 +77,7 @@ class Model:
     @property
     def trained(self) -> bool:
         """Whether the parameters come from training."""
-        return bool(self.record)
+        return self.record != UNTRAINED
 
     @property
     def fingerprint(self) -> str:

@@ -7,9 +7,8 @@ calibrated once more, as the weights have moved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,7 +110,7 @@ def quantize_run(
         elif event.reason is Reason.DIVERGED:
             yield Finished(event.reason, start)
         else:
-            record = {**model.record, "finetuning": event.model.record}
+            record = replace(model.record, finetuning=event.model.record)
             tuned = event.model.replace(record=record)
             yield Finished(event.reason, _calibrated(tuned, images, data, config))
 
@@ -129,9 +128,8 @@ def _calibrated(model: Model, images: NDArray[np.uint8], data: Dataset, config: 
 
 def trained_config(model: Model) -> TrainConfig:
     """Return the settings that `model` was trained with, as far as its record tells; else the usual ones."""
-    record: Mapping[str, Any] = model.record
     try:
-        return TrainConfig.from_json(record.get("config"))
+        return TrainConfig.from_json(model.record.config)
     except FieldError:
         return TrainConfig()
 

@@ -11,7 +11,6 @@ goes on where it stopped.
 from __future__ import annotations
 
 import json
-import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -27,6 +26,7 @@ from engine.nn.model import Model
 from engine.nn.params import ParamLayout, ParamView
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
+from engine.record import TrainingRecord
 from engine.storage.archive import ArchiveFaultError, array_bytes, open_archive, pack, read_array, read_json
 from engine.training.checkpoint import Checkpoint
 from engine.words import is_text, short
@@ -136,7 +136,7 @@ def _describe(model: Model) -> bytes:
         "classes": list(model.classes),
         "spec": model.spec.to_json(),
         "layout": _layout_json(ParamLayout(model.spec)),
-        "record": _finite(model.record),
+        "record": model.record.to_json(),
     }
     if model.quantization is not None:  # what is older than quantization passes over it
         description["quantization"] = model.quantization.to_json()
@@ -145,15 +145,6 @@ def _describe(model: Model) -> bytes:
 
 def _layout_json(layout: ParamLayout) -> list[list[Any]]:
     return [[view.key, list(view.param.shape)] for view in layout.views]
-
-
-def _finite(value: Any) -> Any:
-    """Return a record without NaN and infinity, which JSON has no words for (a diverged run's loss)."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _read(archive: zipfile.ZipFile) -> tuple[Model, Checkpoint | None]:
@@ -226,7 +217,14 @@ def _assemble(description: Mapping[str, Any], spec: ModelSpec, params: NDArray[n
     if not isinstance(record, dict):
         raise ArchiveFaultError("the record of the training must be a JSON object.")
     try:
-        return Model(spec, params, tuple(classes), str(name), record, _quantization(description))
+        return Model(
+            spec,
+            params,
+            tuple(classes),
+            str(name),
+            TrainingRecord.from_json(record),
+            _quantization(description),
+        )
     except SpecError as error:
         raise ArchiveFaultError(str(error)) from error
 

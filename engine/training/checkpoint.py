@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from engine.errors import FieldError
 from engine.nn.params import ParamLayout
+from engine.record import EpochDone
 from engine.shapes import Shape
 from engine.training.config import TrainConfig
-from engine.training.events import EpochDone
 from engine.training.optimizers import OPTIMIZERS
 
 __all__ = ["Checkpoint", "Position", "set_generator"]

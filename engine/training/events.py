@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 from engine.nn.model import Model
+from engine.record import EpochDone
 
 __all__ = ["BatchDone", "Diverged", "EpochDone", "Event", "Finished", "Learning", "Reason"]
 
@@ -27,19 +28,6 @@ class BatchDone:
     learning_rate: float
     images_per_second: float
     seconds_left: float
-
-
-@dataclass(frozen=True)
-class EpochDone:
-    """All training images were seen once more. Validation figures are nan where nothing was kept aside."""
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    images_per_second: float
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import math
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import asdict, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ from engine.errors import TrainingError
 from engine.nn.fake_int8 import Rounding
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
+from engine.record import TrainingRecord
 from engine.training.checkpoint import Checkpoint, Position, set_generator
 from engine.training.config import TrainConfig, default_threads
 from engine.training.evaluate import Evaluation, Evaluator
@@ -152,9 +153,9 @@ class Trainer:
         return self._threads
 
     @property
-    def record(self) -> dict[str, Any]:
-        """What can be said of the run before it has ended, as a model's record keeps it."""
-        return {"data": self._data.name, "config": self._config.to_json(), "threads": self._threads}
+    def record(self) -> TrainingRecord:
+        """What can be said of the run before it has ended."""
+        return TrainingRecord(data=self._data.name, config=self._config.to_json(), threads=self._threads)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -171,7 +172,7 @@ class Trainer:
 
     def model(self) -> Model:
         """Return the model as it is now, with the record of the run; call it as `snapshot`."""
-        record = {**self.record, "history": [asdict(done) for done in self.history]}
+        record = replace(self.record, history=tuple(self.history))
         return self._model.replace(params=self.snapshot(), record=record)
 
     def checkpoint(self) -> Checkpoint:

@@ -21,6 +21,7 @@ from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
+from engine.record import Metrics, TrainingRecord
 from engine.training.checkpoint import Checkpoint
 from engine.training.evaluate import Evaluator
 from engine.training.images import Work
@@ -53,7 +54,7 @@ class Parameters:
     """A copy of the parameters while they are being trained, and what can be said of them already."""
 
     params: NDArray[np.float32]
-    record: dict[str, Any]
+    record: TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ class Score:
     accuracy: float
     images: int
 
-    def metrics(self, data: str) -> dict[str, Any]:
+    def metrics(self, data: str) -> Metrics:
         """Return the score as a model's record keeps it."""
-        return {"data": data, "loss": self.loss, "accuracy": self.accuracy, "images": self.images}
+        return Metrics(data=data, images=self.images, accuracy=self.accuracy, loss=self.loss)
 
 
 def keep(path: Path, model: Model, run: Checkpoint | None = None) -> Generator[Any, None, None]:

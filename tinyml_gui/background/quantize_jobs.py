@@ -15,6 +15,7 @@ from engine.data.catalogue import STARTER
 from engine.errors import QuantizationError, TinyMLError
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
+from engine.record import Metrics
 from engine.training.events import BatchDone, Finished
 from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images, metrics_of
@@ -110,13 +111,13 @@ def tune(order: QuantizeOrder) -> Generator[JobProgress | TimeLeft, None, Compar
 
 def _untested(model: Model) -> Model:
     """Return `model` without the accuracy that it had before."""
-    return model.replace(record={key: value for key, value in model.record.items() if key != "metrics"})
+    return model.replace(record=replace(model.record, metrics=None))
 
 
 def _tested(model: Model, test: Dataset) -> Model:
     """Return `model` with the accuracy that it has now."""
-    metrics = {"data": test.name, "accuracy": measured(model).in_float, "images": len(test)}
-    return model.replace(record={**model.record, "metrics": metrics})
+    metrics = Metrics(data=test.name, images=len(test), accuracy=measured(model).in_float)
+    return model.replace(record=replace(model.record, metrics=metrics))
 
 
 def calibrated(order: QuantizeOrder) -> Model:

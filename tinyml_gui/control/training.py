@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +253,7 @@ class TrainingController(QObject):
         elif isinstance(outcome.result, jobs.Trained):
             model = outcome.result.finished.model
             earlier = pretrained_on(order.model, order.data.name)
-            record = {**model.record, **({"pretrained_on": earlier} if earlier else {})}
+            record = replace(model.record, pretrained_on=earlier or None)
             model = model.replace(name=self._state.model.name, record=record)
             run = outcome.result.run
             self.interrupted = None if run is None else Interrupted(model, run)
@@ -327,8 +328,8 @@ class TrainingController(QObject):
         self.run.tested()
         score = outcome.result
         if isinstance(score, jobs.Score) and self._state.model is model:
-            metrics = {**model.record.get("metrics", {}), **score.metrics(self.data_name)}
-            self._state.replace_model(model.replace(record={**model.record, "metrics": metrics}), merge)
+            record = replace(model.record, metrics=score.metrics(self.data_name))
+            self._state.replace_model(model.replace(record=record), merge)
             self.told.emit(ending_words(self.run.status, score.accuracy, score.images))
         else:
             self.told.emit(ending_words(self.run.status))

@@ -86,7 +86,8 @@ def accuracies(model: Model) -> Accuracies:
     recorded, pair = test_accuracy(model), measured(model)
     if math.isnan(recorded):
         return pair
-    comparable = _images(_metrics(model)) in {0, _images(model.record.get("metrics"))}
+    on = model.record.metrics
+    comparable = measured_images(model) in {0, 0 if on is None else on.images or 0}
     return Accuracies(recorded, pair.in_int8 if comparable else math.nan, tested_on(model))
 
 
@@ -110,19 +111,16 @@ def measured_images(model: Model) -> int:
 
 def test_accuracy(model: Model) -> float:
     """Return the accuracy on test images that the model's record holds; nan where it holds none."""
-    metrics = model.record.get("metrics")
-    accuracy = metrics.get("accuracy") if isinstance(metrics, Mapping) else None
-    return float(accuracy) if isinstance(accuracy, (int, float)) and 0 <= accuracy <= 1 else math.nan
+    metrics = model.record.metrics
+    return math.nan if metrics is None or metrics.accuracy is None else float(metrics.accuracy)
 
 
 def tested_on(model: Model) -> str:
     """Return in a few words what the test accuracy was measured on."""
-    metrics = model.record.get("metrics")
-    found = metrics if isinstance(metrics, Mapping) else {}
-    images, data = found.get("images"), found.get("data")
-    if isinstance(images, int) and 0 < images < _MANY and isinstance(data, str) and data:
-        seen = _SEEN if may_have_seen(trained_on(model), data) else ""
-        return f"on {images:,} test images of {data_title(data)[:_NAME_LENGTH]}{seen}"
+    metrics = model.record.metrics
+    if metrics is not None and metrics.data and 0 < (metrics.images or 0) < _MANY:
+        seen = _SEEN if may_have_seen(trained_on(model), metrics.data) else ""
+        return f"on {metrics.images:,} test images of {data_title(metrics.data)[:_NAME_LENGTH]}{seen}"
     return "on test images"
 
 

@@ -30,14 +30,13 @@ _GENTLE: Final = 0.1  # of the optimizer's default rate, for a network that has 
 
 def trained_on(model: Model) -> tuple[str, ...]:
     """Return all data sets that the model's record says it has learned from, the last one first."""
-    earlier = model.record.get("pretrained_on")
-    names = [model.record.get("data"), *(earlier if isinstance(earlier, (list, tuple)) else ())]
-    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
+    names = (model.record.data, *(model.record.pretrained_on or ()))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
-def pretrained_on(model: Model, data: str) -> list[str]:
+def pretrained_on(model: Model, data: str) -> tuple[str, ...]:
     """Return what else a model has learned from once `model` has been trained on with `data`."""
-    return [name for name in trained_on(model) if name != data]
+    return tuple(name for name in trained_on(model) if name != data)
 
 
 def proposed_start(model: Model, data: str, shipped: bool) -> str:

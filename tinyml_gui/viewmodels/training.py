@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -294,9 +294,8 @@ def misfit(model: Model, data: Dataset) -> str:
 
 def suitable_loss(model: Model) -> str:
     """Return the loss that suits the model: the one of its training, else by its last activation."""
-    config = model.record.get("config")
-    trained_with = config.get("loss") if isinstance(config, Mapping) else None
-    if isinstance(trained_with, str) and trained_with in LOSSES:
+    trained_with = model.record.loss
+    if trained_with in LOSSES:
         return trained_with
     last = output_activation(model.spec)
     raw = last is None or not last.probabilities

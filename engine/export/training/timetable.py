@@ -132,10 +132,8 @@ class Timetable:
 
 def suitable_loss(model: Model) -> Loss:
     """Return the loss that `model` was trained with, or else the one that suits its output."""
-    config = model.record.get("config")
-    name = config.get("loss") if isinstance(config, Mapping) else None
-    if isinstance(name, str) and name in LOSSES:
-        return LOSSES[name]
+    if model.record.loss in LOSSES:
+        return LOSSES[model.record.loss]
     last = output_activation(model.spec)
     plain = last is None or last is LINEAR
     fitting = (loss for loss in LOSSES.values() if loss.absorbs and (plain or last is loss.absorbs))

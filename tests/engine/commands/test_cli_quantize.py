@@ -67,7 +67,9 @@ def test_fine_tuning_trains(run: Run, saved: Path) -> None:
     assert "Epoch 1/1" in err
     model = project.load("q.tinyml")
     assert model.params.tobytes() != project.load(saved).params.tobytes()
-    assert model.record["finetuning"]["config"]["epochs"] == 1
+    assert model.record.finetuning is not None
+    assert model.record.finetuning.config is not None
+    assert model.record.finetuning.config["epochs"] == 1
 
 
 def test_evaluation_in_int8(run: Run, quantized: Path) -> None:

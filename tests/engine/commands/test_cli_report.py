@@ -14,6 +14,7 @@ import engine.commands.report
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.spec_json import spec_from_json
+from engine.record import TrainingRecord
 from engine.storage import project
 
 DIGITS = tuple("0123456789")
@@ -74,7 +75,7 @@ def test_presets_are_described(run: Run, preset: str) -> None:
 def test_records_may_hold_anything(run: Run, tmp_path: Path, metrics: object) -> None:
     record = {"metrics": metrics, "command": ["\x1b[2J"], "config": [], "history": 4}
     model = Model.new(PRESETS["mlp-32-32"].build(), (*DIGITS[:-1], "\x1b]0;x\x07"), np.random.default_rng(0))
-    project.save(model.replace(record=record), tmp_path / "odd.tinyml")
+    project.save(model.replace(record=TrainingRecord.from_json(record)), tmp_path / "odd.tinyml")
     code, out, err = run("info", "odd.tinyml")
     assert (code, err) == (0, "")
     assert "\x1b" not in out

@@ -28,7 +28,7 @@ SMALL = (*SETTINGS, "--model", "mlp-32-32")
 UNFINISHED = "a.unfinished.tinyml"
 
 
-def without_speed(record: Any) -> dict[str, Any]:
+def without_speed(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record without what the clock puts into it."""
     epochs = [{k: v for k, v in e.items() if k != "images_per_second"} for e in record["history"]]
     return {**record, "history": epochs}
@@ -74,7 +74,7 @@ def test_a_killed_run_ends_with_the_same_bits(run: Run, tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert (tmp_path / "a.tinyml").read_bytes() == b"older work"
-    assert project.load(UNFINISHED).record["reason"] == "unfinished"
+    assert project.load(UNFINISHED).record.reason == "unfinished"
     with start(tmp_path, "--resume", "a.tinyml") as process:
         _, err = process.communicate()
     assert process.returncode == 0
@@ -85,8 +85,8 @@ def test_a_killed_run_ends_with_the_same_bits(run: Run, tmp_path: Path) -> None:
     assert rest is None
     assert not (tmp_path / UNFINISHED).exists()
     assert resumed.fingerprint == whole.fingerprint
-    renamed = json.loads(json.dumps(whole.record).replace("whole.tinyml", "a.tinyml"))
-    assert without_speed(resumed.record) == without_speed(renamed)
+    renamed = json.loads(json.dumps(whole.record.to_json()).replace("whole.tinyml", "a.tinyml"))
+    assert without_speed(resumed.record.to_json()) == without_speed(renamed)
 
 
 def test_an_interrupted_run_stays_resumable(run: Run, at: Callable[..., None], tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_interrupted_run_stays_resumable(run: Run, at: Callable[..., None], t
     assert "Saved a.tinyml." in out
     assert "--resume a.tinyml" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tinyml", "whole.tinyml"]
-    assert project.load("a.tinyml").record["reason"] == "stopped"
+    assert project.load("a.tinyml").record.reason == "stopped"
     before = (tmp_path / "a.tinyml").read_bytes()
     code, out, _ = run("train", "--resume", "a.tinyml", "--out", "b.tinyml", "--json")
     assert code == 0

@@ -24,6 +24,7 @@ from engine.commands.options import option_of
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from engine.record import Metrics, StartingPoint
 from engine.storage import project
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
@@ -41,10 +42,11 @@ def test_a_model_is_trained_measured_and_saved(run: Run) -> None:
     assert "Epoch 1/1" in err
     model = project.load("my digits.tinyml")
     assert model.name == "my digits"
-    assert model.record["metrics"]["data"] == "starter"
-    assert model.record["metrics"]["images"] == 1000
-    assert model.record["metrics"]["accuracy"] > 0.6
-    assert model.record["reason"] == "completed"
+    metrics = model.record.metrics
+    assert metrics is not None
+    assert (metrics.data, metrics.images) == ("starter", 1000)
+    assert (metrics.accuracy or 0) > 0.6
+    assert model.record.reason == "completed"
 
 
 @pytest.mark.parametrize(
@@ -73,12 +75,12 @@ def test_the_recorded_command_gives_the_same_bits(
     first = project.load("a b.tinyml")
     (tmp_path / "again").mkdir()
     monkeypatch.chdir(tmp_path / "again")
-    program, *words = shlex.split(first.record["command"])
+    program, *words = shlex.split(first.record.command or "")
     assert program == "tinyml"
     assert run(*words)[0] == 0
     second = project.load("a b.tinyml")
     assert second.fingerprint == first.fingerprint
-    assert second.record["command"] == first.record["command"]
+    assert second.record.command == first.record.command
 
 
 def test_every_knob_is_an_option(run: Run) -> None:
@@ -98,6 +100,12 @@ def test_the_rate_follows_the_optimizer_and_the_loss_the_preset(run: Run) -> Non
     assert found["config"]["learning_rate"] == 0.002
 
 
+def loss_of(model: Model) -> float:
+    assert model.record.metrics is not None
+    assert model.record.metrics.loss is not None
+    return model.record.metrics.loss
+
+
 def test_a_saved_model_is_trained_on(run: Run) -> None:
     run(*QUICK[:3], "--model", "genann-2x19", "--epochs", "1", "--out", "first.tinyml")
     first = project.load("first.tinyml")
@@ -106,10 +114,10 @@ def test_a_saved_model_is_trained_on(run: Run) -> None:
     )
     assert code == 0
     second = project.load("b.tinyml")
-    assert second.record["config"]["loss"] == "mse"
-    assert second.record["start"]["fingerprint"] == first.fingerprint
-    assert second.record["start"]["command"] == first.record["command"]
-    assert second.record["metrics"]["loss"] < first.record["metrics"]["loss"]
+    assert second.record.loss == "mse"
+    begun_with = StartingPoint(fingerprint=first.fingerprint, command=first.record.command)
+    assert second.record.start == begun_with
+    assert loss_of(second) < loss_of(first)
 
 
 def test_a_description_is_trained(run: Run, tmp_path: Path) -> None:
@@ -149,7 +157,7 @@ def test_being_told_to_end_stops_and_still_saves(
     assert code == 0
     assert "Ctrl+C" in err
     assert "Saved a.tinyml." in out
-    assert project.load("a.tinyml").record["reason"] == "stopped"
+    assert project.load("a.tinyml").record.reason == "stopped"
     assert signal.getsignal(number) is before
 
 
@@ -176,7 +184,7 @@ def test_being_told_to_end_while_measuring_still_saves(
     code, _, err = run(*QUICK, "--validation", "0", "--out", "a.tinyml")
     assert code == 0
     assert "Interrupted" in err
-    assert project.load("a.tinyml").record["metrics"] == {}
+    assert project.load("a.tinyml").record.metrics == Metrics()
 
 
 def diverging(*options: str) -> tuple[str, ...]:
@@ -302,7 +310,7 @@ def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
     code, _, err = run("train", "--data", "own", "--model", "mlp-32-32", "--epochs", "1", "--out", "a.tinyml")
     assert code == 0
     assert "test accuracy cannot be measured" in err
-    assert project.load("a.tinyml").record["metrics"] == {}
+    assert project.load("a.tinyml").record.metrics == Metrics()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

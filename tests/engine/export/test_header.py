@@ -16,12 +16,14 @@ from engine.export.kernel_files import parameters
 from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
+from engine.record import UNTRAINED, Metrics, TrainingRecord
 from tests.engine.export.programs import C99, STRICT, build, compiler, random_model
 
 SPEC = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(3)), (6, 8, 2))
 CLASSES = ("a", 'quote " \\ ??/', "ä♥")
 MODEL = random_model(SPEC, 1, CLASSES).replace(
-    name="*/ evil ??/ \n\u202e name", record={"metrics": {"accuracy": 0.9876, "images": 10, "data": "MNIST"}}
+    name="*/ evil ??/ \n\u202e name",
+    record=TrainingRecord(metrics=Metrics(accuracy=0.9876, images=10, data="MNIST")),
 )
 FILES = export_model(MODEL, "c-float32", ExportOptions("net", test_vectors=4))
 HEADER = FILES["net.h"]
@@ -73,7 +75,7 @@ def test_the_head_comment_states_what_is_known() -> None:
 
 
 def test_an_untrained_model_says_so() -> None:
-    files = export_model(MODEL.replace(record={}), "c-float32", ExportOptions("net"))
+    files = export_model(MODEL.replace(record=UNTRAINED), "c-float32", ExportOptions("net"))
     assert "Accuracy: not measured" in files["net.h"]
 
 

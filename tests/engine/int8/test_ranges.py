@@ -15,6 +15,7 @@ from engine.int8.ranges import LayerRanges, Quantization, Range
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
+from engine.record import TrainingRecord
 
 RANGES = st.builds(Range, st.floats(-1e20, 0), st.floats(0, 1e20))
 LAYERS = st.builds(LayerRanges, RANGES, st.none() | RANGES)
@@ -78,7 +79,7 @@ def test_what_is_none_is_refused_in_one_sentence(value: Any) -> None:
 
 def test_new_parameters_have_no_quantization() -> None:
     model = MODEL.replace(quantization=QUANTIZATION)
-    assert model.replace(name="other", record={"a": 1}).quantization is QUANTIZATION
+    assert model.replace(name="other", record=TrainingRecord.from_json({"a": 1})).quantization is QUANTIZATION
     assert model.replace(params=model.params + 1).quantization is None
     other = ModelSpec((Flatten(), Dense(3, "relu")), (2, 2, 1))
     assert model.replace(spec=other).quantization is None

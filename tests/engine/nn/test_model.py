@@ -11,6 +11,7 @@ from engine.errors import SpecError
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
+from engine.record import TrainingRecord
 
 SPEC = ModelSpec((Flatten(), Dense(3)), (2, 2, 1))
 CLASSES = ("a", "b", "c")
@@ -64,4 +65,4 @@ def test_fingerprint_is_of_what_computes() -> None:
 
 def test_trained_models_have_a_record() -> None:
     assert not fresh().trained
-    assert fresh().replace(record={"data": "x"}).trained
+    assert fresh().replace(record=TrainingRecord(data="x")).trained

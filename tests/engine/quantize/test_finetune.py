@@ -17,6 +17,7 @@ from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import METHODS
 from engine.quantize.compare import compare_int8, evaluate_int8
 from engine.quantize.finetune import QuantizeConfig, calibration_images, quantize_run, trained_config
+from engine.record import TrainingRecord
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
 from engine.training.events import BatchDone, Diverged, EpochDone, Finished, Reason
@@ -111,8 +112,10 @@ def test_the_run_tells_of_itself_like_any_other(method: str) -> None:
     last = events[-1].model
     assert len(last.spec.layers) == len(NORMED.layers) - 1  # batch norm is folded
     assert last.quantization.method == method
-    assert last.record["finetuning"]["config"]["epochs"] == 2
-    assert last.record["config"] == model.record["config"]
+    assert last.record.finetuning is not None
+    assert last.record.finetuning.config is not None
+    assert last.record.finetuning.config["epochs"] == 2
+    assert last.record.config == model.record.config
     assert last.classes == model.classes
 
 
@@ -162,9 +165,9 @@ def test_images_are_some_of_all() -> None:
 def test_the_settings_of_the_training_are_kept() -> None:
     config = TrainConfig(smoothing=0.1, loss="mse", augmentation=Augmentation(shift=1.0))
     model = Model.new(SPEC, DATA.classes, np.random.default_rng(0))
-    assert trained_config(model.replace(record={"config": config.to_json()})) == config
+    assert trained_config(model.replace(record=TrainingRecord(config=config.to_json()))) == config
     for record in ({}, {"config": None}, {"config": {"epochs": "many"}}):
-        assert trained_config(model.replace(record=record)) == TrainConfig()
+        assert trained_config(model.replace(record=TrainingRecord.from_json(record))) == TrainConfig()
 
 
 def test_what_does_not_go_together_is_refused() -> None:

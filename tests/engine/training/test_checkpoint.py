@@ -85,7 +85,10 @@ def test_every_optimizer_resumes(optimizer: str, tmp_path: Path) -> None:
     found = finish(interrupted(config, 9, tmp_path / "run.tinyml"))[1]
     assert np.array_equal(found.model.params, expected.model.params)
     first, second = (
-        [{k: v for k, v in epoch.items() if k != "images_per_second"} for epoch in f.model.record["history"]]
+        [
+            {k: v for k, v in epoch.items() if k != "images_per_second"}
+            for epoch in f.model.record.to_json()["history"]
+        ]
         for f in (expected, found)
     )
     assert first == second

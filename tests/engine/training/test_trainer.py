@@ -57,7 +57,7 @@ def params(config: TrainConfig, **changes: Any) -> np.ndarray:
 def test_it_learns() -> None:
     result = finished(train(replace(CONFIG, epochs=8)))
     assert result.reason is Reason.COMPLETED
-    assert result.model.record["history"][-1]["validation_accuracy"] > 0.9
+    assert (result.model.record.history or ())[-1].validation_accuracy > 0.9
 
 
 def test_events_come_in_order() -> None:
@@ -100,7 +100,7 @@ def test_every_optimizer_learns_on_every_schedule(optimizer: str, schedule: str)
 
 def test_two_threads_give_the_same_model_to_rounding() -> None:
     one, two = (finished(train(replace(CONFIG, threads=t), start(PLAIN))).model for t in (1, 2))
-    assert one.record["threads"] == 1
+    assert one.record.threads == 1
     np.testing.assert_allclose(one.params, two.params, rtol=1e-3, atol=1e-5)
 
 
@@ -172,7 +172,7 @@ def test_an_absurd_rate_diverges() -> None:
     result = finished(train(replace(CONFIG, loss="mse", learning_rate=100.0), model))
     assert result.reason is Reason.DIVERGED
     assert np.array_equal(result.model.params, model.params)  # nothing that came after them was any good
-    json.dumps(result.model.record, allow_nan=False)
+    json.dumps(result.model.record.to_json(), allow_nan=False)
 
 
 def test_early_stopping_restores_the_best() -> None:
@@ -266,11 +266,12 @@ def test_configuration_is_checked(field: str) -> None:
 
 def test_record_says_how_it_was_trained() -> None:
     record = finished(train()).model.record
-    assert record["data"] == "blobs"
-    assert record["config"]["batch_size"] == 16
-    assert record["config"]["augmentation"]["shift"] == 0
-    assert [epoch["epoch"] for epoch in record["history"]] == [1, 2]
-    json.dumps(record)
+    assert record.data == "blobs"
+    assert record.config is not None
+    assert record.config["batch_size"] == 16
+    assert record.config["augmentation"]["shift"] == 0
+    assert [epoch.epoch for epoch in record.history or ()] == [1, 2]
+    json.dumps(record.to_json())
 
 
 def test_the_start_is_left_as_it_was() -> None:

@@ -12,6 +12,7 @@ from engine.data import Dataset
 from engine.errors import QuantizationError
 from engine.nn.model import Model
 from engine.quantize.network import untrained_quantization
+from engine.record import TrainingRecord
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.background import quantize_jobs
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
@@ -21,7 +22,7 @@ from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import change_layer
 from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured, metrics_of
 
-LEARNED = {"data": "starter"}
+LEARNED = TrainingRecord(data="starter")
 
 
 @pytest.fixture
@@ -154,12 +155,19 @@ def test_images_that_the_model_knows_are_preferred() -> None:
             return super().load(name_or_path, part)
 
     catalogue = Several(own=spots(name="own"))
-    run(QuantizeOrder(spot_model().replace(record={"data": "own"}), catalogue, spots(), "starter"))
+    run(
+        QuantizeOrder(
+            spot_model().replace(record=TrainingRecord(data="own")),
+            catalogue,
+            spots(),
+            "starter",
+        )
+    )
     assert asked == [("own", "train"), ("own", "test")]
 
 
 def test_other_classes_and_sizes_are_passed_over() -> None:
-    model = spot_model(classes=3).replace(record={"data": "gone"})
+    model = spot_model(classes=3).replace(record=TrainingRecord(data="gone"))
     _, compared = run(QuantizeOrder(model, TinyCatalogue()))
     assert compared.flips is None
     with pytest.raises(QuantizationError, match="Train page"):
@@ -199,7 +207,7 @@ def test_a_changed_network_ends_fine_tuning(
 
 
 def test_fine_tuning_needs_labelled_images() -> None:
-    model = spot_model(classes=3).replace(record={"data": "gone"})
+    model = spot_model(classes=3).replace(record=TrainingRecord(data="gone"))
     steps = quantize_jobs.tune(QuantizeOrder(model, TinyCatalogue()))
     with pytest.raises(QuantizationError, match="labelled"):
         next(steps)

@@ -64,16 +64,17 @@ def test_what_is_saved_during_a_run_tells_nothing_of_the_one_before(
     controller: Controller, tmp_path: Path, qtbot: QtBot
 ) -> None:
     controller.training.start(CONTINUE, QUICK)
-    qtbot.waitUntil(lambda: ended(controller) and "metrics" in controller.model.record)
+    qtbot.waitUntil(lambda: ended(controller) and controller.model.record.metrics is not None)
     with qtbot.waitSignal(controller.params_published):
         controller.training.start(CONTINUE, LONG)
     with qtbot.waitSignal(controller.message) as told:
         controller.save_file(tmp_path / "half.tinyml")
     assert "save again" in told.args[0]
     record = project.load(tmp_path / "half.tinyml").record
-    assert record["data"] == "starter"
-    assert record["config"]["epochs"] == LONG.epochs
-    assert not {"metrics", "history"} & set(record)
+    assert record.data == "starter"
+    assert record.config is not None
+    assert record.config["epochs"] == LONG.epochs
+    assert (record.metrics, record.history) == (None, None)
 
 
 def test_threads_beyond_the_machine_are_told(

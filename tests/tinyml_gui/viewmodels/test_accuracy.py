@@ -8,6 +8,7 @@ import pytest
 
 from engine.nn.model import Model
 from engine.quantize.network import untrained_quantization
+from engine.record import TrainingRecord
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.state import Document
 from tinyml_gui.viewmodels.accuracy import (
@@ -30,7 +31,7 @@ IMAGE = np.zeros((4, 4, 1), np.uint8)
 
 def model(recorded: float = math.nan, count: int = 100, /, **metrics: float) -> Model:
     known = {} if math.isnan(recorded) else {"accuracy": recorded, "images": count, "data": "mnist"}
-    made = spot_model().replace(record={"data": "mnist", "metrics": known})
+    made = spot_model().replace(record=TrainingRecord.from_json({"data": "mnist", "metrics": known}))
     quantization = replace(untrained_quantization(made.spec), metrics=metrics)
     return made.replace(quantization=quantization)
 

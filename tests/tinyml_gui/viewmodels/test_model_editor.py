@@ -8,6 +8,7 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
+from engine.record import TrainingRecord
 from engine.shapes import describe_shape
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.state import Document, add_layer, change_layer, fault_of, remove_layer
@@ -63,14 +64,14 @@ def test_head_shows_accuracy_where_it_is_known_else_the_size() -> None:
     assert head(Document.of(model)).caption == "parameters"
     assert "not trained" in head(Document.of(model)).rest
     metrics = {"accuracy": 0.9876, "images": 1000, "data": "mnist"}
-    tested = model.replace(record={"metrics": metrics})
+    tested = model.replace(record=TrainingRecord.from_json({"metrics": metrics}))
     assert head(Document.of(tested)).figure == "98.8 %"
     assert "1,000 test images of mnist" in head(Document.of(tested)).caption
 
 
 @pytest.mark.parametrize("metrics", [None, [], {}, {"accuracy": "high"}])
 def test_a_record_written_by_someone_else_does_no_harm(metrics: object) -> None:
-    model = spot_model().replace(record={"metrics": metrics})
+    model = spot_model().replace(record=TrainingRecord.from_json({"metrics": metrics}))
     assert head(Document.of(model)).caption == "parameters"
 
 
@@ -99,7 +100,7 @@ def test_model_with_a_fault_is_never_made() -> None:
     ],
 )
 def test_a_record_that_says_anything_does_no_harm(metrics: object) -> None:
-    model = spot_model().replace(record={"metrics": metrics, "config": metrics})
+    model = spot_model().replace(record=TrainingRecord.from_json({"metrics": metrics, "config": metrics}))
     assert len(words_of_test(model)) < 100
     assert head(Document.of(model)).figure
     assert suitable_loss(model) in LOSSES

@@ -6,6 +6,7 @@ import pytest
 
 from engine.data.catalogue import STARTER
 from engine.nn.model import Model
+from engine.record import TrainingRecord
 from engine.training.optimizers import OPTIMIZERS
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
@@ -23,7 +24,7 @@ RATE = OPTIMIZERS["sgd"].default_rate
 
 
 def learned(data: object, **more: object) -> Model:
-    return spot_model().replace(record={"data": data, **more})
+    return spot_model().replace(record=TrainingRecord.from_json({"data": data, **more}))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +62,9 @@ def test_a_rate_for_what_has_learned_already_is_gentle(
 
 
 def test_what_was_learned_from_before_is_not_forgotten() -> None:
-    assert pretrained_on(learned("mnist"), STARTER) == ["mnist"]
-    assert pretrained_on(learned(STARTER, pretrained_on=["mnist"]), STARTER) == ["mnist"]
-    assert pretrained_on(learned(STARTER), STARTER) == []
+    assert pretrained_on(learned("mnist"), STARTER) == ("mnist",)
+    assert pretrained_on(learned(STARTER, pretrained_on=["mnist"]), STARTER) == ("mnist",)
+    assert pretrained_on(learned(STARTER), STARTER) == ()
     assert trained_on(learned(None, pretrained_on=3)) == ()
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from engine.record import TrainingRecord
 from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
@@ -175,7 +176,7 @@ def test_the_loss_proposed_suits_each_preset(name: str) -> None:
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_loss_of_the_last_training_is_proposed_again(loss: str) -> None:
-    model = spot_model().replace(record={"config": {"loss": loss}})
+    model = spot_model().replace(record=TrainingRecord.from_json({"config": {"loss": loss}}))
     assert suitable_loss(model) == loss
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from engine.record import TrainingRecord
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
 from tinyml_gui.viewmodels.accuracy import Flip, Flips
@@ -12,7 +13,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 def card(qtbot: QtBot, controller: Controller) -> AccuracyCard:
-    controller.state.reset(controller.model.replace(record={"data": "starter"}))
+    controller.state.reset(controller.model.replace(record=TrainingRecord(data="starter")))
     made = AccuracyCard(controller.quantization)
     qtbot.addWidget(made)
     made.resize(600, 200)

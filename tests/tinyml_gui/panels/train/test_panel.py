@@ -9,12 +9,14 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.nn.presets import PRESETS
+from engine.record import TrainingRecord
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.trainer import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.train.panel import TrainPanel
 from tinyml_gui.panels.train.training_bar import TrainingBar
+from tinyml_gui.viewmodels.accuracy import test_accuracy as recorded_accuracy
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH
 from tinyml_gui.viewmodels.training import Phase
 
@@ -70,7 +72,7 @@ def test_a_run_learns_is_tested_and_can_be_undone(
     start(panel, qtbot, epochs=12)
     qtbot.waitUntil(lambda: phase(controller) is Phase.DONE, timeout=20_000)
     qtbot.waitUntil(lambda: "320 test images of starter" in panel.head.caption.whole)
-    assert controller.model.record["metrics"]["accuracy"] > 0.9
+    assert recorded_accuracy(controller.model) > 0.9
     assert len(controller.training.run.validation_loss) == 12
     controller.undo()
     assert controller.model is before  # one step, however long it was
@@ -334,7 +336,7 @@ def test_the_focus_follows_the_run(panel: TrainPanel, controller: Controller, qt
 def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
     panel: TrainPanel, controller: Controller, qtbot: QtBot
 ) -> None:
-    controller.state.reset(spot_model().replace(record={"data": "mnist"}))
+    controller.state.reset(spot_model().replace(record=TrainingRecord(data="mnist")))
     panel.choice.propose()
     assert panel.choice.start == FRESH
     full = panel.config().learning_rate
@@ -343,7 +345,7 @@ def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
     assert panel.config().learning_rate == pytest.approx(full / 10)
     start(panel, qtbot, epochs=1)
     qtbot.waitUntil(lambda: phase(controller) is Phase.DONE)
-    assert controller.model.record["pretrained_on"] == ["mnist"]
+    assert controller.model.record.pretrained_on == ("mnist",)
     assert "in its training" in panel.head.caption.whole
     controller.new_from_preset("mlp-32-32")
     assert panel.choice.start == CONTINUE
