@@ -25,8 +25,8 @@ __all__ = [
     "is_file",
     "is_folder",
     "read_limited",
+    "write_all",
     "write_bytes",
-    "write_texts",
 ]
 
 _Write = Callable[[BinaryIO], object]
@@ -119,9 +119,9 @@ class _EnoughError(Exception):
     """Ends a trial write."""
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
-    """Replace each file by its text as UTF-8 with line feeds, none before all of them are on the disk."""
-    _replace_all({path: _writer(text.encode("utf-8")) for path, text in texts.items()})
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Replace each file by its content, none before all of them are on the disk; see `atomic_write`."""
+    _replace_all({path: _writer(content) for path, content in contents.items()})
 
 
 def _writer(data: bytes) -> _Write:

@@ -24,8 +24,17 @@ from engine.commands.sources import load_model
 from engine.cost.choose_variant import fitted
 from engine.data import Dataset
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions, export_model, make_vectors, suggest_name, write_files
+from engine.export import (
+    FORMATS,
+    ExportOptions,
+    PreparedExport,
+    make_vectors,
+    prepare_export,
+    suggest_name,
+    write_files,
+)
 from engine.files import check_room
+from engine.nn.model import Model
 from engine.verify.certificate import Certificate, Figures, Result, certified
 from engine.verify.certificate_json import MAX_BYTES
 from engine.verify.reference import REFERENCES
@@ -118,28 +127,35 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     model = load_model(arguments.model)
     options = _options(arguments, {"name": suggest_name(model.name)})
     proof = Certificate.load(arguments.certificate) if arguments.certificate else None
-    if arguments.board is not None:
-        options = fitted(model, arguments.format, BOARDS[arguments.board], options)
-    files = export_model(model, arguments.format, options, _images(arguments))
+    prepared = _prepared(arguments, model, options)
+    files = prepared.files
     if proof is not None:
-        files = certified(files, proof, model, arguments.format, options)
+        files = certified(files, proof, model, arguments.format, prepared.options)
     paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
-    facts = FORMATS[arguments.format].measure(model, options)
     result = {
         "model": model.name,
         "fingerprint": model.fingerprint,
         "format": arguments.format,
         "name": options.name,
         "files": paths,
-        "ram_bytes": facts.arena_bytes,
-        "weight_bytes": facts.weight_bytes,
     }
-    takes = (
-        f"It takes {facts.arena_bytes:,} bytes of static RAM and {facts.weight_bytes:,} bytes of flash for "
-        "weights (counted); code and stack are extra."
-    )
-    console.show(result, [*(f"Wrote {path}." for path in paths), takes])
+    takes = []
+    if (facts := prepared.facts) is not None:
+        result |= {"ram_bytes": facts.arena_bytes, "weight_bytes": facts.weight_bytes}
+        takes.append(
+            f"It takes {facts.arena_bytes:,} bytes of static RAM and {facts.weight_bytes:,} bytes of flash "
+            "for weights (counted); code and stack are extra."
+        )
+    console.show(result, [*(f"Wrote {path}." for path in paths), *takes])
     return 0
+
+
+def _prepared(arguments: argparse.Namespace, model: Model, options: ExportOptions) -> PreparedExport:
+    """Return the export, with the variant for the board where one is given."""
+    images = _images(arguments)
+    if arguments.board is None:
+        return prepare_export(model, arguments.format, options, images)
+    return fitted(model, arguments.format, BOARDS[arguments.board], options, images).prepared
 
 
 def verify(arguments: argparse.Namespace, console: Console) -> int:

@@ -38,7 +38,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--board", choices=tuple(BOARDS), metavar="B", help=f"whether it fits: one of {', '.join(BOARDS)}"
     )
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default=None, help="as what (default: each of them)"
+        "--format", choices=tuple(FORMATS), default=None, help="as what (default: each of which it is known)"
     )
 
 
@@ -59,7 +59,8 @@ def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> di
     """Return what the network takes on the board that was asked for, by format, or why it cannot run."""
     if arguments.board is None:
         return {}
-    names = tuple(FORMATS) if arguments.format is None else (arguments.format,)
+    known = tuple(form.name for form in FORMATS.values() if form.has_facts)
+    names = known if arguments.format is None else (arguments.format,)
     model, board = _model(source, spec), BOARDS[arguments.board]
     return {name: _cost(model, name, board) for name in names}
 
@@ -68,7 +69,7 @@ def _cost(model: Model, name: str, board: Board) -> Cost | str:
     """Return the cost of the variant that fits, of the usual one where none does, or a sentence."""
     options = ExportOptions()
     with suppress(ExportError):
-        options = fitted(model, name, board, options)
+        return fitted(model, name, board, options).cost
     try:
         return estimate(model, name, board, options)
     except ExportError as error:

@@ -3,32 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 
 from engine.boards.boards import Board
-from engine.cost.estimate import Cost, estimate
+from engine.cost.estimate import Cost, cost_on, format_with_facts
 from engine.cost.figures import Figure
+from engine.data.dataset import Dataset
 from engine.errors import ExportError
-from engine.export import ExportOptions
+from engine.export import ExportOptions, PreparedExport
 from engine.export.options import AUTO, VARIANTS
 from engine.nn.model import Model
 
-__all__ = ["fitted"]
+__all__ = ["Fitted", "fitted"]
 
 
-def fitted(model: Model, format_name: str, board: Board, options: ExportOptions) -> ExportOptions:
-    """Return `options` with a variant for `board`.
+@dataclass(frozen=True)
+class Fitted:
+    """An export that is prepared, with what it takes on the board that it was prepared for."""
+
+    prepared: PreparedExport
+    cost: Cost
+
+
+def fitted(
+    model: Model, format_name: str, board: Board, options: ExportOptions, data: Dataset | None = None
+) -> Fitted:
+    """Return `model`, prepared for export with a variant for `board`.
 
     Raises
     ------
     ExportError
-        When none fits, or the one that `options` name does not.
+        When none fits, or the one that `options` name does not, or nothing is known of the format's exports
+        on boards.
     """
-    costs = {}
+    form, costs = format_with_facts(format_name), []
     for candidate in _candidates(board, options):
-        costs[candidate] = estimate(model, format_name, board, candidate)
-        if costs[candidate].fits:
-            return candidate
-    raise ExportError(_sentence(board, min(costs.values(), key=lambda cost: cost.flash.value)))
+        prepared = form.prepare(model, candidate, data)
+        costs.append(cost_on(prepared, board))
+        if costs[-1].fits:
+            return Fitted(prepared, costs[-1])
+    raise ExportError(_sentence(board, min(costs, key=lambda cost: cost.flash.value)))
 
 
 def _candidates(board: Board, options: ExportOptions) -> list[ExportOptions]:

@@ -14,12 +14,23 @@ from engine.boards.boards import Board
 from engine.cost.figures import Figure, counted, estimated
 from engine.cost.rates import RATES, KernelRates, TargetRates
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions
+from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.export.facts import Facts, Work
 from engine.nn.model import Model
 from engine.shapes import size
 
-__all__ = ["Cost", "StageCost", "code_bytes", "counts", "estimate", "instructions", "path", "unrolled"]
+__all__ = [
+    "Cost",
+    "StageCost",
+    "code_bytes",
+    "cost_on",
+    "counts",
+    "estimate",
+    "format_with_facts",
+    "instructions",
+    "path",
+    "unrolled",
+]
 
 _MOST_UNROLLED = 100
 _PATHS = ("phases", "lines", "stride", "pool")  # sizes that decide which loops of a kernel run
@@ -91,10 +102,32 @@ def estimate(model: Model, format_name: str, board: Board, options: ExportOption
     Raises
     ------
     ExportError
-        When the format cannot express the model, or the core cannot hold its weights in memory that the board
-        has.
+        When the format cannot express the model; and as from `cost_on`.
     """
-    facts = FORMATS[format_name].measure(model, options or ExportOptions())
+    return cost_on(format_with_facts(format_name).prepare(model, options or ExportOptions()), board)
+
+
+def format_with_facts(format_name: str) -> Format:
+    """Return the format; raise `ExportError` if nothing can be said of its exports on boards."""
+    found = FORMATS[format_name]
+    if not found.has_facts:
+        known = ", ".join(form.name for form in FORMATS.values() if form.has_facts)
+        raise ExportError(
+            f"What {format_name} takes on a board is not known; choose one of the formats {known}."
+        )
+    return found
+
+
+def cost_on(prepared: PreparedExport, board: Board) -> Cost:
+    """Return what an export that has facts takes on `board`.
+
+    Raises
+    ------
+    ExportError
+        When the core cannot hold the weights in memory that the board has.
+    """
+    facts = prepared.facts
+    assert facts is not None
     rates = RATES[board.core.rates]
     stages = tuple(_stage(work, rates) for work in facts.works)
     total = sum((stage.instructions for stage in stages), estimated(rates.call))

@@ -1,21 +1,25 @@
-"""Models as code for microcontrollers: `export_model` makes the text, `write_files` puts it on the disk."""
+"""Models for other programs: `prepare_export` plans an export, `write_files` puts its files on the disk."""
 
 from __future__ import annotations
 
 from engine.export.context import check_name, suggest_name
-from engine.export.formats import FORMATS, Format, export_model
+from engine.export.formats import Format, PreparedExport
 from engine.export.options import ExportOptions
 from engine.export.output import write_files
+from engine.export.prepare import export_model, prepare_export
 from engine.export.vectors import Vectors, make_vectors
+from engine.export.writers import FORMATS
 
 __all__ = [
     "FORMATS",
     "ExportOptions",
     "Format",
+    "PreparedExport",
     "Vectors",
     "check_name",
     "export_model",
     "make_vectors",
+    "prepare_export",
     "suggest_name",
     "write_files",
 ]

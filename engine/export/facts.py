@@ -9,7 +9,7 @@ from engine.int8.ranges import Quantization
 from engine.nn.model import Model
 from engine.shapes import Shape, describe_shape
 
-__all__ = ["Facts", "Work"]
+__all__ = ["Facts", "Work", "accuracy_words"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Facts:
         yield f"Model: {model.name}, hash {model.fingerprint}"
         yield f"Input: {describe_shape(model.spec.input_shape)} (height, width, channels), bytes, ink bright"
         yield f"Classes: {len(model.classes)}"
-        yield f"Accuracy: {self.accuracy()}"
+        yield f"Accuracy: {accuracy_words(model)}"
         if model.quantization is not None:
             yield f"Accuracy in int8: {_accuracy_in_int8(model.quantization)}"
         yield f"Parameters: {model.spec.parameters:,} (counted)"
@@ -82,14 +82,15 @@ class Facts:
         yield f"RAM: {self.arena_bytes:,} bytes of static memory (counted); stack and caller's buffers extra"
         yield f"Flash: {self.weight_bytes:,} bytes of weights (counted); code extra"
 
-    def accuracy(self) -> str:
-        """Return the accuracy with its origin, from the record of the training."""
-        metrics = self.model.record.metrics
-        if metrics is None or metrics.accuracy is None:
-            return "not measured"
-        images = "?" if metrics.images is None else metrics.images
-        data = "?" if metrics.data is None else metrics.data
-        return f"{100 * metrics.accuracy:.2f} % of {images} test images of {data} (measured)"
+
+def accuracy_words(model: Model) -> str:
+    """Return the accuracy of `model` with its origin, from the record of the training."""
+    metrics = model.record.metrics
+    if metrics is None or metrics.accuracy is None:
+        return "not measured"
+    images = "?" if metrics.images is None else metrics.images
+    data = "?" if metrics.data is None else metrics.data
+    return f"{100 * metrics.accuracy:.2f} % of {images} test images of {data} (measured)"
 
 
 def _accuracy_in_int8(quantization: Quantization) -> str:

@@ -1,21 +1,62 @@
-"""The formats that a model can be exported to, each one writer; and the way in to all of them."""
+"""What an export format is: it prepares a model, and the prepared export has its files and its figures.
+
+A format need not be C: its files are bytes at relative paths, folders included. Preparing plans; what takes
+long, or needs a quantized model, is done when the files are first asked for. So a prepared export answers
+"will it fit?" and is the one that is written afterwards: nothing is planned twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
 from engine.export.facts import Facts
 from engine.export.options import ExportOptions
-from engine.export.vectors import Vectors, make_vectors
-from engine.export.writers import c_float32, c_int8, c_training
+from engine.knobs import knobs_of
 from engine.nn.model import Model
 
-__all__ = ["FORMATS", "Format", "export_model", "export_with_vectors"]
+__all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport"]
 
-Files = Mapping[str, str]
+ALL_OPTIONS = frozenset(knob.name for knob in knobs_of(ExportOptions))
+"""For formats that take every option."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedExport:
+    """A model in one format, ready to be written.
+
+    Attributes
+    ----------
+    options : ExportOptions
+        What it was prepared with.
+    contents : callable
+        ``contents()`` gives each file's content by its path relative to the folder of the export, with
+        slashes: bytes, or text that is written as UTF-8. Called once at most.
+    facts : Facts or None
+        The figures of the code; None for formats that are no code with kernels.
+    """
+
+    options: ExportOptions
+    contents: Callable[[], Mapping[str, str | bytes]] = field(repr=False)
+    facts: Facts | None = None
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """The content of each file by its relative path.
+
+        Raises
+        ------
+        ExportError, QuantizationError
+            When the model cannot be written so.
+        """
+        made = self.contents().items()
+        return {path: text.encode() if isinstance(text, str) else text for path, text in made}
+
+
+Prepare = Callable[[Model, ExportOptions, Dataset | None], PreparedExport]
 
 
 @dataclass(frozen=True)
@@ -28,98 +69,49 @@ class Format:
         As on the command line.
     title, doc : str
         For people.
-    write : callable
-        ``write(model, options, vectors)`` gives the files, name to text.
-    measure : callable
-        ``measure(model, options)`` gives the figures of those files.
-    learns : bool
-        Whether the code can learn on the device (`ExportOptions.training`).
+    writer : callable
+        ``writer(model, options, data)`` prepares an export; `data` is where test vectors come from, random
+        images without it.
+    takes : frozenset of str
+        The fields of `ExportOptions`, besides the name, that mean something to it. Others must keep their
+        defaults.
+    has_facts : bool
+        Whether its exports have `PreparedExport.facts`: only then can be said what a board needs for them.
     """
 
     name: str
     title: str
     doc: str
-    write: Callable[[Model, ExportOptions, Vectors | None], Files]
-    measure: Callable[[Model, ExportOptions], Facts]
-    learns: bool = False
+    writer: Prepare
+    takes: frozenset[str] = frozenset()
+    has_facts: bool = False
 
+    @property
+    def learns(self) -> bool:
+        """Whether the code can learn on the device (`ExportOptions.training`)."""
+        return "training" in self.takes
 
-def _write_float32(model: Model, options: ExportOptions, vectors: Vectors | None) -> Files:
-    write = c_training.write if options.training else c_float32.write
-    return write(model, options, vectors)
+    def prepare(self, model: Model, options: ExportOptions, data: Dataset | None = None) -> PreparedExport:
+        """Return `model` in this format, planned and not yet written.
 
+        Parameters
+        ----------
+        model : Model
+            Without a quantization an int8 format knows its facts, but has no files.
+        options : ExportOptions
+        data : Dataset or None
+            Where test vectors are taken from; random images without it.
 
-def _measure_float32(model: Model, options: ExportOptions) -> Facts:
-    measure = c_training.measure if options.training else c_float32.measure
-    return measure(model, options)
-
-
-def _write_int8(model: Model, options: ExportOptions, vectors: Vectors | None) -> Files:
-    write = c_training.write_int8 if options.training else c_int8.write
-    return write(model, options, vectors)
-
-
-def _measure_int8(model: Model, options: ExportOptions) -> Facts:
-    measure = c_training.measure_int8 if options.training else c_int8.measure
-    return measure(model, options)
-
-
-FORMATS: Mapping[str, Format] = {
-    f.name: f
-    for f in (
-        Format(
-            "c-float32",
-            "C, float32",
-            "C99 in real numbers: four times the memory of int8",
-            _write_float32,
-            _measure_float32,
-            learns=True,
-        ),
-        Format(
-            "c-int8",
-            "C, int8",
-            "C99 in whole numbers: a quarter of the memory",
-            _write_int8,
-            _measure_int8,
-            learns=True,
-        ),
-    )
-}
-"""Every format by name."""
-
-
-def export_model(
-    model: Model, name: str, options: ExportOptions, data: Dataset | None = None
-) -> Mapping[str, str]:
-    """Return `model` as files of the format `name`: file name to text. Nothing is written.
-
-    Parameters
-    ----------
-    model : Model
-    name : str
-        A key of `FORMATS`.
-    options : ExportOptions
-    data : Dataset or None
-        Where test vectors are taken from; random images without it.
-
-    Raises
-    ------
-    ExportError
-        When there is no such format, or it cannot express the model.
-    """
-    vectors = make_vectors(model, options.test_vectors, data) if options.test_vectors else None
-    return export_with_vectors(model, name, options, vectors)
-
-
-def export_with_vectors(
-    model: Model, name: str, options: ExportOptions, vectors: Vectors | None
-) -> Mapping[str, str]:
-    """Return what `export_model` does, with test vectors that are already made."""
-    if name not in FORMATS:
-        raise ExportError(f"There is no format {name!r}; choose one of: {', '.join(FORMATS)}.")
-    if options.training and not FORMATS[name].learns:
-        learning = ", ".join(f.name for f in FORMATS.values() if f.learns)
-        raise ExportError(
-            f"Code in the format {name} cannot learn; choose {learning} or export without training."
-        )
-    return FORMATS[name].write(model, options, vectors)
+        Raises
+        ------
+        ExportError
+            When the format cannot express the model, or does not take an option that is set.
+        """
+        for knob in knobs_of(ExportOptions):
+            is_taken = knob.name == "name" or knob.name in self.takes
+            if not is_taken and getattr(options, knob.name) != knob.default:
+                raise ExportError(
+                    f'The format {self.name} does not take the option "{knob.label}"; leave it out or choose '
+                    "another format."
+                )
+        return self.writer(model, options, data)

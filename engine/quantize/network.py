@@ -24,7 +24,14 @@ from engine.nn.predictor import checked_images, scores
 from engine.nn.specs import ModelSpec
 from engine.shapes import size
 
-__all__ = ["IntegerPredictor", "integer_network", "rounding_of", "untrained_quantization"]
+__all__ = [
+    "IntegerPredictor",
+    "check_quantized",
+    "integer_network",
+    "rounding_of",
+    "untrained_quantization",
+    "with_quantization",
+]
 
 BATCH = 64  # images at once, or fewer of a large network
 ROOM = 1 << 24  # numbers at once
@@ -36,6 +43,20 @@ def untrained_quantization(spec: ModelSpec) -> Quantization:
     return Quantization((ranges,) * len(spec.layers), "untrained")
 
 
+def with_quantization(model: Model) -> Model:
+    """Return `model`, with made-up ranges where it has none."""
+    if model.quantization is not None:
+        return model
+    return model.replace(quantization=untrained_quantization(model.spec))
+
+
+def check_quantized(model: Model) -> Quantization:
+    """Return the quantization of `model`; raise `QuantizationError` if it has none."""
+    if model.quantization is None:
+        raise QuantizationError(f"{model.name} has no int8 ranges yet; run `tinyml quantize` on it first.")
+    return model.quantization
+
+
 def integer_network(model: Model) -> Network[IntegerCall]:
     """Return the int8 network of `model`.
 
@@ -44,13 +65,12 @@ def integer_network(model: Model) -> Network[IntegerCall]:
     QuantizationError
         When the model has no quantization, or its parameters are not finite.
     """
-    if model.quantization is None:
-        raise QuantizationError(f"{model.name} has no int8 ranges yet; run `tinyml quantize` on it first.")
+    quantization = check_quantized(model)
     stages = build_network(model).stages
     source = IMAGE
     steps = []
     for index, stage in enumerate(stages):
-        ranges = _ranges(model.quantization.layers, stage, stages[index + 1 : index + 2])
+        ranges = _ranges(quantization.layers, stage, stages[index + 1 : index + 2])
         call = stage.call.integer(source, ranges)
         steps.append((stage.layers, call))
         source = call.target

@@ -309,18 +309,18 @@ def _words(options: Mapping[str, Any]) -> str:
 
 
 def certified(
-    files: Mapping[str, str],
+    files: Mapping[str, bytes],
     certificate: Certificate,
     model: Model,
     format_name: str,
     options: ExportOptions | None = None,
-) -> dict[str, str]:
+) -> dict[str, bytes]:
     """Return exported `files` with the certificate in the head comment of each header.
 
     Parameters
     ----------
-    files : mapping of str to str
-        What `engine.export.export_model` gave for the rest; it is not changed.
+    files : mapping of str to bytes
+        Those of an `engine.export.PreparedExport`; it is not changed.
     certificate : Certificate
     model : Model
     format_name : str
@@ -334,9 +334,9 @@ def certified(
     """
     certificate.check_for(model, format_name, options)
     lines = ("", *certificate.lines())
-    return {name: _with_lines(name, text, lines) for name, text in files.items()}
+    return {name: _with_lines(name, content, lines) for name, content in files.items()}
 
 
-def _with_lines(name: str, text: str, lines: tuple[str, ...]) -> str:
-    is_model = Path(name).suffix == ".h" and "_MODEL_HASH " in text
-    return emit.extended_comment(text, lines) if is_model else text
+def _with_lines(name: str, content: bytes, lines: tuple[str, ...]) -> bytes:
+    is_model = Path(name).suffix == ".h" and b"_MODEL_HASH " in content
+    return emit.extended_comment(content.decode(), lines).encode() if is_model else content

@@ -22,8 +22,9 @@ from engine.boards.compilers import Cancel, Compiler, find_compiler, find_cross_
 from engine.boards.targets import CROSS_COMPILERS, Target, Toolchain, find_target
 from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export.context import Context
-from engine.export.formats import FORMATS, export_with_vectors
+from engine.export.facts import accuracy_words
 from engine.export.options import ExportOptions
+from engine.export.prepare import export_model
 from engine.export.vectors import Vectors
 from engine.files import file_faults
 from engine.nn.model import Model
@@ -154,7 +155,7 @@ class _Session:
                 "to verify the same network without it, or export without verifying."
             )
         options = dataclasses.replace(setup.options, name=_CONTEXT.name, test_vectors=0)
-        self._header = export_with_vectors(model, format_name, options, None)[f"{_CONTEXT.name}.h"]
+        self._header = export_model(model, format_name, options)[f"{_CONTEXT.name}.h"]
 
     def result(self, target: Target, report: Progress) -> Result:
         """Return how it goes on a target."""
@@ -187,7 +188,7 @@ class _Session:
             vectors=len(self._vectors),
             origin=self._vectors.origin,
             rule=self._reference.rule,
-            accuracy=FORMATS[self._format].measure(self._model, options).accuracy(),
+            accuracy=accuracy_words(self._model),
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
             program=f"TinyML Studio {__version__}",
             results=tuple(results),

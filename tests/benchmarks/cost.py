@@ -28,7 +28,7 @@ from engine.cost import rates as cost_rates
 from engine.cost.estimate import code_bytes, counts, instructions, path, unrolled
 from engine.cost.rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
-from engine.export import FORMATS, ExportOptions, make_vectors
+from engine.export import ExportOptions, make_vectors
 from engine.export.facts import Facts, Work
 from engine.export.options import AUTO, VARIANTS
 from engine.nn.layers import (
@@ -48,6 +48,7 @@ from engine.nn.specs import LayerSpec, ModelSpec
 from engine.quantize.network import untrained_quantization
 from engine.shapes import size
 from engine.verify.session import Setup, verify
+from tests.engine.export.programs import facts_of
 
 COMPILER = "arm-none-eabi-gcc"
 RELATIVE = "cortex-m0plus"  # whose rates are scaled where stages are not counted apart
@@ -145,7 +146,7 @@ def sample(count: int, format_name: str, target: str) -> list[Sample]:
 
 def measure(model: Model, format_name: str, target: str, options: ExportOptions) -> Sample | None:
     """Return what `model` takes on `target`, or None where it cannot run there."""
-    facts = FORMATS[format_name].measure(model, options)
+    facts = facts_of(model, format_name, options)
     if target == "avr" and facts.weight_bytes > AVR_FLASH:
         return None
     gnu = any(t.name == COMPILER for t in TARGETS[target].toolchains) and shutil.which(COMPILER)

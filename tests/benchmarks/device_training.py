@@ -20,12 +20,13 @@ import numpy as np
 
 from engine.boards.compilers import find_compiler, find_cross_compiler
 from engine.boards.targets import TARGETS
-from engine.export import FORMATS, ExportOptions, export_model, make_vectors, write_files
+from engine.export import ExportOptions, export_model, make_vectors, write_files
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.quantize.calibrate import calibrate
 from engine.verify.emulator import Emulator, Limits
 from engine.verify.firmware import Linker
+from tests.engine.export.programs import facts_of
 
 FLAGS = ("-std=c99", "-O2", "-ffp-contract=off")
 ROWS = (  # preset, format, how many layers learn
@@ -140,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 found = on_a_core(name, given.compiler, image, len(expected), folder)
                 same = found.weights == expected
                 differing += not same
-                ram = FORMATS[form].measure(model, options).arena_bytes
+                ram = facts_of(model, form, options).arena_bytes
                 flash = found.code_bytes + found.constant_bytes
                 label = f"{preset} {form} {trained or 'all'}"
                 print(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError, FileError
-from engine.files import atomic_write, file_faults, read_limited, write_bytes, write_texts
+from engine.files import atomic_write, file_faults, read_limited, write_all, write_bytes
 
 OLD = b"the old content"
 
@@ -33,9 +33,9 @@ def test_replaces_and_leaves_nothing_behind(old: Path) -> None:
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_text_is_utf8_with_line_feeds(tmp_path: Path) -> None:
-    write_texts({tmp_path / "t": "größe\n", tmp_path / "u": ""})
-    assert (tmp_path / "t").read_bytes() == "größe\n".encode()
+def test_several_files_are_written_as_they_are(tmp_path: Path) -> None:
+    write_all({tmp_path / "t": b"\xff\r\n", tmp_path / "u": b""})
+    assert (tmp_path / "t").read_bytes() == b"\xff\r\n"
     assert (tmp_path / "u").read_bytes() == b""
 
 

@@ -12,7 +12,7 @@ from engine.cost.choose_variant import fitted
 from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
-from engine.export import ExportOptions
+from engine.export import ExportOptions, PreparedExport, prepare_export, write_files
 from engine.files import is_file
 from engine.nn.model import Model
 from tinyml_gui.background.jobs import JobProgress
@@ -62,19 +62,17 @@ class ExportOrder:
     overwrite: bool = False
     board: Board | None = None
 
-    def suited(self) -> ExportOptions:
-        """Return the options for the board; raise `ExportError` where the model does not fit it."""
+    def prepared(self) -> PreparedExport:
+        """Return the export for the board; raise `ExportError` where the model does not fit it."""
+        data = _fitting(self.model, self.data)
         if self.board is None:
-            return self.options
-        return fitted(self.model, self.format, self.board, self.options)
+            return prepare_export(self.model, self.format, self.options, data)
+        return fitted(self.model, self.format, self.board, self.options, data).prepared
 
 
 def export(order: ExportOrder) -> Generator[Any, None, Exported]:
     """Write the files of an order; existing ones only where it says so."""
-    from engine.export import export_model, write_files
-
-    data = _fitting(order.model, order.data)
-    files = export_model(order.model, order.format, order.suited(), data)
+    files = order.prepared().files
     yield JobProgress(1, 2)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
@@ -84,13 +82,11 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
 
 def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None, Exported]:
     """Write the files of an order once more, with what was proved of them in the headers."""
-    from engine.export import export_model, write_files
     from engine.verify.certificate import certified
 
     yield from ()
-    options = order.suited()
-    files = export_model(order.model, order.format, options, _fitting(order.model, order.data))
-    proved = certified(files, certificate, order.model, order.format, options)
+    prepared = order.prepared()
+    proved = certified(prepared.files, certificate, order.model, order.format, prepared.options)
     return Exported(write_files(order.folder, proved, overwrite=True))
 
 

@@ -6,17 +6,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.boards.boards import BOARDS, Board
 from engine.cost.choose_variant import fitted
-from engine.cost.estimate import Cost, StageCost, estimate
+from engine.cost.estimate import Cost, StageCost, cost_on, estimate
 from engine.cost.figures import Figure, How, counted
 from engine.errors import TinyMLError
-from engine.export import FORMATS, ExportOptions
+from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.knobs import knobs_to_json
 from engine.nn.model import Model
 from engine.verify.certificate import Certificate, Figures
@@ -97,9 +97,8 @@ class Fit:
 
 def measure(order: FitOrder) -> Fit:
     """Return what the order's model takes; costs milliseconds."""
-    options = suited(order)
     try:
-        cost = estimate(order.model, order.format, order.board, options)
+        options, cost = _suited(order)
     except TinyMLError as error:
         return Fit(order, fault=str(error))
     fit = Fit(order, cost, "", "", "", order.model.fingerprint, _training(order), options)
@@ -108,10 +107,17 @@ def measure(order: FitOrder) -> Fit:
 
 def suited(order: FitOrder) -> ExportOptions:
     """Return the options with the variant that suits the board; as they are where none fits."""
-    try:
-        return fitted(order.model, order.format, order.board, order.options)
-    except TinyMLError:
-        return order.options
+    with suppress(TinyMLError):
+        return _suited(order)[0]
+    return order.options
+
+
+def _suited(order: FitOrder) -> tuple[ExportOptions, Cost]:
+    """Return those options with what the code then takes, which may be too much."""
+    with suppress(TinyMLError):
+        found = fitted(order.model, order.format, order.board, order.options)
+        return found.prepared.options, found.cost
+    return order.options, estimate(order.model, order.format, order.board, order.options)
 
 
 def proved(fit: Fit, certificate: Certificate) -> Fit:
@@ -150,23 +156,34 @@ def _training(order: FitOrder) -> Figure | None:
     own_first = sorted(FORMATS.values(), key=lambda form: form.name != order.format)
     for form in (form for form in own_first if form.learns):
         with suppress(TinyMLError):
-            return counted(form.measure(order.model, options).arena_bytes)
+            facts = form.prepare(order.model, options).facts
+            return None if facts is None else counted(facts.arena_bytes)
     return None
 
 
 def _other_format(order: FitOrder) -> str:
-    others = (name for name in FORMATS if name != order.format)
-    return next((FORMATS[name].title for name in others if _fits(order, name, order.board)), "")
+    others = (form for form in FORMATS.values() if form.has_facts and form.name != order.format)
+    return next((form.title for form in others if _fitting_boards(order, form, (order.board,))), "")
 
 
 def _other_board(order: FitOrder) -> str:
     smallest_first = sorted(BOARDS.values(), key=lambda board: (board.ram_bytes, board.flash_bytes))
-    return next((board.title for board in smallest_first if _fits(order, order.format, board)), "")
+    fitting = _fitting_boards(order, FORMATS[order.format], smallest_first)
+    return fitting[0].title if fitting else ""
 
 
-def _fits(order: FitOrder, format_name: str, board: Board) -> bool:
+def _fitting_boards(order: FitOrder, form: Format, boards: Sequence[Board]) -> list[Board]:
+    """Return those of `boards` that the model fits when exported as `form`, which is planned once."""
     try:
-        return estimate(order.model, format_name, board, order.options).fits
+        prepared = form.prepare(order.model, order.options)
+    except TinyMLError:
+        return []
+    return [board for board in boards if _fits(prepared, board)]
+
+
+def _fits(prepared: PreparedExport, board: Board) -> bool:
+    try:
+        return cost_on(prepared, board).fits
     except TinyMLError:
         return False
 

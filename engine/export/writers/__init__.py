@@ -1,1 +1,19 @@
-"""One writer per format: a model becomes text here, and only here."""
+"""One module a format, and the registry of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.export.formats import Format
+from engine.export.writers import c_float32, c_int8
+
+__all__ = ["FORMATS"]
+
+FORMATS: Mapping[str, Format] = {
+    made.name: made
+    for made in (
+        c_float32.FORMAT,
+        c_int8.FORMAT,
+    )
+}
+"""Every format by name."""

@@ -8,39 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.data.dataset import Dataset
 from engine.export import emit, kernel_files
 from engine.export.context import Context
-from engine.export.facts import Facts
 from engine.export.float_stages import FLOAT_BYTES, stage_codes
+from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.options import ExportOptions
 from engine.export.plan import plan_arena
-from engine.export.vectors import TOLERANCE, Vectors
-from engine.export.writers import common
-from engine.export.writers.c_int8 import constants
-from engine.export.writers.common import Header
+from engine.export.vectors import make_vectors
+from engine.export.writers import c_header, c_training, vector_files
+from engine.export.writers.c_header import CHeader
 from engine.nn.call_chain import build_network
 from engine.nn.model import Model
 
-__all__ = ["measure", "selftest", "write"]
+__all__ = ["FORMAT"]
 
 BASE = ("tm.h", "tm_function.h", "tm_float.h")
 
 
-def write(model: Model, options: ExportOptions, vectors: Vectors | None) -> dict[str, str]:
-    """Return the files: the header, and with `vectors` its test vectors and self-test."""
-    header = _prepare(model, options)
+def _prepare(model: Model, options: ExportOptions, data: Dataset | None) -> PreparedExport:
+    if options.training:
+        return c_training.prepare(model, options, data)
+    header = _header(model, options)
+    return PreparedExport(options, lambda: _files(header, options, data), c_header.facts(header))
+
+
+FORMAT = Format(
+    "c-float32",
+    "C, float32",
+    "C99 in real numbers: four times the memory of int8",
+    _prepare,
+    takes=ALL_OPTIONS,
+    has_facts=True,
+)
+"""One header, and with test vectors a self-test."""
+
+
+def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dict[str, str]:
     c = header.context
     files = {
-        f"{c.name}.h": common.guarded(
+        f"{c.name}.h": c_header.guarded(
             c,
-            common.head(header, "float32", tuple(_advice(c))),
-            common.declarations(header, "", "declarations.h"),
+            c_header.head(header, "float32", tuple(_advice(c))),
+            c_header.declarations(header, "", "declarations.h"),
             "\n".join(_definitions(header, options)),
         )
     }
-    if vectors is not None:
-        files[f"{c.name}_test_vectors.h"] = common.vectors_header(c, vectors, vectors.outputs)
-        files[f"{c.name}_selftest.c"] = selftest(c)
+    if options.test_vectors:
+        vectors = make_vectors(header.model, options.test_vectors, data)
+        files |= vector_files.float_test(c, vectors, vectors.outputs)
     return files
 
 
@@ -52,31 +68,26 @@ def _advice(c: Context) -> Iterator[str]:
     yield "Not reentrant: feature maps live in one static arena."
 
 
-def measure(model: Model, options: ExportOptions) -> Facts:
-    """Return the figures of what `write` would give, without writing it."""
-    return common.facts(_prepare(model, options))
-
-
-def _prepare(model: Model, options: ExportOptions) -> Header:
+def _header(model: Model, options: ExportOptions) -> CHeader:
     network = build_network(model)
     codes = stage_codes([stage.call for stage in network.stages], options.fast)
     if options.preprocess:
-        common.check_preprocessed(model)
+        c_header.check_preprocessed(model)
     arena = plan_arena(network, FLOAT_BYTES, codes, with_input=not _reads_bytes(codes[0].kernel))
-    common.check_arena(arena.size, options)
-    return Header(model, Context(options.name), network, codes, arena, options.preprocess)
+    c_header.check_arena(arena.size, options)
+    return CHeader(model, Context(options.name), network, codes, arena, options.preprocess)
 
 
 def _reads_bytes(kernel: str) -> bool:
     return "bytes" in kernel_files.parameters(kernel)
 
 
-def _definitions(header: Header, options: ExportOptions) -> Iterator[str]:
-    c, scores = header.context, common.scores(header.model)
-    yield constants(header, options)
+def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
+    c, scores = header.context, c_header.scores(header.model)
+    yield c_header.constants(header, options)
     yield emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
-    yield common.kernels(header, kernel_files.needed_by(scores), BASE)
-    yield common.class_names(header)
+    yield c_header.kernels(header, kernel_files.needed_by(scores), BASE)
+    yield c_header.class_names(header)
     yield from _arrays(header)
     yield f"static float {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / {FLOAT_BYTES}];\n"
     for number, _ in header.stages:
@@ -90,17 +101,17 @@ def _definitions(header: Header, options: ExportOptions) -> Iterator[str]:
         yield c.renamed(kernel_files.body("preprocess.c"))
 
 
-def _arrays(header: Header) -> Iterator[str]:
+def _arrays(header: CHeader) -> Iterator[str]:
     """Yield the constant arrays; the weights may stand in a memory of their own, which their kernels know."""
     c = header.context
     for number, code in header.stages:
         for name, values in code.arrays.items():
             own = f" {c.macro('CONST')}" if name == "weight" else ""
-            kind = f"static const{own} {common.c_type(values)}"
+            kind = f"static const{own} {c_header.c_type(values)}"
             yield emit.array(f"{kind} {c.symbol('stage', number, name)}", values)
 
 
-def _stage(header: Header, number: int, of_bytes: bool = False) -> str:
+def _stage(header: CHeader, number: int, of_bytes: bool = False) -> str:
     """Return a stage's function; the first one is given its input as an argument, the last one its output."""
     c, stage = header.context, header.network.stages[number - 1]
     given, last = stage.source == 0, number == len(header.codes)
@@ -111,14 +122,14 @@ def _stage(header: Header, number: int, of_bytes: bool = False) -> str:
     y = "y" if last else _place(header, header.arena.buffers[stage.target])
     name = c.symbol("stage", number, *["bytes"] * of_bytes)
     return (
-        common.stage_comment(header, number)
+        c_header.stage_comment(header, number)
         + f"{c.macro('STAGE')} {name}({', '.join(asked) or 'void'})\n{{\n"
-        + common.call(header, number, x, y, more)
+        + c_header.call(header, number, x, y, more)
         + "}\n"
     )
 
 
-def _network(header: Header, name: str, given: str, first: str) -> str:
+def _network(header: CHeader, name: str, given: str, first: str) -> str:
     """Return the function that runs all stages, `first` for the first one."""
     c, count = header.context, len(header.codes)
     names = [first, *(f"stage_{number}" for number in range(2, count + 1))]
@@ -127,7 +138,7 @@ def _network(header: Header, name: str, given: str, first: str) -> str:
     return f"static void {c.symbol(name)}({given}, float *output)\n{{\n{lines}}}\n"
 
 
-def _network_of_bytes(header: Header) -> str:
+def _network_of_bytes(header: CHeader) -> str:
     c = header.context
     if not _reads_bytes(header.codes[0].kernel):
         place = header.arena.buffers[0] // FLOAT_BYTES
@@ -136,16 +147,5 @@ def _network_of_bytes(header: Header) -> str:
     return f"{stage}\n{_network(header, 'network_of_bytes', 'const uint8_t *input', 'stage_1_bytes')}"
 
 
-def _place(header: Header, offset: int) -> str:
+def _place(header: CHeader, offset: int) -> str:
     return f"{header.context.symbol('arena')} + {offset // FLOAT_BYTES}"
-
-
-def selftest(c: Context) -> str:
-    """Return the program that compares real outputs with those of the test vectors."""
-    return common.selftest_program(
-        c,
-        f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",
-        "selftest.c",
-        emit.macro(c.macro("TEST_TOLERANCE"), emit.floating(TOLERANCE)) + "\n",
-        "-ffp-contract=off ",
-    )

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from engine.export import emit, kernel_files
 from engine.export.context import Context
 from engine.export.training import NOWHERE, TrainedStep
-from engine.export.writers import c_int8, common
+from engine.export.writers import c_header
+from engine.export.writers.int8_functions import stage_function
 from engine.export.writers.training_header import TrainingHeader
 from engine.nn.activations import ActivationFunction
 
@@ -23,7 +24,7 @@ def kernel_names(header: TrainingHeader) -> Iterator[str]:
     """Yield the kernels that are called besides those of the calls forward."""
     yield from _backward_kernels(header)
     yield from (_loss(header), "train_fill")
-    yield from kernel_files.needed_by(common.scores(header.model))
+    yield from kernel_files.needed_by(c_header.scores(header.model))
     yield from kernel_files.needed_by(_finish(header.timetable.absorbed))
     if header.body:
         yield "train_dequantize"
@@ -32,7 +33,7 @@ def kernel_names(header: TrainingHeader) -> Iterator[str]:
 def functions(header: TrainingHeader) -> Iterator[str]:
     """Yield the definitions of all functions, down to the interface."""
     c = header.context
-    yield from (c_int8.stage_function(header, n, "", flip=0) for n in range(1, header.before + 1))
+    yield from (stage_function(header, n, "", flip=0) for n in range(1, header.before + 1))
     yield from (_forward(header, number, step) for number, step in header.steps)
     yield from (_backward(header, number, step) for number, step in header.steps if step.backward)
     yield from (_in_turn_forward(header), _in_turn_backward(header), _loss_function(header), _random(header))
@@ -40,7 +41,7 @@ def functions(header: TrainingHeader) -> Iterator[str]:
     if header.body:
         yield _body_function(header)
     load = "train_load_s8" if header.body else "train_load"
-    for file in (_finish(header.timetable.absorbed), common.scores(header.model), load, "train_api"):
+    for file in (_finish(header.timetable.absorbed), c_header.scores(header.model), load, "train_api"):
         yield c.renamed(kernel_files.body(f"{file}.c"))
 
 
@@ -68,7 +69,7 @@ def _forward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
     c = header.context
     text = _statement(c, step.training.forward, _values(header, number, step))
     name, asked = c.symbol("forward", number), _asked(step, "int training") or "void"
-    return common.stage_comment(header, number) + f"{c.macro('APART')} void {name}({asked})\n{{\n{text}}}\n"
+    return c_header.stage_comment(header, number) + f"{c.macro('APART')} void {name}({asked})\n{{\n{text}}}\n"
 
 
 def _asked(step: TrainedStep, text: str) -> str:
@@ -93,7 +94,7 @@ def _values(header: TrainingHeader, number: int, step: TrainedStep) -> Values:
     c, code = header.context, header.codes[number - 1]
     at = step.places
     places = {"x": at.x, "y": at.y, "dx": at.dx, "dy": at.dy, "scratch": at.scratch}
-    sizes = common.shape_sizes(step.call) | dict(code.sizes)
+    sizes = c_header.shape_sizes(step.call) | dict(code.sizes)
     return {
         **{name: str(n) for name, n in sizes.items()},
         **{name: _place(header, buffer) for name, buffer in places.items()},

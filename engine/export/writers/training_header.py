@@ -16,20 +16,20 @@ from engine.export.options import ExportOptions
 from engine.export.plan import WORD, Arena
 from engine.export.stage_code import StageCode
 from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
-from engine.export.writers import common
-from engine.export.writers.common import Header
+from engine.export.writers import c_header
+from engine.export.writers.c_header import CHeader
 from engine.nn.activations import LINEAR
 from engine.nn.call_chain import Network, Stage
 from engine.nn.kernel_calls import Array
 from engine.nn.model import Model
 
-__all__ = ["STATE_BYTES", "TrainingHeader", "prepared", "prepared_int8"]
+__all__ = ["STATE_BYTES", "TrainingHeader", "float_header", "int8_header"]
 
 STATE_BYTES = 8  # the state of the generator, and whether the weights are there
 
 
 @dataclass(frozen=True)
-class TrainingHeader(Header):
+class TrainingHeader(CHeader):
     """What the parts of the header need: network, codes and arena are those of the body, then of the head.
 
     Attributes
@@ -70,7 +70,7 @@ class TrainingHeader(Header):
         return self.arena.buffers[shift + buffer] // WORD
 
 
-def prepared(model: Model, options: ExportOptions) -> TrainingHeader:
+def float_header(model: Model, options: ExportOptions) -> TrainingHeader:
     """Return the header of a network in floats, of which the layers learn that `options` say."""
     found = timetable(model, options.train_layers)
     arena = Arena(tuple(WORD * offset for offset in found.plan.offsets), (), WORD * found.plan.size)
@@ -80,7 +80,7 @@ def prepared(model: Model, options: ExportOptions) -> TrainingHeader:
     return _checked(header, options)
 
 
-def prepared_int8(model: Model, options: ExportOptions) -> TrainingHeader:
+def int8_header(model: Model, options: ExportOptions) -> TrainingHeader:
     """Return the header of a network whose layers that do not learn are in int8."""
     head = timetable(model, options.train_layers, head_only=True)
     body = int8_body(model, head, options.fast)
@@ -109,7 +109,7 @@ def _float_stages(found: Timetable) -> tuple[Network[Any], tuple[StageCode, ...]
 
 def _checked(header: TrainingHeader, options: ExportOptions) -> TrainingHeader:
     if options.preprocess:
-        common.check_preprocessed(header.model)
+        c_header.check_preprocessed(header.model)
     if options.section and header.body is None:
         raise ExportError(
             "Code in real numbers that learns has no weights in a section of their own; leave it empty."

@@ -19,19 +19,21 @@ ROOMY = BOARDS["nano-33-ble"]
 
 
 def test_the_fastest_is_taken_where_it_fits() -> None:
-    assert fitted(MODEL, "c-int8", ROOMY, ExportOptions()) == ExportOptions()
+    assert fitted(MODEL, "c-int8", ROOMY, ExportOptions()).prepared.options == ExportOptions()
 
 
 def test_smaller_code_is_taken_where_only_that_fits() -> None:
     compact = estimate(MODEL, "c-int8", ROOMY, ExportOptions(variant="compact")).flash.value
     tight = dataclasses.replace(ROOMY, flash_bytes=int(compact) + 1)
     assert not estimate(MODEL, "c-int8", tight).fits
-    assert fitted(MODEL, "c-int8", tight, ExportOptions()).variant == "compact"
+    assert fitted(MODEL, "c-int8", tight, ExportOptions()).prepared.options.variant == "compact"
 
 
 def test_plain_loops_are_taken_where_they_are_fast() -> None:
     small = random_model(PRESETS["genann-2x19"].build(10))
-    assert fitted(small, "c-int8", BOARDS["arduino-mega"], ExportOptions()).variant == "small"
+    assert (
+        fitted(small, "c-int8", BOARDS["arduino-mega"], ExportOptions()).prepared.options.variant == "small"
+    )
 
 
 @pytest.mark.parametrize("variant", ["auto", "fast"])

@@ -23,7 +23,7 @@ from engine.nn.params import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
 from engine.shapes import Shape, size
-from tests.engine.export.programs import build
+from tests.engine.export.programs import build, facts_of
 
 DRIVER = """
 #include <stdio.h>
@@ -275,3 +275,8 @@ def as_on_a_device(model: Model) -> Model:
     for view in layout.views:
         view.of(flat)[...] = params[view.layer][view.name]
     return Model(spec, flat, model.classes, model.name, model.record)
+
+
+def training_memory(model: Model, options: ExportOptions, body_in_int8: bool = False) -> int:
+    """Return the bytes of static RAM that learning takes: feature maps, gradients, weights and state."""
+    return facts_of(model, "c-int8" if body_in_int8 else "c-float32", options).arena_bytes

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.export import ExportOptions, Vectors, export_model, make_vectors
+from engine.export import ExportOptions, Vectors, export_model, make_vectors, prepare_export
+from engine.export.facts import Facts
 from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
@@ -145,3 +146,10 @@ def _answers(data: bytes, models: Sequence[Model], count: int) -> list[Answer]:
         answers.append(Answer(rows["best"], rows["s"], rows["o"]))
     assert start == len(data)
     return answers
+
+
+def facts_of(model: Model, name: str, options: ExportOptions | None = None) -> Facts:
+    """Return the figures of `model` in the format `name`, which must have some."""
+    facts = prepare_export(model, name, options or ExportOptions()).facts
+    assert facts is not None
+    return facts

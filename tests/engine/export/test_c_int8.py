@@ -14,7 +14,7 @@ import pytest
 from engine.cli import main
 from engine.data import Catalogue
 from engine.errors import ExportError, QuantizationError
-from engine.export import FORMATS, ExportOptions, export_model, write_files
+from engine.export import ExportOptions, export_model, write_files
 from engine.export.int8 import STAGE_CODES
 from engine.int8.calls import IntegerCall
 from engine.nn.layers import (
@@ -39,7 +39,7 @@ from engine.quantize.network import integer_network
 from engine.shapes import Shape
 from engine.storage import project
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
-from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
+from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, facts_of, random_model
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
 
 VECTORS = 4
@@ -231,7 +231,7 @@ def test_the_selftest_counts_what_differs_by_a_bit(tmp_path: Path) -> None:
 def test_macros_state_the_contract() -> None:
     macros = dict(re.findall(r"^#define NET_(\w+) (\S+)", HEADER, re.MULTILINE))
     target = integer_network(MODEL).stages[-1].call.target
-    arena = FORMATS["c-int8"].measure(MODEL, ExportOptions()).arena_bytes
+    arena = facts_of(MODEL, "c-int8").arena_bytes
     expected = {
         "INPUT_SIZE": "96",
         "CLASS_COUNT": "3",
@@ -294,8 +294,8 @@ def test_a_model_that_is_not_quantized_is_refused_but_measured() -> None:
     plain = random_model(MODEL.spec)
     with pytest.raises(QuantizationError, match="tinyml quantize"):
         export_model(plain, "c-int8", ExportOptions("net"))
-    measured = FORMATS["c-int8"].measure(plain, ExportOptions())
-    known = FORMATS["c-int8"].measure(MODEL, ExportOptions())
+    measured = facts_of(plain, "c-int8")
+    known = facts_of(MODEL, "c-int8")
     assert (measured.arena_bytes, measured.weight_bytes) == (known.arena_bytes, known.weight_bytes)
 
 
@@ -308,9 +308,7 @@ def test_the_command_line_writes_int8_code(tmp_path: Path, capsys: pytest.Captur
     project.save(MODEL, tmp_path / "net.tinyml")
     arguments = ["export", str(tmp_path / "net.tinyml"), "--format", "c-int8", "--out", str(tmp_path / "out")]
     assert main([*arguments, "--name", "net", "--test-vectors", "3", "--board", "pico"]) == 0
-    assert (
-        f"{FORMATS['c-int8'].measure(MODEL, ExportOptions()).arena_bytes:,} bytes" in capsys.readouterr().out
-    )
+    assert f"{facts_of(MODEL, 'c-int8').arena_bytes:,} bytes" in capsys.readouterr().out
     build([compiler("gcc"), *C99, *STRICT], [tmp_path / "out" / "net_selftest.c"], tmp_path / "test")
     assert subprocess.run([tmp_path / "test"], check=False).returncode == 0
 
@@ -355,9 +353,6 @@ def test_arrays_that_avr_cannot_hold_are_refused_there(tmp_path: Path) -> None:
 
 
 def test_lenet_and_the_mlp_fit_their_memory() -> None:
-    sizes = {
-        name: FORMATS["c-int8"].measure(random_model(PRESETS[name].build(10)), ExportOptions())
-        for name in PRESETS
-    }
+    sizes = {name: facts_of(random_model(PRESETS[name].build(10)), "c-int8") for name in PRESETS}
     assert sizes["lenet"].arena_bytes <= 2412
     assert sizes["mlp-32-32"].arena_bytes == 64

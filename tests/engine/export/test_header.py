@@ -11,7 +11,7 @@ import pytest
 
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
-from engine.export import ExportOptions, export_model, formats, make_vectors, write_files
+from engine.export import ExportOptions, export_model, kernel_files, make_vectors, write_files
 from engine.export.kernel_files import parameters
 from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.nn.model import Model
@@ -27,7 +27,7 @@ MODEL = random_model(SPEC, 1, CLASSES).replace(
 )
 FILES = export_model(MODEL, "c-float32", ExportOptions("net", test_vectors=4))
 HEADER = FILES["net.h"]
-KERNELS = sorted(Path(formats.__file__).with_name("kernels").glob("*.c"))
+KERNELS = sorted(Path(kernel_files.__file__).with_name("kernels").glob("*.c"))
 
 
 def run(program: Path) -> subprocess.CompletedProcess[bytes]:

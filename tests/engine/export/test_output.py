@@ -12,6 +12,7 @@ from engine.errors import ExportError, FileError
 from engine.export import write_files
 
 FILES = {"a.h": "one", "a_selftest.c": "two"}
+TREE: dict[str, str | bytes] = {"a.h": "größe\n", "src/lib/w.bin": b"\x00\xff\r\n"}
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -33,6 +34,11 @@ def test_the_path_of_another_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"b\.h is not what is exported"):
         write_files(tmp_path / "b.h", FILES)
     assert contents(tmp_path) == {}
+
+
+def test_a_folder_may_be_called_like_no_file_although_files_have_no_suffix(tmp_path: Path) -> None:
+    write_files(tmp_path / "out", {"LICENSE": "one"})
+    assert contents(tmp_path / "out") == {"LICENSE": "one"}
 
 
 def test_existing_files_are_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -72,3 +78,43 @@ def test_a_disk_that_fills_up_leaves_everything_as_it_was(
     with pytest.raises(FileError, match=r"a_selftest\.c: the disk is full"):
         write_files(tmp_path, FILES, overwrite=True)
     assert contents(tmp_path) == before
+
+
+def test_bytes_go_into_subfolders_as_they_are_and_text_as_utf8(tmp_path: Path) -> None:
+    paths = write_files(tmp_path, TREE)
+    assert [path.relative_to(tmp_path).as_posix() for path in paths] == list(TREE)
+    assert [path.read_bytes() for path in paths] == ["größe\n".encode(), b"\x00\xff\r\n"]
+
+
+def test_a_file_in_a_subfolder_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "src" / "lib").mkdir(parents=True)
+    (tmp_path / "src" / "lib" / "w.bin").write_bytes(b"mine")
+    with pytest.raises(ExportError, match=r"w\.bin exists already"):
+        write_files(tmp_path, TREE)
+    assert not (tmp_path / "a.h").exists()
+    assert (tmp_path / "src" / "lib" / "w.bin").read_bytes() == b"mine"
+
+
+def test_a_file_in_place_of_a_subfolder_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "src").write_bytes(b"mine")
+    with pytest.raises(FileError, match="src"):
+        write_files(tmp_path, TREE)
+    assert contents(tmp_path) == {"src": "mine"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../a", "/a", "a/../../b", "a//b", "a/", "./a", "", "..", "a\\b", "C:a", "a\0", "a\n", "a /b", "a./b"],
+)
+def test_a_path_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="would not be in the folder"):
+        write_files(tmp_path / "out", {"a.h": "one", name: "two"})
+    assert contents(tmp_path) == {}
+
+
+def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "src").symlink_to(tmp_path)
+    with pytest.raises(ExportError, match="would not be in the folder"):
+        write_files(tmp_path / "out", TREE)
+    assert not (tmp_path / "lib").exists()

@@ -9,18 +9,24 @@ import numpy as np
 import pytest
 
 from engine.errors import ExportError, QuantizationError
-from engine.export import FORMATS, ExportOptions, export_model, write_files
+from engine.export import ExportOptions, export_model, write_files
 from engine.export.training import head_inputs, head_model
 from engine.export.vectors import make_vectors
-from engine.export.writers.c_training import training_memory
 from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
 from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.quantize.calibrate import calibrate
-from tests.engine.export.learners import Lessons, as_on_a_device, in_order_of_c, learn_in_c, learn_in_engine
-from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
+from tests.engine.export.learners import (
+    Lessons,
+    as_on_a_device,
+    in_order_of_c,
+    learn_in_c,
+    learn_in_engine,
+    training_memory,
+)
+from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, facts_of, random_model
 
 
 def quantized(spec: ModelSpec, seed: int = 0) -> Model:
@@ -98,7 +104,7 @@ def test_the_selftest_knows_what_the_header_gives(tmp_path: Path) -> None:
 def test_learning_adds_little_memory_to_an_int8_network() -> None:
     """LeNet's last layer learns in the arena that its int8 network has anyway."""
     model = quantized(PRESETS["lenet"].build())
-    plain = FORMATS["c-int8"].measure(model, ExportOptions()).arena_bytes
+    plain = facts_of(model, "c-int8").arena_bytes
     options = ExportOptions(training=True, train_layers=1)
     weights = 4 * (84 + 1) * 10
     assert training_memory(model, options, body_in_int8=True) == plain + weights + 8

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions, export_model, write_files
+from engine.export import ExportOptions, export_model, write_files
 from engine.export.training import timetable
-from engine.export.writers.c_training import training_memory
 from engine.export.writers.training_header import STATE_BYTES
 from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
@@ -21,8 +20,15 @@ from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.storage import project
 from tests.engine.conftest import Run
-from tests.engine.export.learners import Lessons, as_on_a_device, in_order_of_c, learn_in_c, learn_in_engine
-from tests.engine.export.programs import C99, STRICT, build, compiler, random_model
+from tests.engine.export.learners import (
+    Lessons,
+    as_on_a_device,
+    in_order_of_c,
+    learn_in_c,
+    learn_in_engine,
+    training_memory,
+)
+from tests.engine.export.programs import C99, STRICT, build, compiler, facts_of, random_model
 
 SPEC = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(6, "relu"), Dense(3)), (6, 8, 2))
 MODEL = random_model(SPEC, 1, ("a", "b", "c"))
@@ -100,7 +106,7 @@ def test_the_memory_is_known_beforehand_to_the_byte(name: str, tmp_path: Path) -
     sizes = [int(size, 16) for size in re.findall(r"^\w+ (\w+) [bBdD] ", listed.stdout, re.MULTILINE)]
     assert sum(sizes) == training_memory(model, LEARNING)
     assert f"#define NET_RAM_BYTES {sum(sizes)} " in (tmp_path / "net.h").read_text(encoding="utf-8")
-    assert FORMATS["c-float32"].measure(model, LEARNING).arena_bytes == sum(sizes)
+    assert facts_of(model, "c-float32", LEARNING).arena_bytes == sum(sizes)
 
 
 def test_the_arena_is_hardly_larger_than_what_lives_together() -> None:
@@ -218,12 +224,6 @@ def test_a_network_without_weights_is_refused() -> None:
     model = Model(ModelSpec((Flatten(),), (1, 2, 3)), np.empty(0, np.float32), tuple("abcdef"))
     with pytest.raises(ExportError, match="no weights to train"):
         export_model(model, "c-float32", LEARNING)
-
-
-@pytest.mark.parametrize("name", [name for name, f in FORMATS.items() if not f.learns])
-def test_formats_that_cannot_learn_say_so(name: str) -> None:
-    with pytest.raises(ExportError, match=f"format {name} cannot learn; choose c-float32"):
-        export_model(MODEL, name, LEARNING)
 
 
 def test_the_command_line_exports_code_that_learns(run: Run, saved: Path) -> None:

@@ -12,9 +12,9 @@ import pytest
 from engine.boards.compilers import find_cross_compiler
 from engine.boards.targets import TARGETS
 from engine.export import ExportOptions, export_model, write_files
-from engine.export.writers.c_training import training_memory
 from engine.verify.emulator import Emulator, Limits
 from engine.verify.firmware import Linker
+from tests.engine.export.learners import training_memory
 from tests.engine.export.programs import C99, build, compiler
 from tests.engine.verify.emulation import need, tiny_model
 

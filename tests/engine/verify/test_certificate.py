@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from engine.errors import ExportError, FileError
-from engine.export import ExportOptions, export_model
+from engine.export import ExportOptions, prepare_export
 from engine.verify.certificate import (
     Certificate,
     Figures,
@@ -160,11 +160,11 @@ def test_an_infinite_size_is_refused(tmp_path: Path) -> None:
 
 def test_it_goes_into_the_head_comment_alone() -> None:
     options = ExportOptions("digits", test_vectors=2)
-    files = export_model(MODEL, "c-int8", options)
+    files = prepare_export(MODEL, "c-int8", options).files
     proved = certified(files, PAPER, MODEL, "c-int8", options)
     assert list(proved) == list(files)
     assert [name for name in files if proved[name] != files[name]] == ["digits.h"]
-    old, new = files["digits.h"].partition(" */\n"), proved["digits.h"].partition(" */\n")
+    old, new = (made["digits.h"].decode().partition(" */\n") for made in (files, proved))
     assert new[0].startswith(old[0])
     assert new[2] == old[2]
     assert " * Cortex-M4: agrees; compiled by zig 1 -O2; run by Unicorn 2" in new[0]
@@ -184,7 +184,7 @@ def test_it_goes_into_the_head_comment_alone() -> None:
 )
 def test_it_vouches_for_nothing_else(paper: Certificate, said: str) -> None:
     with pytest.raises(ExportError, match=said):
-        certified({"digits.h": ""}, paper, MODEL, "c-int8", ExportOptions())
+        certified({"digits.h": b""}, paper, MODEL, "c-int8", ExportOptions())
 
 
 def test_names_and_test_vectors_do_not_matter() -> None:

@@ -165,7 +165,7 @@ def test_both_compilers_count_the_same_inputs_differently() -> None:
 def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Exports in which all numbers of each array that is named here have changed."""
     arrays: list[str] = []
-    true = verification.export_with_vectors
+    true = verification.export_model
 
     def changed(*arguments: object) -> dict[str, str]:
         files = dict(true(*arguments))
@@ -173,7 +173,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             files["verified.h"] = with_fault(files["verified.h"], array)
         return files
 
-    monkeypatch.setattr(verification, "export_with_vectors", changed)
+    monkeypatch.setattr(verification, "export_model", changed)
     return arrays
 
 

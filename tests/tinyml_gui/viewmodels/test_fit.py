@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
 from engine.boards.boards import BOARDS, Board
+from engine.cost import choose_variant
+from engine.cost import estimate as estimates
 from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, StageCost
 from engine.cost.figures import counted, estimated
@@ -122,12 +125,13 @@ def test_only_what_fits_may_go_onto_the_board() -> None:
 
 
 def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.MonkeyPatch) -> None:
-    def estimate(model: object, name: str, board: Board, options: object) -> Cost:
+    def cost_on(prepared: object, board: Board) -> Cost:
         cost = fit(board=board).cost
         assert cost is not None
         return replace(cost, ram=counted(200_000))
 
-    monkeypatch.setattr(fits, "estimate", estimate)
+    for module in (fits, choose_variant, estimates):
+        monkeypatch.setattr(module, "cost_on", cost_on)
     found = measure(order(BOARDS["arduino-uno"]))
     assert found.format == ""
     assert BOARDS["nano-33-ble"].ram_bytes > 200_000
@@ -135,10 +139,11 @@ def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.Mon
 
 
 def test_a_format_that_cannot_express_the_model_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def estimate(*arguments: object) -> Cost:
+    def refuse(*arguments: object) -> NoReturn:
         raise ExportError("This format has no such layer; choose another one.")
 
-    monkeypatch.setattr(fits, "estimate", estimate)
+    for name, form in FORMATS.items():
+        monkeypatch.setitem(FORMATS, name, replace(form, writer=refuse))
     said = verdict(measure(order()))
     assert said.role == "error"
     assert said.sentence.startswith("This format")
@@ -169,7 +174,9 @@ def test_slow_code_is_verified_with_fewer_inputs(instructions: int, vectors: int
 
 def test_the_variant_that_suits_the_board_is_what_is_measured() -> None:
     uno = measure(FitOrder(spot_model(), "c-int8", BOARDS["arduino-uno"], ExportOptions()))
-    assert uno.options == fitted(spot_model(), "c-int8", BOARDS["arduino-uno"], ExportOptions())
+    assert (
+        uno.options == fitted(spot_model(), "c-int8", BOARDS["arduino-uno"], ExportOptions()).prepared.options
+    )
     chosen = replace(order(BOARDS["arduino-uno"]), options=ExportOptions(variant="small"))
     assert suited(chosen) == chosen.options
     assert measure(replace(chosen, model=large())).options == chosen.options  # none fits

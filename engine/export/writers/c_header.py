@@ -1,4 +1,4 @@
-"""What headers of any kind of number share: one C99 file in single-file style, and its test vectors.
+"""What headers of any kind of number share: one C99 file in single-file style.
 
 A header declares always and defines where ``NAME_IMPLEMENTATION`` is defined. Every stage of the network is a
 small function that calls a kernel with constant sizes; a writer says which (`StageCode`), and puts its own
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.data import preprocess
 from engine.errors import ExportError
 from engine.export import emit, kernel_files
@@ -22,7 +23,6 @@ from engine.export.facts import Facts, Work
 from engine.export.options import ExportOptions
 from engine.export.plan import Arena
 from engine.export.stage_code import StageCode
-from engine.export.vectors import Vectors
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
@@ -30,21 +30,20 @@ from engine.shapes import Shape, describe_shape, size
 
 __all__ = [
     "PREPROCESS_BYTES",
-    "Header",
+    "CHeader",
     "arrays",
     "c_type",
     "call",
     "check_preprocessed",
+    "constants",
     "declarations",
     "facts",
     "guarded",
     "head",
     "kernels",
     "scores",
-    "selftest_program",
     "shape_sizes",
     "stage_comment",
-    "vectors_header",
 ]
 
 _LOOKED_UP = ("table",)  # arrays that kernels apply to their output where they are given
@@ -52,8 +51,8 @@ PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/pr
 
 
 @dataclass(frozen=True)
-class Header:
-    """All that the parts of a header need."""
+class CHeader:
+    """All that the parts of an exported header need."""
 
     model: Model
     context: Context
@@ -77,7 +76,7 @@ class Header:
         }
 
 
-def facts(header: Header) -> Facts:
+def facts(header: CHeader) -> Facts:
     """Return the figures that are known without a compiler."""
     works = tuple(_work(*pair) for pair in zip(header.network.stages, header.codes, strict=True))
     return Facts(header.model, header.arena.size, sum(work.weight_bytes for work in works), works)
@@ -130,12 +129,12 @@ def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> 
     )
 
 
-def head(header: Header, kind: str, advice: Sequence[str], figures: Facts | None = None) -> Iterator[str]:
+def head(header: CHeader, kind: str, advice: Sequence[str], figures: Facts | None = None) -> Iterator[str]:
     """Yield the lines of the head comment.
 
     Parameters
     ----------
-    header : Header
+    header : CHeader
     kind : str
         The kind of numbers, in words.
     advice : sequence of str
@@ -161,12 +160,12 @@ def head(header: Header, kind: str, advice: Sequence[str], figures: Facts | None
         yield f"Preprocessing: {PREPROCESS_BYTES:,} bytes of static RAM more (counted)"
 
 
-def declarations(header: Header, macros: str, interface: str) -> str:
+def declarations(header: CHeader, macros: str, interface: str) -> str:
     """Return what the header always says.
 
     Parameters
     ----------
-    header : Header
+    header : CHeader
     macros : str
         #defines of this format alone.
     interface : str
@@ -192,7 +191,30 @@ def declarations(header: Header, macros: str, interface: str) -> str:
     )
 
 
-def class_names(header: Header) -> str:
+def constants(header: CHeader, options: ExportOptions) -> str:
+    """Return what comes before all: where constant arrays stand, and whether AVR can hold them."""
+    text = _avr_limits(header)
+    if options.section:
+        name = header.context.macro("CONST")
+        attribute = f"__attribute__((section({emit.string(options.section)})))"
+        text += f"#ifndef {name}\n#define {name} {attribute}\n#endif\n"
+    return text
+
+
+def _avr_limits(header: CHeader) -> str:
+    sizes = {name: values.nbytes for name, values in header.arrays.items()}
+    largest = max(sizes, key=lambda name: sizes[name], default="")
+    if largest and sizes[largest] > AVR_ARRAY:
+        reason = f"{largest} has {sizes[largest]} bytes, AVR takes {AVR_ARRAY} in one array"
+    elif sum(sizes.values()) > AVR_CONSTANTS:
+        reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_CONSTANTS}"
+    else:
+        return ""
+    message = emit.string(f"{reason}: make the network smaller or choose another board.")
+    return f"#if defined(__AVR__)\n#error {message}\n#endif\n"
+
+
+def class_names(header: CHeader) -> str:
     """Return the definition of the array of classes' names."""
     c = header.context
     names = emit.wrapped([emit.string(name) for name in header.model.classes])
@@ -207,7 +229,7 @@ def c_type(values: NDArray[Any]) -> str:
     return f"{sign}int{8 * values.dtype.itemsize}_t"
 
 
-def arrays(header: Header, qualifier: str = "const") -> list[str]:
+def arrays(header: CHeader, qualifier: str = "const") -> list[str]:
     """Return the definitions of all constant arrays."""
     return [
         emit.array(f"static {qualifier} {c_type(values)} {name}", values)
@@ -215,7 +237,7 @@ def arrays(header: Header, qualifier: str = "const") -> list[str]:
     ]
 
 
-def kernels(header: Header, also: Iterable[str], base: Sequence[str]) -> str:
+def kernels(header: CHeader, also: Iterable[str], base: Sequence[str]) -> str:
     """Return the C of all kernels that the stages call, behind the headers `base` that all of them need."""
     names = [name for code in header.codes for name in (code.kernel, *code.functions.values())]
     return header.context.renamed(kernel_files.collect([*names, *also], base))
@@ -227,7 +249,7 @@ def scores(model: Model) -> str:
     return "scores_as_they_are" if last is not None and last.probabilities else "scores_by_softmax"
 
 
-def stage_comment(header: Header, number: int) -> str:
+def stage_comment(header: CHeader, number: int) -> str:
     """Return a line that says which layers a stage computes."""
     stage = header.network.stages[number - 1]
     layers = header.model.spec.layers
@@ -237,12 +259,12 @@ def stage_comment(header: Header, number: int) -> str:
     return f"/* {emit.comment_text(text)} */\n"
 
 
-def call(header: Header, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
+def call(header: CHeader, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
     """Return what a stage does: it calls a kernel, each of whose parameters is found by its name.
 
     Parameters
     ----------
-    header : Header
+    header : CHeader
     number : int
         Of the stage, from 1.
     x, y : str
@@ -276,53 +298,3 @@ def _named(prefix: str, shape: Shape) -> dict[str, int]:
     height, width, channels = shape if len(shape) == 3 else (1, 1, shape[0])
     sizes = {"height": height, "width": width, "channels": channels, "size": size(shape)}
     return {f"{prefix}_{name}": n for name, n in sizes.items()}
-
-
-def vectors_header(c: Context, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const") -> str:
-    """Return the header that holds inputs and the `outputs` that the network must give for them."""
-    count, classes = outputs.shape
-    lines = (
-        f"{c.name}_test_vectors.h: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
-        "outputs that the network must give for each of them."
-    )
-    body = (
-        "#include <stdint.h>\n",
-        emit.macro(c.macro("TEST_COUNT"), count),
-        emit.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
-        emit.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
-    )
-    return emit.block_comment([lines]) + emit.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
-
-
-def selftest_program(c: Context, measure: str, file: str, macros: str = "", flags: str = "") -> str:
-    """Return the program that runs the test vectors.
-
-    Parameters
-    ----------
-    c : Context
-    measure : str
-        When an output counts as wrong, in words.
-    file : str
-        The file under ``kernels`` that does it.
-    macros : str
-        #defines that it needs.
-    flags : str
-        Options of the compiler, besides -O2.
-    """
-    lines = (
-        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
-        f"how many an output {measure}.",
-        "",
-        f"    cc -O2 {flags}{c.name}_selftest.c -o selftest && ./selftest",
-        "",
-        "The program says nothing and exits with that number; it prints a line when compiled with",
-        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
-        "function.",
-    )
-    return (
-        emit.block_comment(lines)
-        + f"#define {c.macro('IMPLEMENTATION')}\n"
-        + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
-        + macros
-        + c.renamed(kernel_files.body(file))
-    )

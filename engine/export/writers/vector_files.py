@@ -1,0 +1,93 @@
+"""Test vectors as C: a header with inputs and expected outputs, and a program that runs them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.export import emit, kernel_files
+from engine.export.context import Context
+from engine.export.vectors import TOLERANCE, Vectors
+from engine.export.writers.c_header import c_type
+
+__all__ = ["float_test", "int8_test"]
+
+
+def float_test(c: Context, vectors: Vectors, outputs: NDArray[np.float32]) -> dict[str, str]:
+    """Return the files that compare a network's real `outputs`, (n, classes), with those computed in C."""
+    return _named(c, _vectors_header(c, vectors, outputs), _float_selftest(c))
+
+
+def int8_test(
+    c: Context, vectors: Vectors, outputs: NDArray[np.int8], qualifier: str = "const"
+) -> dict[str, str]:
+    """Return the files that compare int8 `outputs`, (n, classes); arrays get the `qualifier`."""
+    program = _selftest_program(c, "differs from the expected one", "selftest_s8.c")
+    return _named(c, _vectors_header(c, vectors, outputs, qualifier), program)
+
+
+def _named(c: Context, header: str, program: str) -> dict[str, str]:
+    return {f"{c.name}_test_vectors.h": header, f"{c.name}_selftest.c": program}
+
+
+def _vectors_header(c: Context, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const") -> str:
+    """Return the header that holds inputs and the `outputs` that the network must give for them."""
+    count, classes = outputs.shape
+    lines = (
+        f"{c.name}_test_vectors.h: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
+        "outputs that the network must give for each of them."
+    )
+    body = (
+        "#include <stdint.h>\n",
+        emit.macro(c.macro("TEST_COUNT"), count),
+        emit.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
+        emit.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
+    )
+    return emit.block_comment([lines]) + emit.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
+
+
+def _selftest_program(c: Context, measure: str, file: str, macros: str = "", flags: str = "") -> str:
+    """Return the program that runs the test vectors.
+
+    Parameters
+    ----------
+    c : Context
+    measure : str
+        When an output counts as wrong, in words.
+    file : str
+        The file under ``kernels`` that does it.
+    macros : str
+        #defines that it needs.
+    flags : str
+        Options of the compiler, besides -O2.
+    """
+    lines = (
+        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
+        f"how many an output {measure}.",
+        "",
+        f"    cc -O2 {flags}{c.name}_selftest.c -o selftest && ./selftest",
+        "",
+        "The program says nothing and exits with that number; it prints a line when compiled with",
+        f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
+        "function.",
+    )
+    return (
+        emit.block_comment(lines)
+        + f"#define {c.macro('IMPLEMENTATION')}\n"
+        + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
+        + macros
+        + c.renamed(kernel_files.body(file))
+    )
+
+
+def _float_selftest(c: Context) -> str:
+    """Return the program that compares real outputs with those of the test vectors."""
+    return _selftest_program(
+        c,
+        f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",
+        "selftest.c",
+        emit.macro(c.macro("TEST_TOLERANCE"), emit.floating(TOLERANCE)) + "\n",
+        "-ffp-contract=off ",
+    )
