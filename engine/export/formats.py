@@ -74,7 +74,7 @@ class Format:
         images without it.
     takes : frozenset of str
         The fields of `ExportOptions`, besides the name, that mean something to it. Others must keep their
-        defaults.
+        defaults or be off.
     has_facts : bool
         Whether its exports have `PreparedExport.facts`: only then can be said what a board needs for them.
     """
@@ -107,11 +107,15 @@ class Format:
         ExportError
             When the format cannot express the model, or does not take an option that is set.
         """
+        self._check_options(options)
+        return self.writer(model, options, data)
+
+    def _check_options(self, options: ExportOptions) -> None:
+        """Raise `ExportError` for an option that asks for something that the format does not know."""
         for knob in knobs_of(ExportOptions):
-            is_taken = knob.name == "name" or knob.name in self.takes
-            if not is_taken and getattr(options, knob.name) != knob.default:
+            value, is_taken = getattr(options, knob.name), knob.name in {"name", *self.takes}
+            if value and value != knob.default and not is_taken:
                 raise ExportError(
                     f'The format {self.name} does not take the option "{knob.label}"; leave it out or choose '
                     "another format."
                 )
-        return self.writer(model, options, data)

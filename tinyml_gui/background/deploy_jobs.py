@@ -12,7 +12,7 @@ from engine.cost.choose_variant import fitted
 from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
-from engine.export import ExportOptions, PreparedExport, prepare_export, write_files
+from engine.export import FORMATS, ExportOptions, PreparedExport, prepare_export, write_files
 from engine.files import is_file
 from engine.nn.model import Model
 from tinyml_gui.background.jobs import JobProgress
@@ -65,7 +65,7 @@ class ExportOrder:
     def prepared(self) -> PreparedExport:
         """Return the export for the board; raise `ExportError` where the model does not fit it."""
         data = _fitting(self.model, self.data)
-        if self.board is None:
+        if self.board is None or not FORMATS[self.format].has_facts:
             return prepare_export(self.model, self.format, self.options, data)
         return fitted(self.model, self.format, self.board, self.options, data).prepared
 

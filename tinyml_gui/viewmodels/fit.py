@@ -64,9 +64,9 @@ class Fit:
     ----------
     order : FitOrder
     cost : Cost or None
-        None where the format cannot express the model.
+        None where the format cannot express the model, or has no figures.
     fault : str
-        Why; one sentence.
+        Why the model cannot be expressed; one sentence.
     format, board : str
         Where it does not fit: the title of a format that would fit this board, and of the smallest board that
         this format would fit; empty where there is none.
@@ -97,6 +97,8 @@ class Fit:
 
 def measure(order: FitOrder) -> Fit:
     """Return what the order's model takes; costs milliseconds."""
+    if not FORMATS[order.format].has_facts:
+        return Fit(order, fingerprint=order.model.fingerprint)
     try:
         options, cost = _suited(order)
     except TinyMLError as error:
@@ -293,9 +295,11 @@ def _title(stage: StageCost, fit: Fit) -> str:
 
 def obstacle(fit: Fit | None) -> str:
     """Say why the model cannot go onto the board; empty where it can or nobody knows yet."""
-    if fit is None or (fit.cost is not None and fit.cost.fits):
+    if fit is None:
         return ""
-    return verdict(fit).sentence
+    if fit.cost is None:
+        return fit.fault
+    return "" if fit.cost.fits else verdict(fit).sentence
 
 
 @dataclass(frozen=True)
@@ -310,6 +314,8 @@ def verdict(fit: Fit | None) -> Verdict:
     """Say whether it fits, and what to do where it does not."""
     if fit is None:
         return Verdict("", "muted")
+    if fit.cost is None and not fit.fault:
+        return Verdict("What this format takes on a board is not known.", "muted")
     if fit.cost is None:
         return Verdict(fit.fault, "error")
     lacking = ", ".join(_lacking(fit.cost))

@@ -13,10 +13,11 @@ from engine.boards.boards import BOARDS
 from engine.cost.estimate import Cost, estimate
 from engine.cost.figures import Figure, How, counted, estimated
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions, export_model, make_vectors
+from engine.export import ExportOptions, export_model, make_vectors
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.quantize.network import untrained_quantization
+from engine.verify.reference import REFERENCES
 from engine.verify.session import Setup, verify
 
 GCC = "arm-none-eabi-gcc"
@@ -29,7 +30,7 @@ def untrained(preset: str) -> Model:
     return model.replace(quantization=untrained_quantization(spec))
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", REFERENCES)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_predictions_are_near_what_is_compiled_and_emulated(preset: str, format_name: str) -> None:
     if shutil.which(GCC) is None:
@@ -45,7 +46,7 @@ def test_predictions_are_near_what_is_compiled_and_emulated(preset: str, format_
     assert predicted.ram.value >= 0.9 * network.ram_bytes
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("format_name", REFERENCES)
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_arena_is_exactly_what_is_written(preset: str, format_name: str) -> None:
     model = untrained(preset)

@@ -13,7 +13,7 @@ from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, StageCost
 from engine.cost.figures import counted, estimated
 from engine.errors import ExportError
-from engine.export import FORMATS, ExportOptions
+from engine.export import FORMATS, ExportOptions, Format
 from engine.nn.model import Model
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.state import change_layer
@@ -21,6 +21,7 @@ from tinyml_gui.viewmodels import fit as fits
 from tinyml_gui.viewmodels.fit import (
     Fit,
     FitOrder,
+    Verdict,
     budget,
     measure,
     memory_meter,
@@ -50,7 +51,7 @@ def fit(flash: int = 1000, ram: int = 100, board: Board = BOARD) -> Fit:
     return Fit(order(board), cost)
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.has_facts])
 @pytest.mark.parametrize("board", BOARDS.values(), ids=str)
 def test_every_board_and_format_can_be_measured(name: str, board: Board) -> None:
     found = measure(replace(order(board), format=name))
@@ -136,6 +137,21 @@ def test_a_remedy_is_looked_for_among_formats_and_boards(monkeypatch: pytest.Mon
     assert found.format == ""
     assert BOARDS["nano-33-ble"].ram_bytes > 200_000
     assert found.board in {b.title for b in BOARDS.values() if b.ram_bytes >= 200_000}
+
+
+def test_a_format_without_figures_is_not_measured_and_stands_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: object) -> NoReturn:
+        raise AssertionError("nothing is to be prepared")
+
+    monkeypatch.setitem(FORMATS, "bare", Format("bare", "Bare", "one file", fail))
+    found = measure(replace(order(), format="bare"))
+    assert found.cost is None
+    assert [meter.used for meter in meters(found)] == [meter.used for meter in meters(None)]
+    assert verdict(found) == Verdict("What this format takes on a board is not known.", "muted")
+    assert obstacle(found) == ""
+    assert budget(found)[2].tip == "This network cannot learn on a device."
 
 
 def test_a_format_that_cannot_express_the_model_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
