@@ -15,7 +15,7 @@ from engine.cost.figures import Figure, counted, estimated
 from engine.cost.rates import RATES, KernelRates, TargetRates
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
-from engine.export.facts import Facts, Work
+from engine.export.facts import Facts, KernelWorkload
 from engine.nn.model import Model
 from engine.shapes import size
 
@@ -129,7 +129,7 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
     facts = prepared.facts
     assert facts is not None
     rates = RATES[board.core.rates]
-    stages = tuple(_stage(work, rates) for work in facts.works)
+    stages = tuple(_stage(workload, rates) for workload in facts.workloads)
     total = sum((stage.instructions for stage in stages), estimated(rates.call))
     milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz)
     arena = counted(facts.arena_bytes)
@@ -141,7 +141,7 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
 
 
 def _check_constants(facts: Facts, board: Board) -> None:
-    core, largest = board.core, max(facts.works, key=lambda work: work.array_bytes)
+    core, largest = board.core, max(facts.workloads, key=lambda workload: workload.array_bytes)
     if core.largest_array is not None and largest.array_bytes > core.largest_array:
         layers = " and ".join(str(i + 1) for i in largest.layers)
         raise ExportError(
@@ -155,41 +155,45 @@ def _check_constants(facts: Facts, board: Board) -> None:
         )
 
 
-def _stage(work: Work, rates: TargetRates) -> StageCost:
-    return StageCost(work.layers, counted(work.weight_bytes), estimated(instructions(work, rates)))
+def _stage(workload: KernelWorkload, rates: TargetRates) -> StageCost:
+    return StageCost(
+        workload.layers, counted(workload.weight_bytes), estimated(instructions(workload, rates))
+    )
 
 
-def instructions(work: Work, rates: TargetRates) -> float:
+def instructions(workload: KernelWorkload, rates: TargetRates) -> float:
     """Return the predicted instructions of one call of a kernel."""
-    kernel = rates.of(path(work), work.kernel)
-    own = sum(rate * number for rate, number in zip(kernel.instructions, counts(work), strict=True))
-    applied = [rates.functions[name] for name in work.functions if name in rates.functions]
-    return own + size(work.out_shape) * sum(function.instructions[0] for function in applied)
+    kernel = rates.of(path(workload), workload.kernel)
+    own = sum(rate * number for rate, number in zip(kernel.instructions, counts(workload), strict=True))
+    applied = [rates.functions[name] for name in workload.functions if name in rates.functions]
+    return own + size(workload.out_shape) * sum(function.instructions[0] for function in applied)
 
 
 def code_bytes(facts: Facts, rates: TargetRates) -> float:
     """Return the predicted bytes of code, each stage being compiled for its own shapes."""
-    kernels = sum(_kernel_code(work, rates.of(path(work), work.kernel)) for work in facts.works)
-    used = {name for work in facts.works for name in work.functions} & rates.functions.keys()
+    kernels = sum(
+        _kernel_code(workload, rates.of(path(workload), workload.kernel)) for workload in facts.workloads
+    )
+    used = {name for workload in facts.workloads for name in workload.functions} & rates.functions.keys()
     return rates.code + kernels + sum(rates.functions[name].code for name in used)
 
 
-def _kernel_code(work: Work, kernel: KernelRates) -> float:
-    return kernel.code + kernel.code_for_tap * unrolled(work)
+def _kernel_code(workload: KernelWorkload, kernel: KernelRates) -> float:
+    return kernel.code + kernel.code_for_tap * unrolled(workload)
 
 
-def unrolled(work: Work) -> int:
+def unrolled(workload: KernelWorkload) -> int:
     """Return how many steps of a kernel's inner loop may stand in its code one after the other."""
-    return min(work.taps, _MOST_UNROLLED)
+    return min(workload.taps, _MOST_UNROLLED)
 
 
-def path(work: Work) -> str:
+def path(workload: KernelWorkload) -> str:
     """Return the way that a call takes through its kernel: its name, and the sizes that decide."""
-    chosen = (f"{name} {min(work.sizes[name], 2)}" for name in _PATHS if name in work.sizes)
-    return ", ".join((work.kernel, *chosen))
+    chosen = (f"{name} {min(workload.sizes[name], 2)}" for name in _PATHS if name in workload.sizes)
+    return ", ".join((workload.kernel, *chosen))
 
 
-def counts(work: Work) -> tuple[float, ...]:
+def counts(workload: KernelWorkload) -> tuple[float, ...]:
     """Return what the instructions of a kernel are a weighted sum of.
 
     Returns
@@ -198,12 +202,12 @@ def counts(work: Work) -> tuple[float, ...]:
         1, numbers read, numbers written, pixels, runs of a kernel's rows, multiplications. Kernels work on
         pairs of outputs and of inputs: odd counts are rounded up.
     """
-    channels = work.out_shape[-1]
-    pixels = size(work.out_shape) // channels * work.sizes.get("pool", 1) ** 2
-    kernel = work.sizes.get("kernel", 1)
-    taps = kernel * _even(-(-work.taps // kernel)) if work.taps > 1 else 1
+    channels = workload.out_shape[-1]
+    pixels = size(workload.out_shape) // channels * workload.sizes.get("pool", 1) ** 2
+    kernel = workload.sizes.get("kernel", 1)
+    taps = kernel * _even(-(-workload.taps // kernel)) if workload.taps > 1 else 1
     sums = pixels * _even(channels)
-    return (1.0, size(work.in_shape), size(work.out_shape), pixels, sums * kernel, sums * taps)
+    return (1.0, size(workload.in_shape), size(workload.out_shape), pixels, sums * kernel, sums * taps)
 
 
 def _even(count: int) -> int:

@@ -9,11 +9,11 @@ from engine.int8.ranges import Quantization
 from engine.nn.model import Model
 from engine.shapes import Shape, describe_shape
 
-__all__ = ["Facts", "Work", "accuracy_words"]
+__all__ = ["Facts", "KernelWorkload", "accuracy_words"]
 
 
 @dataclass(frozen=True)
-class Work:
+class KernelWorkload:
     """One call of a kernel, as far as its cost depends on it.
 
     Attributes
@@ -54,14 +54,14 @@ class Facts:
         Memory for all feature maps, input and output of ``predict`` included.
     weight_bytes : int
         Constant memory for the arrays that were written.
-    works : tuple of Work
+    workloads : tuple of KernelWorkload
         The kernels called for one inference, in order.
     """
 
     model: Model
     arena_bytes: int
     weight_bytes: int
-    works: tuple[Work, ...] = ()
+    workloads: tuple[KernelWorkload, ...] = ()
 
     @property
     def macs(self) -> int:

@@ -25,7 +25,6 @@ __all__ = [
     "find_overlap",
     "plan",
     "plan_arena",
-    "plan_network",
 ]
 
 WORD = 4  # bytes; everything in an arena begins at a multiple of it
@@ -109,11 +108,6 @@ def plan(buffers: Sequence[Buffer], links: Sequence[Link] = ()) -> Plan:
     best = min(valid, key=lambda c: c.size)
     assert find_overlap(buffers, best, links) is None
     return best
-
-
-def plan_network(network: Network[Any]) -> Plan:
-    """Return where each buffer stands when all of them, input and output too, share one arena."""
-    return plan([Buffer(n, *life) for n, life in zip(network.sizes, network.lifetimes(), strict=True)])
 
 
 def plan_arena(

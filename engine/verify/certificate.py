@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from engine.errors import ExportError, FileError
-from engine.export import ExportOptions, emit
+from engine.export import ExportOptions, c_text
 from engine.files import read_limited, write_bytes
 from engine.knobs import knobs_to_json
 from engine.nn.model import Model
@@ -339,4 +339,4 @@ def certified(
 
 def _with_lines(name: str, content: bytes, lines: tuple[str, ...]) -> bytes:
     is_model = Path(name).suffix == ".h" and b"_MODEL_HASH " in content
-    return emit.extended_comment(content.decode(), lines).encode() if is_model else content
+    return c_text.extended_comment(content.decode(), lines).encode() if is_model else content

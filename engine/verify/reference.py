@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import VerifyError
-from engine.export import emit
+from engine.export import c_text
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
 from engine.int8.arithmetic import Int8s
 from engine.nn.call_chain import Stage, build_network
@@ -126,7 +126,7 @@ class FloatReference(Reference):
     run = "run_float"
     value = np.dtype("<f4")
     c_value = "float"
-    c_from_byte = f"(float)(byte) * {emit.floating(1 / 255)}"
+    c_from_byte = f"(float)(byte) * {c_text.floating(1 / 255)}"
     rule = f"within {TOLERANCE:g} of the expected number, or of 1 where that is smaller"
     learns = True
 

@@ -29,7 +29,7 @@ from engine.cost.estimate import code_bytes, counts, instructions, path, unrolle
 from engine.cost.rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
 from engine.export import ExportOptions, make_vectors
-from engine.export.facts import Facts, Work
+from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import AUTO, VARIANTS
 from engine.nn.layers import (
     Activation,
@@ -56,7 +56,7 @@ FORMAT_NAMES = ("c-int8", "c-float32")
 MOST_MACS = 3_000_000
 AVR_FLASH = 60_000
 ENOUGH = 8  # stages that took a path, for rates of its own
-Key = Callable[[Work], str]
+Key = Callable[[KernelWorkload], str]
 
 
 @dataclass(frozen=True)
@@ -158,15 +158,17 @@ def measure(model: Model, format_name: str, target: str, options: ExportOptions)
         return None
     figures = result.figures[0]
     counted = {c.layers: c.count for c in figures.layers}
-    stages = tuple(counted[work.layers] for work in facts.works) if len(counted) > 1 else ()
+    stages = tuple(counted[workload.layers] for workload in facts.workloads) if len(counted) > 1 else ()
     return Sample(facts, stages, figures.mean, figures.code_bytes, figures.stack_bytes)
 
 
 def fit(samples: Sequence[Sample]) -> TargetRates:
     """Return the rates that predict `samples` best."""
-    often = Counter(path(work) for sample in samples for work in sample.facts.works)
-    coarse = _fit(samples, lambda work: work.kernel)
-    fine = _fit(samples, lambda work: path(work) if often[path(work)] >= ENOUGH else work.kernel)
+    often = Counter(path(workload) for sample in samples for workload in sample.facts.workloads)
+    coarse = _fit(samples, lambda workload: workload.kernel)
+    fine = _fit(
+        samples, lambda workload: path(workload) if often[path(workload)] >= ENOUGH else workload.kernel
+    )
     return replace(fine, kernels={**fine.kernels, **coarse.kernels})
 
 
@@ -183,7 +185,9 @@ def _fit(samples: Sequence[Sample], key: Key) -> TargetRates:
 
 def scaled(samples: Sequence[Sample], base: TargetRates) -> TargetRates:
     """Return rates for `samples` of which only totals are known: each kernel's of `base` times one number."""
-    names = sorted({n for s in samples for work in s.facts.works for n in (work.kernel, *work.functions)})
+    names = sorted(
+        {n for s in samples for workload in s.facts.workloads for n in (workload.kernel, *workload.functions)}
+    )
     rows = [[_part(s, base, name) for name in names] for s in samples]
     factors = dict(
         zip(names, _solve(rows, [s.total for s in samples], [1 / s.total for s in samples]), strict=True)
@@ -207,9 +211,9 @@ def scaled(samples: Sequence[Sample], base: TargetRates) -> TargetRates:
 
 def _part(sample: Sample, base: TargetRates, name: str) -> float:
     """Return the instructions that `base` predicts for a kernel, or for a function, of a network."""
-    works = sample.facts.works
-    own = sum(instructions(replace(w, functions=()), base) for w in works if w.kernel == name)
-    applied = [w for w in works if name in w.functions]
+    workloads = sample.facts.workloads
+    own = sum(instructions(replace(w, functions=()), base) for w in workloads if w.kernel == name)
+    applied = [w for w in workloads if name in w.functions]
     return (
         own
         + sum(instructions(replace(w, functions=(name,)), base) for w in applied)
@@ -228,16 +232,16 @@ class _Columns:
 
     @classmethod
     def of(cls, samples: Sequence[Sample], key: Key) -> _Columns:
-        works = [work for sample in samples for work in sample.facts.works]
-        kernels = tuple(sorted({key(work) for work in works}))
-        functions = tuple(sorted({name for work in works for name in work.functions}))
-        return cls(kernels, functions, len(counts(works[0])), key)
+        workloads = [workload for sample in samples for workload in sample.facts.workloads]
+        kernels = tuple(sorted({key(workload) for workload in workloads}))
+        functions = tuple(sorted({name for workload in workloads for name in workload.functions}))
+        return cls(kernels, functions, len(counts(workloads[0])), key)
 
     def solve(self, samples: Sequence[Sample]) -> Mapping[str, tuple[float, ...]]:
         """Return the rates by name of kernel or function."""
         rows, y, weights = [], [], []
         for sample in samples:
-            parts = [self._row(work) for work in sample.facts.works]
+            parts = [self._row(workload) for workload in sample.facts.workloads]
             rows += parts
             y += sample.stages
             weights += [1 / (sample.total * n) ** 0.5 for n in sample.stages]
@@ -250,18 +254,18 @@ class _Columns:
     def calls(self, facts: Facts) -> list[float]:
         """Return how often each kernel is called and what is unrolled there; for each function whether."""
         found = {k: [0.0, 0.0] for k in self.kernels}
-        for work in facts.works:
-            found[self.key(work)][0] += 1
-            found[self.key(work)][1] += unrolled(work)
-        used = {name for work in facts.works for name in work.functions}
+        for workload in facts.workloads:
+            found[self.key(workload)][0] += 1
+            found[self.key(workload)][1] += unrolled(workload)
+        used = {name for workload in facts.workloads for name in workload.functions}
         return [n for pair in found.values() for n in pair] + [float(f in used) for f in self.functions]
 
-    def _row(self, work: Work) -> NDArray[np.float64]:
+    def _row(self, workload: KernelWorkload) -> NDArray[np.float64]:
         row = np.zeros(len(self.kernels) * self.wide + len(self.functions))
-        first = self.kernels.index(self.key(work)) * self.wide
-        row[first : first + self.wide] = counts(work)
-        for name in work.functions:
-            row[len(self.kernels) * self.wide + self.functions.index(name)] += size(work.out_shape)
+        first = self.kernels.index(self.key(workload)) * self.wide
+        row[first : first + self.wide] = counts(workload)
+        for name in workload.functions:
+            row[len(self.kernels) * self.wide + self.functions.index(name)] += size(workload.out_shape)
         return row
 
 
@@ -307,7 +311,7 @@ def merged(parts: Sequence[TargetRates]) -> TargetRates:
 
 def tell(name: str, samples: Sequence[Sample], rates: TargetRates) -> None:
     """Print how well `rates` predict `samples`."""
-    made = [sum(instructions(w, rates) for w in s.facts.works) + rates.call for s in samples]
+    made = [sum(instructions(w, rates) for w in s.facts.workloads) + rates.call for s in samples]
     error = _relative(made, [s.total for s in samples])
     flash = _relative(
         [s.facts.weight_bytes + code_bytes(s.facts, rates) for s in samples],

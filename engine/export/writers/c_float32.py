@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.data.dataset import Dataset
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.float_stages import FLOAT_BYTES, stage_codes
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
@@ -85,7 +85,7 @@ def _reads_bytes(kernel: str) -> bool:
 def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
     c, scores = header.context, c_header.scores(header.model)
     yield c_header.constants(header, options)
-    yield emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
+    yield c_text.macro(c.macro("PIXEL_SCALE"), c_text.floating(1 / 255), "bytes to [0, 1]")
     yield c_header.kernels(header, kernel_files.needed_by(scores), BASE)
     yield c_header.class_names(header)
     yield from _arrays(header)
@@ -95,7 +95,7 @@ def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
     yield _network(header, "network", "const float *input", "stage_1")
     yield _network_of_bytes(header)
     yield c.renamed(kernel_files.body(f"{scores}.c"))
-    yield emit.macro(c.macro("ARENA_OUTPUT"), header.arena.buffers[-1] // FLOAT_BYTES)
+    yield c_text.macro(c.macro("ARENA_OUTPUT"), header.arena.buffers[-1] // FLOAT_BYTES)
     yield c.renamed(kernel_files.body("predict.c"))
     if header.preprocess:
         yield c.renamed(kernel_files.body("preprocess.c"))
@@ -108,7 +108,7 @@ def _arrays(header: CHeader) -> Iterator[str]:
         for name, values in code.arrays.items():
             own = f" {c.macro('CONST')}" if name == "weight" else ""
             kind = f"static const{own} {c_header.c_type(values)}"
-            yield emit.array(f"{kind} {c.symbol('stage', number, name)}", values)
+            yield c_text.array(f"{kind} {c.symbol('stage', number, name)}", values)
 
 
 def _stage(header: CHeader, number: int, of_bytes: bool = False) -> str:
@@ -142,7 +142,9 @@ def _network_of_bytes(header: CHeader) -> str:
     c = header.context
     if not _reads_bytes(header.codes[0].kernel):
         place = header.arena.buffers[0] // FLOAT_BYTES
-        return emit.macro(c.macro("ARENA_INPUT"), place) + c.renamed(kernel_files.body("network_of_floats.c"))
+        return c_text.macro(c.macro("ARENA_INPUT"), place) + c.renamed(
+            kernel_files.body("network_of_floats.c")
+        )
     stage = _stage(header, 1, of_bytes=True)
     return f"{stage}\n{_network(header, 'network_of_bytes', 'const uint8_t *input', 'stage_1_bytes')}"
 

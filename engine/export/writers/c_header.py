@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.data import preprocess
 from engine.errors import ExportError
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
-from engine.export.facts import Facts, Work
+from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
 from engine.export.plan import Arena
 from engine.export.stage_code import StageCode
@@ -78,14 +78,14 @@ class CHeader:
 
 def facts(header: CHeader) -> Facts:
     """Return the figures that are known without a compiler."""
-    works = tuple(_work(*pair) for pair in zip(header.network.stages, header.codes, strict=True))
-    return Facts(header.model, header.arena.size, sum(work.weight_bytes for work in works), works)
+    workloads = tuple(_workload(*pair) for pair in zip(header.network.stages, header.codes, strict=True))
+    return Facts(header.model, header.arena.size, sum(w.weight_bytes for w in workloads), workloads)
 
 
-def _work(stage: Stage[Any], code: StageCode) -> Work:
+def _workload(stage: Stage[Any], code: StageCode) -> KernelWorkload:
     made, sizes = stage.call, [values.nbytes for values in code.arrays.values()]
     functions = (*code.functions.values(), *(name for name in _LOOKED_UP if name in code.arrays))
-    return Work(
+    return KernelWorkload(
         stage.layers,
         code.kernel,
         made.in_shape,
@@ -121,8 +121,8 @@ def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> 
     """Return the whole header: what it declares always, and what it defines once where that is wanted."""
     once = c.macro("DEFINED")
     return (
-        emit.block_comment(comment)
-        + emit.guard(c.macro("H"), declared)
+        c_text.block_comment(comment)
+        + c_text.guard(c.macro("H"), declared)
         + f"\n#if defined({c.macro('IMPLEMENTATION')}) && !defined({once})\n#define {once}\n\n"
         + defined
         + f"\n#endif /* {c.macro('IMPLEMENTATION')} */\n"
@@ -175,16 +175,16 @@ def declarations(header: CHeader, macros: str, interface: str) -> str:
     height, width, channels = model.spec.input_shape
     return (
         "#include <stdint.h>\n\n"
-        + emit.macro(c.macro("INPUT_WIDTH"), width)
-        + emit.macro(c.macro("INPUT_HEIGHT"), height)
-        + emit.macro(c.macro("INPUT_CHANNELS"), channels)
-        + emit.macro(c.macro("INPUT_SIZE"), height * width * channels, "row by row, channels last")
-        + emit.macro(c.macro("CLASS_COUNT"), len(model.classes))
-        + emit.macro(c.macro("PARAMETER_COUNT"), model.spec.parameters)
-        + emit.macro(c.macro("MACS"), model.spec.macs, "multiply-accumulates of one inference")
-        + emit.macro(c.macro("ARENA_BYTES"), header.arena.size, "static memory")
+        + c_text.macro(c.macro("INPUT_WIDTH"), width)
+        + c_text.macro(c.macro("INPUT_HEIGHT"), height)
+        + c_text.macro(c.macro("INPUT_CHANNELS"), channels)
+        + c_text.macro(c.macro("INPUT_SIZE"), height * width * channels, "row by row, channels last")
+        + c_text.macro(c.macro("CLASS_COUNT"), len(model.classes))
+        + c_text.macro(c.macro("PARAMETER_COUNT"), model.spec.parameters)
+        + c_text.macro(c.macro("MACS"), model.spec.macs, "multiply-accumulates of one inference")
+        + c_text.macro(c.macro("ARENA_BYTES"), header.arena.size, "static memory")
         + macros
-        + emit.macro(c.macro("MODEL_HASH"), emit.string(model.fingerprint))
+        + c_text.macro(c.macro("MODEL_HASH"), c_text.string(model.fingerprint))
         + "\n"
         + c.renamed(kernel_files.body(interface))
         + (c.renamed("\n" + kernel_files.body("preprocess_declaration.h")) if header.preprocess else "")
@@ -196,7 +196,7 @@ def constants(header: CHeader, options: ExportOptions) -> str:
     text = _avr_limits(header)
     if options.section:
         name = header.context.macro("CONST")
-        attribute = f"__attribute__((section({emit.string(options.section)})))"
+        attribute = f"__attribute__((section({c_text.string(options.section)})))"
         text += f"#ifndef {name}\n#define {name} {attribute}\n#endif\n"
     return text
 
@@ -210,14 +210,14 @@ def _avr_limits(header: CHeader) -> str:
         reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_CONSTANTS}"
     else:
         return ""
-    message = emit.string(f"{reason}: make the network smaller or choose another board.")
+    message = c_text.string(f"{reason}: make the network smaller or choose another board.")
     return f"#if defined(__AVR__)\n#error {message}\n#endif\n"
 
 
 def class_names(header: CHeader) -> str:
     """Return the definition of the array of classes' names."""
     c = header.context
-    names = emit.wrapped([emit.string(name) for name in header.model.classes])
+    names = c_text.wrapped([c_text.string(name) for name in header.model.classes])
     return f"const char *const {c.symbol('class_names')}[{c.macro('CLASS_COUNT')}] = {{\n{names}\n}};\n"
 
 
@@ -232,7 +232,7 @@ def c_type(values: NDArray[Any]) -> str:
 def arrays(header: CHeader, qualifier: str = "const") -> list[str]:
     """Return the definitions of all constant arrays."""
     return [
-        emit.array(f"static {qualifier} {c_type(values)} {name}", values)
+        c_text.array(f"static {qualifier} {c_type(values)} {name}", values)
         for name, values in header.arrays.items()
     ]
 
@@ -256,7 +256,7 @@ def stage_comment(header: CHeader, number: int) -> str:
     titles = [f"{i + 1} {layers[i].title}" for i in stage.layers]
     shapes = f"{describe_shape(stage.call.in_shape)} -> {describe_shape(stage.call.out_shape)}"
     text = f"{', '.join(titles) or 'order of the output'}: {shapes.replace('×', 'x')}"
-    return f"/* {emit.comment_text(text)} */\n"
+    return f"/* {c_text.comment_text(text)} */\n"
 
 
 def call(header: CHeader, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
@@ -280,7 +280,7 @@ def call(header: CHeader, number: int, x: str, y: str, more: Mapping[str, str] |
     wanted = kernel_files.parameters(code.kernel)[2:]
     unread = {*code.sizes, *code.arrays, *code.functions} - set(wanted)
     assert not unread, f"kernels/{code.kernel}.c does not read {unread}"
-    arguments = emit.wrapped([x, y, *(values[name] for name in wanted)], " " * 8).strip()
+    arguments = c_text.wrapped([x, y, *(values[name] for name in wanted)], " " * 8).strip()
     trace = f"{c.macro('TRACE')}({number}, {y}, {values['out_size']})"
     return f"    {c.symbol(code.kernel)}({arguments});\n    {trace}\n"
 

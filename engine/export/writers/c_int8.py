@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.data.dataset import Dataset
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.int8 import stage_code
@@ -89,7 +89,7 @@ def _macros(header: CHeader) -> str:
 
 def _affine_macros(c: Context, which: str, affine: Affine) -> str:
     note = f"an {which.lower()} q stands for {which}_SCALE * (q - {which}_ZERO_POINT)"
-    return emit.macro(c.macro(f"{which}_SCALE"), emit.floating(affine.scale), note) + emit.macro(
+    return c_text.macro(c.macro(f"{which}_SCALE"), c_text.floating(affine.scale), note) + c_text.macro(
         c.macro(f"{which}_ZERO_POINT"), f"({affine.zero_point})"
     )
 
@@ -123,7 +123,7 @@ def _predict(header: CHeader) -> str:
     ]
     with_scores = kernel_files.collect([made], ())
     return (
-        emit.macro(c.macro("ARENA_OUTPUT"), header.arena.buffers[-1], "bytes from the start")
+        c_text.macro(c.macro("ARENA_OUTPUT"), header.arena.buffers[-1], "bytes from the start")
         + f"\n#ifndef {c.macro('NO_PROBABILITIES')}\n"
         + c.renamed(with_scores)
         + "#endif\n\n"

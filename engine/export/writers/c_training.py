@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.data.dataset import Dataset
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.facts import Facts
 from engine.export.formats import PreparedExport
 from engine.export.options import ExportOptions
@@ -79,9 +79,9 @@ def _facts(header: TrainingHeader) -> Facts:
 
 def _header_file(header: TrainingHeader, options: ExportOptions) -> dict[str, str]:
     c = header.context
-    macros = emit.macro(
+    macros = c_text.macro(
         c.macro("WEIGHT_COUNT"), header.timetable.weights.size, "numbers that learn, 4 bytes each"
-    ) + emit.macro(c.macro("RAM_BYTES"), header.ram_bytes, "static memory in all")
+    ) + c_text.macro(c.macro("RAM_BYTES"), header.ram_bytes, "static memory in all")
     kind = "int8 with float32 layers that learn" if header.body else "float32, that learns on the device"
     text = c_header.guarded(
         c,
@@ -136,7 +136,7 @@ def _arrays(header: TrainingHeader) -> Iterator[str]:
     for number, code in header.stages:
         qualifier = f"const {c.macro('CONST')} {c.macro('ALIGNED')}" if number <= header.before else "const"
         for name, values in code.arrays.items():
-            yield emit.array(
+            yield c_text.array(
                 f"static {qualifier} {c_header.c_type(values)} {c.symbol('stage', number, name)}", values
             )
-    yield emit.array(f"static const {c.macro('START')} float {c.symbol('start')}", header.timetable.weights)
+    yield c_text.array(f"static const {c.macro('START')} float {c.symbol('start')}", header.timetable.weights)

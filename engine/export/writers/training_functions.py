@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.training import NOWHERE, TrainedStep
 from engine.export.writers import c_header
@@ -116,7 +116,7 @@ def _place(header: TrainingHeader, buffer: int, cast: str = "") -> str:
 
 
 def _statement(c: Context, kernel: str, values: Values) -> str:
-    arguments = emit.wrapped([values[name] for name in kernel_files.parameters(kernel)], " " * 8).strip()
+    arguments = c_text.wrapped([values[name] for name in kernel_files.parameters(kernel)], " " * 8).strip()
     return f"    {c.symbol(kernel)}({arguments});\n"
 
 
@@ -149,7 +149,7 @@ def _loss_function(header: TrainingHeader) -> str:
 def _random(header: TrainingHeader) -> str:
     c, lines, place = header.context, [], 0
     for count, start in header.timetable.starts:
-        numbers = [str(count), emit.floating(start.mean), emit.floating(start.spread)]
+        numbers = [str(count), c_text.floating(start.mean), c_text.floating(start.spread)]
         arguments = ", ".join([f"{c.symbol('weights')} + {place}", *numbers, f"&{c.symbol('generator')}"])
         lines.append(f"    {c.symbol('train_fill')}({arguments});\n")
         place += count
@@ -159,10 +159,10 @@ def _random(header: TrainingHeader) -> str:
 def _places(header: TrainingHeader) -> str:
     c, found = header.context, header.timetable
     places = {"INPUT": 0, "OUTPUT": found.steps[-1].places.y, "GRADIENT": found.loss_gradient}
-    text = "".join(emit.macro(c.macro(f"ARENA_{name}"), header.offset(n)) for name, n in places.items())
+    text = "".join(c_text.macro(c.macro(f"ARENA_{name}"), header.offset(n)) for name, n in places.items())
     if header.body:
-        text += emit.macro(c.macro("ARENA_IMAGE"), header.image, "bytes from the start")
-    return text + emit.macro(c.macro("PIXEL_SCALE"), emit.floating(1 / 255), "bytes to [0, 1]")
+        text += c_text.macro(c.macro("ARENA_IMAGE"), header.image, "bytes from the start")
+    return text + c_text.macro(c.macro("PIXEL_SCALE"), c_text.floating(1 / 255), "bytes to [0, 1]")
 
 
 def _body_function(header: TrainingHeader) -> str:
@@ -171,7 +171,7 @@ def _body_function(header: TrainingHeader) -> str:
     c, held = header.context, header.body.output
     others = "".join(f"    {c.symbol('stage', n)}();\n" for n in range(2, header.before + 1))
     place, count = f"{c.symbol('arena')} + {header.offset(0)}", header.timetable.buffers[0].size
-    scale = emit.floating(held.scale)
+    scale = c_text.floating(held.scale)
     return (
         f"{c.macro('APART')} void {c.symbol('body')}(const uint8_t *image)\n{{\n"
         f"    {c.symbol('stage', 1)}(image);\n{others}"

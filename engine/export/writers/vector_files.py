@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.vectors import TOLERANCE, Vectors
 from engine.export.writers.c_header import c_type
@@ -41,11 +41,11 @@ def _vectors_header(c: Context, vectors: Vectors, outputs: NDArray[Any], qualifi
     )
     body = (
         "#include <stdint.h>\n",
-        emit.macro(c.macro("TEST_COUNT"), count),
-        emit.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
-        emit.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
+        c_text.macro(c.macro("TEST_COUNT"), count),
+        c_text.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
+        c_text.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
     )
-    return emit.block_comment([lines]) + emit.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
+    return c_text.block_comment([lines]) + c_text.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
 
 
 def _selftest_program(c: Context, measure: str, file: str, macros: str = "", flags: str = "") -> str:
@@ -74,7 +74,7 @@ def _selftest_program(c: Context, measure: str, file: str, macros: str = "", fla
         "function.",
     )
     return (
-        emit.block_comment(lines)
+        c_text.block_comment(lines)
         + f"#define {c.macro('IMPLEMENTATION')}\n"
         + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
         + macros
@@ -88,6 +88,6 @@ def _float_selftest(c: Context) -> str:
         c,
         f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",
         "selftest.c",
-        emit.macro(c.macro("TEST_TOLERANCE"), emit.floating(TOLERANCE)) + "\n",
+        c_text.macro(c.macro("TEST_TOLERANCE"), c_text.floating(TOLERANCE)) + "\n",
         "-ffp-contract=off ",
     )

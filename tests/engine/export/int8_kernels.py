@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.export import emit, kernel_files
+from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.int8 import StageCode, stage_code
-from engine.export.writers import common
+from engine.export.writers import c_header
 from engine.int8.arithmetic import Affine, Requantization
 from engine.int8.calls import IntegerCall, IntegerConv2D, IntegerDense, Window
 from engine.shapes import size
@@ -125,11 +125,11 @@ class Program:
     def _stage(self, number: int) -> str:
         code, c = self.codes[number], Context(f"s{number}")
         values = {"in_flip": 128 * self.given, "in_given": int(self.given), "scratch": "scratch", "table": 0}
-        values |= {**common.shape_sizes(self.calls[number]), **code.sizes}
+        values |= {**c_header.shape_sizes(self.calls[number]), **code.sizes}
         values |= {name: c.symbol(name) for name in code.arrays}
         arguments = [str(values[name]) for name in kernel_files.parameters(code.kernel)[2:]]
         arrays = "".join(
-            emit.array(f"static const TM_CONST TM_ALIGNED {common.c_type(a)} {c.symbol(name)}", a)
+            c_text.array(f"static const TM_CONST TM_ALIGNED {c_header.c_type(a)} {c.symbol(name)}", a)
             for name, a in code.arrays.items()
         )
         return (

@@ -51,7 +51,7 @@ def check_facts(form: Format, prepared: PreparedExport, model: Model) -> None:
     assert (prepared.facts is not None) == form.has_facts
     if prepared.facts is not None:
         assert prepared.facts.model.spec == model.spec
-        assert 0 <= sum(w.weight_bytes for w in prepared.facts.works) <= prepared.facts.weight_bytes
+        assert 0 <= sum(w.weight_bytes for w in prepared.facts.workloads) <= prepared.facts.weight_bytes
         assert prepared.facts.arena_bytes > 0
 
 
@@ -154,15 +154,13 @@ def test_an_export_for_a_board_plans_each_variant_once(
     largest = ExportOptions(variant=tried[-1])
     flash = int(estimate(model, "c-int8", BOARDS[BOARD], largest).flash.value) + 1
     monkeypatch.setitem(BOARDS, BOARD, dataclasses.replace(BOARDS[BOARD], flash_bytes=flash))
-    plan, stage_code = engine.export.plan.plan, c_int8.stage_code
-    plans, laid_out = [], []
+    plan, network = engine.export.plan.plan, c_int8.integer_network
+    plans, networks = [], []
     monkeypatch.setattr(engine.export.plan, "plan", lambda *a: plans.append(a) or plan(*a))
-    monkeypatch.setattr(c_int8, "stage_code", lambda *a: laid_out.append(a[1:]) or stage_code(*a))
+    monkeypatch.setattr(c_int8, "integer_network", lambda *a: networks.append(a) or network(*a))
     words = ("--format", "c-int8", "--board", BOARD, "--variant", variant, "--out", "made", "--name", "net")
     assert run("export", "net.tinyml", *words)[0] == 0
-    assert len(plans) == len(tried)
-    stages = len(laid_out) // len(tried)
-    assert laid_out == [(True, name == "compact") for name in tried for _ in range(stages)]
+    assert len(plans) == len(networks) == len(tried)
     options = ExportOptions("net", variant=tried[-1])
     files = prepare_export(project.load(tmp_path / "net.tinyml"), "c-int8", options).files
     assert {path: (Path("made") / path).read_bytes() for path in files} == files

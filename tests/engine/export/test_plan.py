@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.export.int8.rows import pixel_lead, row_lead
-from engine.export.plan import Buffer, Link, Plan, find_overlap, plan, plan_network
+from engine.export.plan import Buffer, Link, Plan, find_overlap, plan
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerMaxPool, Window
 from engine.nn.call_chain import build_network
@@ -65,7 +65,8 @@ def test_buffers_apart_in_time_share_their_place() -> None:
 def test_lenet_needs_its_second_map_with_input_or_output() -> None:
     network = build_network(random_model(PRESETS["lenet"].build(10)))
     assert network.sizes == (784, 14 * 14 * 6, 7 * 7 * 16, 120, 84, 10)
-    assert plan_network(network).size == 14 * 14 * 6 + 784
+    buffers = [Buffer(n, *life) for n, life in zip(network.sizes, network.lifetimes(), strict=True)]
+    assert plan(buffers).size == 14 * 14 * 6 + 784
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.none() | st.integers(0, 20)), min_size=2, max_size=12))
