@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.export.training.body import Body, int8_body, plan_together
-from engine.export.training.reference import head_inputs, head_model, outputs_behind_int8
+from engine.export.training.head_behind_int8 import head_inputs, head_model, outputs_behind_int8
 from engine.export.training.timetable import NOWHERE, Places, Timetable, TrainedStep, timetable
 
 __all__ = [
