@@ -27,7 +27,7 @@ from engine.data import Dataset
 from engine.errors import DataError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.quantize.compare import Comparison, compare_int8
+from engine.quantize.compare import Int8Comparison, compare_int8
 from engine.quantize.finetune import QuantizeConfig, quantize_run, trained_config
 from engine.storage import project
 from engine.training.config import default_threads
@@ -94,7 +94,7 @@ def _test_part(found: Any, arguments: argparse.Namespace, console: Console) -> D
     return data
 
 
-def _measured(model: Model, test: Dataset | None) -> tuple[Model, Comparison | None]:
+def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison | None]:
     """Return the model with what was measured of it in its quantization."""
     if test is None or model.quantization is None:
         return model, None
@@ -116,7 +116,7 @@ class _Result:
     arguments: argparse.Namespace
     reason: Reason
     model: Model
-    found: Comparison | None
+    found: Int8Comparison | None
 
     def json(self) -> dict[str, Any]:
         """Return all figures."""
@@ -134,7 +134,7 @@ class _Result:
             "out": self.arguments.out,
         }
 
-    def _figures(self, found: Comparison) -> dict[str, Any]:
+    def _figures(self, found: Int8Comparison) -> dict[str, Any]:
         return {
             "images": len(found.in_int8.predictions),
             "float": {"accuracy": found.in_float.accuracy, "loss": found.in_float.loss},

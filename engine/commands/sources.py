@@ -13,14 +13,13 @@ import resources
 from engine.data import Dataset
 from engine.errors import FileError, SpecError, TrainingError
 from engine.files import read_limited
-from engine.nn.losses import LOSSES
+from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
 from engine.shapes import describe_shape
 from engine.storage import project
-from engine.training.config import TrainConfig
 
 __all__ = ["Source", "check_fit", "find_model", "load_model"]
 
@@ -33,7 +32,7 @@ class Source(ABC):
     @property
     def loss(self) -> str:
         """The loss to train it with unless another is asked for."""
-        return TrainConfig().loss
+        return suitable_loss(self.spec()).name
 
     @abstractmethod
     def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
@@ -49,10 +48,6 @@ class PresetSource(Source):
     """A preset takes the shape of the data."""
 
     preset: Preset
-
-    @property
-    def loss(self) -> str:
-        return self.preset.loss
 
     def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
         return Model.new(self.preset.build(len(data.classes), data.image_shape), data.classes, rng, name)
@@ -93,8 +88,7 @@ class ProjectSource(Source):
 
     @property
     def loss(self) -> str:
-        used = self.saved.record.loss
-        return used if used in LOSSES else super().loss
+        return suitable_loss(self.saved.spec, self.saved.record.loss).name
 
     def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
         return self.saved.replace(name=name)

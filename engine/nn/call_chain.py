@@ -6,7 +6,7 @@ order behind, and calls that may work in place do, except on the input, which be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.shapes import Shape, size
 
-__all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "with_buffers"]
+__all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "output_orders", "with_buffers"]
 
 
 class _Placed(Protocol):
@@ -104,18 +104,31 @@ def _copy(source: Shape, target: Shape) -> Call:
 
 def _steps(model: Model, training: bool) -> tuple[list[Step], Order | None]:
     """Return the merged calls, and the order of the output where it differs from the engine's."""
-    layout = ParamLayout(model.spec)
     order: Order | None = None
     steps: list[Step] = []
-    for row in model.spec.rows():
-        params = layout.layer(row.index, model.params)
-        calls = row.layer.training_calls if training else row.layer.c_calls
-        for call in calls(row.in_shape, params):
-            placed = call if order is None else call.reordered(order)
-            order = call.order_after(order)
+    for layer, (calls, order) in enumerate(_ordered_calls(model, training)):  # noqa: B007
+        for call in calls:
             if not call.view:
-                _append(steps, row.index, placed)
+                _append(steps, layer, call)
     return steps, order
+
+
+def output_orders(model: Model) -> list[Order | None]:
+    """Return the order in which exported code holds the output of each layer; None for the engine's."""
+    return [order for _, order in _ordered_calls(model, training=False)]
+
+
+def _ordered_calls(model: Model, training: bool) -> Iterator[tuple[list[Call], Order | None]]:
+    """Yield, layer by layer, its calls for numbers in the order at hand, and the order of its output."""
+    layout = ParamLayout(model.spec)
+    order: Order | None = None
+    for row in model.spec.rows():
+        made = row.layer.training_calls if training else row.layer.c_calls
+        calls = []
+        for call in made(row.in_shape, layout.layer(row.index, model.params)):
+            calls.append(call if order is None else call.reordered(order))
+            order = call.order_after(order)
+        yield calls, order
 
 
 def _append(steps: list[Step], layer: int, call: Call) -> None:

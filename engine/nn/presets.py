@@ -17,6 +17,7 @@ from engine.nn.layers import (
     GlobalAvgPool2D,
     MaxPool2D,
 )
+from engine.nn.losses import suitable_loss
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.shapes import Shape
 
@@ -34,19 +35,21 @@ class Preset:
     name, title, doc : str
     layers : callable
         ``layers(classes)`` gives the layers.
-    loss : str
-        The loss that suits its output, a key of `engine.nn.losses.LOSSES`.
     """
 
     name: str
     title: str
     doc: str
     layers: Callable[[int], Layers]
-    loss: str = "cross_entropy"
 
     def build(self, classes: int = 10, input_shape: Shape = (28, 28, 1)) -> ModelSpec:
         """Return the network for `classes` outputs."""
         return ModelSpec(self.layers(classes), input_shape)
+
+    @property
+    def loss(self) -> str:
+        """The loss that suits its output, a key of `engine.nn.losses.LOSSES`."""
+        return suitable_loss(self.build()).name
 
 
 def _lenet(classes: int) -> Layers:
@@ -141,11 +144,11 @@ PRESETS: Mapping[str, Preset] = {
         Preset(
             "separable-cnn", "Separable CNN", "depthwise convolutions: few multiplications", _separable_cnn
         ),
-        Preset("lenet-tinyml", "LeNet, sigmoid", "the classic with average pooling", _lenet_tinyml, "mse"),
+        Preset("lenet-tinyml", "LeNet, sigmoid", "the classic with average pooling", _lenet_tinyml),
         Preset(
             "uno-digits", "Arduino Uno", "int8 fits 2 KB of RAM with the image: 98 % on digits", _uno_digits
         ),
-        Preset("genann-2x19", "Genann 2×19", "two hidden layers of 19 sigmoids", _genann, "mse"),
+        Preset("genann-2x19", "Genann 2×19", "two hidden layers of 19 sigmoids", _genann),
     )
 }
 """Every preset by name."""

@@ -17,7 +17,7 @@ from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.images import Work
 
-__all__ = ["Comparison", "compare_int8", "evaluate_int8", "flips"]
+__all__ = ["Int8Comparison", "compare_int8", "evaluate_int8", "flips"]
 
 
 LEAST_PROBABILITY = 1 / 512  # what an int8 probability of 0 may stand for: it has to have a logarithm
@@ -45,7 +45,7 @@ def evaluate_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Eva
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Int8Comparison:
     """One model in float and in int8, on the same images."""
 
     in_float: Evaluation
@@ -57,10 +57,10 @@ class Comparison:
         return np.flatnonzero(self.in_float.predictions != self.in_int8.predictions)
 
 
-def compare_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Comparison:
+def compare_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Int8Comparison:
     """Evaluate a quantized `model` both ways."""
     in_int8 = evaluate_int8(model, loss, work, threads)
-    return Comparison(Evaluator(model.spec, loss, threads).run(model.params, work), in_int8)
+    return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, work), in_int8)
 
 
 def flips(model: Model, data: Dataset) -> NDArray[np.intp]:

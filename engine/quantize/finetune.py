@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import Dataset
 from engine.errors import FieldError
 from engine.knobs import check_knobs, knob
+from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.quantize.calibrate import DEFAULT_IMAGES, DEFAULT_METHOD, METHODS, calibrate
 from engine.quantize.fold_batch_norm import fold
@@ -131,7 +132,7 @@ def trained_config(model: Model) -> TrainConfig:
     try:
         return TrainConfig.from_json(model.record.config)
     except FieldError:
-        return TrainConfig()
+        return TrainConfig(loss=suitable_loss(model.spec).name)
 
 
 def _tuning(model: Model, config: QuantizeConfig) -> TrainConfig:

@@ -7,7 +7,7 @@ found (`engine.quantize.calibrate`). Nothing else is needed, so the same model a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ __all__ = [
     "check_quantized",
     "integer_network",
     "rounding_of",
+    "run_stages",
+    "stage_outputs",
     "untrained_quantization",
     "with_quantization",
 ]
@@ -108,6 +110,22 @@ def rounding_of(model: Model) -> Rounding:
     return Rounding(outputs, arguments)
 
 
+def stage_outputs(network: Network[IntegerCall], images: NDArray[np.uint8]) -> Iterator[Int8s]:
+    """Yield what each stage gives for `images` (n, height, width[, channels]), in order."""
+    x = (images ^ 0x80).view(np.int8)
+    for stage in network.stages:
+        x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
+        yield x
+
+
+def run_stages(network: Network[IntegerCall], images: NDArray[np.uint8]) -> Int8s:
+    """Return what the last stage gives for `images`, (n, numbers)."""
+    output = np.empty(0, np.int8)
+    for output in stage_outputs(network, images):  # noqa: B007
+        pass
+    return output.reshape(len(images), -1)
+
+
 class IntegerPredictor:
     """Runs the int8 network of a model on images, as exported code does.
 
@@ -149,7 +167,4 @@ class IntegerPredictor:
         return np.ascontiguousarray(outputs.T)
 
     def _part(self, images: NDArray[np.uint8]) -> Int8s:
-        x = (images ^ 0x80).view(np.int8)
-        for stage in self.network.stages:
-            x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
-        return x.reshape(len(x), -1)
+        return run_stages(self.network, images)

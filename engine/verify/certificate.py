@@ -236,7 +236,7 @@ class Certificate:
         return next((result.sentence for result in self.results if not result.passed), "")
 
     def summary(self) -> str:
-        """Return the outcome as one sentence."""
+        """Return the result as one sentence."""
         if self.fault:
             return self.fault
         if not self.results:

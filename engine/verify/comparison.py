@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from engine.export.vectors import TOLERANCE, relative_error
 from engine.verify.reference import Answers, Reference
 
-__all__ = ["Comparison", "compare_answers"]
+__all__ = ["AnswerDifferences", "compare_answers"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class AnswerDifferences:
     """What differs.
 
     Attributes
@@ -47,7 +47,7 @@ class Comparison:
         )
 
 
-def compare_answers(reference: Reference, answers: Answers) -> Comparison:
+def compare_answers(reference: Reference, answers: Answers) -> AnswerDifferences:
     """Return how `answers` differ from what `reference` says."""
     numbers = reference.errors(answers.outputs)
     scores = relative_error(answers.scores, reference.probabilities)
@@ -56,7 +56,7 @@ def compare_answers(reference: Reference, answers: Answers) -> Comparison:
     differs: NDArray[np.bool_] = wrong_numbers | wrong_class
     worst = np.maximum(numbers.max(axis=1), scores.max(axis=1))
     first = int(differs.argmax()) if differs.any() else None
-    return Comparison(
+    return AnswerDifferences(
         mismatches=int(differs.sum()),
         class_mismatches=int(wrong_class.sum()),
         worst_error=float(worst.max(initial=0.0)),

@@ -172,10 +172,10 @@ class Emulator:
 
     def buffer(self, size: int) -> int:
         """Return the address of new memory of `size` bytes, with nothing behind its end."""
-        room = -(-size // _PAGE) * _PAGE
-        self._core.mem_map(self._next_buffer, room)
-        address = self._next_buffer + room - size
-        self._next_buffer += room + _PAGE
+        mapped = -(-size // _PAGE) * _PAGE
+        self._core.mem_map(self._next_buffer, mapped)
+        address = self._next_buffer + mapped - size
+        self._next_buffer += mapped + _PAGE
         return address
 
     def write(self, address: int, data: bytes) -> None:

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from engine.errors import VerifyError
 from engine.export import c_text
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
-from engine.int8.arithmetic import Int8s
-from engine.nn.call_chain import Stage, build_network
+from engine.nn.call_chain import Stage, build_network, output_orders
 from engine.nn.kernel_calls import Order
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
-from engine.quantize.network import IntegerPredictor
+from engine.quantize.network import IntegerPredictor, stage_outputs
 from engine.quantize.probe import OUTPUT, Point, Probe
 
 __all__ = ["REFERENCES", "Answers", "FloatReference", "IntegerReference", "Reference", "reference_for"]
@@ -162,7 +160,7 @@ class FloatReference(Reference):
 
         probe = Probe(self.model.spec, self.model.params, 1)
         probe.run(self.vectors.images[vector : vector + 1], observe)
-        orders = _orders(self.model)
+        orders = output_orders(self.model)
         return [
             _in_order(seen[layer], orders[layer]) if (layer := self._finished(i)) is not None else None
             for i in range(len(self.stages))
@@ -187,18 +185,6 @@ def _channels_last(values: NDArray[Any]) -> NDArray[np.float32]:
     return np.array(moved, np.float32).ravel()
 
 
-def _orders(model: Model) -> list[Order | None]:
-    """Return the order in which exported code holds each layer's output."""
-    layout = ParamLayout(model.spec)
-    order: Order | None = None
-    orders = []
-    for row in model.spec.rows():
-        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
-            order = call.order_after(order)
-        orders.append(order)
-    return orders
-
-
 def _in_order(values: NDArray[Any], order: Order | None) -> NDArray[Any]:
     return values if order is None else values[order]
 
@@ -215,7 +201,8 @@ class IntegerReference(Reference):
     def __init__(self, model: Model, vectors: Vectors) -> None:
         super().__init__(model, vectors)
         predictor = IntegerPredictor(model)
-        self.stages = predictor.network.stages
+        self._network = predictor.network
+        self.stages = self._network.stages
         self.inputs = (vectors.images.reshape(len(vectors), -1) ^ 0x80).view(np.int8)
         self.outputs = predictor.run(vectors.images)
         self.probabilities = predictor.probabilities(vectors.images)
@@ -232,12 +219,8 @@ class IntegerReference(Reference):
         return wrong
 
     def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
-        x: Int8s = self.inputs[vector : vector + 1]
-        values: list[NDArray[Any] | None] = []
-        for stage in self.stages:
-            x = stage.call.run(x.reshape(1, *stage.call.in_shape))
-            values.append(x.ravel())
-        return values
+        image = self.vectors.images[vector : vector + 1]
+        return [output.ravel() for output in stage_outputs(self._network, image)]
 
     def decoded(self, data: bytes) -> NDArray[Any]:
         return (np.frombuffer(data, np.uint8) ^ 0x80).view(np.int8)

@@ -217,8 +217,8 @@ def _instruction_limit(model: Model, reference: Reference) -> int:
 
 def _result(trial: Trial) -> Result:
     runner = RUNNERS[trial.target.runner]
-    outcome = runner.run(trial)
-    found = compare_answers(trial.reference, outcome.answers)
+    result = runner.run(trial)
+    found = compare_answers(trial.reference, result.answers)
     layer = "" if found.first is None else _layer(trial, found.first, runner.trace)
     vectors = len(trial.reference.outputs)
     return Result(
@@ -226,13 +226,13 @@ def _result(trial: Trial) -> Result:
         title=trial.target.title,
         compiler=trial.compiler.version(trial.cancel),
         flags=shlex.join((*trial.toolchain.flags, *trial.flags)),
-        emulator=outcome.emulator,
+        emulator=result.emulator,
         vectors=vectors,
         mismatches=found.mismatches,
         class_mismatches=found.class_mismatches,
         worst_error=min(found.worst_error, _MOST),
         fault=found.sentence(vectors, _place(trial.target), layer),
-        figures=outcome.figures,
+        figures=result.figures,
     )
 
 

@@ -15,9 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from engine.data import Dataset
-from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.nn.predictor import output_activation
 from engine.shapes import describe_shape
 from engine.training.checkpoint import Checkpoint
 from engine.training.events import Learning
@@ -39,7 +37,6 @@ __all__ = [
     "figures",
     "headline",
     "misfit",
-    "suitable_loss",
 ]
 
 
@@ -290,17 +287,6 @@ def misfit(model: Model, data: Dataset) -> str:
     if len(data.classes) == len(model.classes):
         return f"The classes of {data_title(data.name)} are not those that the model knows."
     return f"{data_title(data.name)} has {len(data.classes)} classes, the model knows {len(model.classes)}."
-
-
-def suitable_loss(model: Model) -> str:
-    """Return the loss that suits the model: the one of its training, else by its last activation."""
-    trained_with = model.record.loss
-    if trained_with in LOSSES:
-        return trained_with
-    last = output_activation(model.spec)
-    raw = last is None or not last.probabilities
-    fitting = (name for name, loss in LOSSES.items() if raw or loss.absorbs is last or loss.absorbs is None)
-    return next(fitting)
 
 
 @dataclass(frozen=True)

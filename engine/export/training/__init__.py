@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.export.training.body import Body, int8_body, plan_together
-from engine.export.training.reference import head_inputs, head_model, outputs_behind_int8
-from engine.export.training.timetable import NOWHERE, Places, Timetable, TrainedStep, suitable_loss, timetable
+from engine.export.training.head_behind_int8 import head_inputs, head_model, outputs_behind_int8
+from engine.export.training.timetable import NOWHERE, Places, Timetable, TrainedStep, timetable
 
 __all__ = [
     "NOWHERE",
@@ -17,6 +17,5 @@ __all__ = [
     "int8_body",
     "outputs_behind_int8",
     "plan_together",
-    "suitable_loss",
     "timetable",
 ]

@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from engine.errors import ExportError
 from engine.export import kernel_files
 from engine.export.plan import WORD, Buffer, Plan, plan
-from engine.nn.activations import LINEAR, ActivationFunction
+from engine.nn.activations import ActivationFunction
 from engine.nn.call_chain import Step, merged_steps
 from engine.nn.kernel_calls import Call, Start, Training
-from engine.nn.losses import LOSSES, Loss
+from engine.nn.losses import Loss, suitable_loss
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.nn.specs import ModelSpec
 from engine.shapes import size
 
-__all__ = ["NOWHERE", "Timetable", "TrainedStep", "suitable_loss", "timetable"]
+__all__ = ["NOWHERE", "Timetable", "TrainedStep", "timetable"]
 
 NOWHERE = -1
 
@@ -130,16 +130,6 @@ class Timetable:
         return WORD * self.plan.size
 
 
-def suitable_loss(model: Model) -> Loss:
-    """Return the loss that `model` was trained with, or else the one that suits its output."""
-    if model.record.loss in LOSSES:
-        return LOSSES[model.record.loss]
-    last = output_activation(model.spec)
-    plain = last is None or last is LINEAR
-    fitting = (loss for loss in LOSSES.values() if loss.absorbs and (plain or last is loss.absorbs))
-    return next(fitting, LOSSES["mse"])
-
-
 def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timetable:
     """Return how `model` trains on a device.
 
@@ -156,7 +146,7 @@ def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timeta
     ExportError
         When the network has nothing to learn with.
     """
-    loss = suitable_loss(model)
+    loss = suitable_loss(model.spec, model.record.loss)
     steps, absorbed = _without_absorbed(merged_steps(model, training=True), model.spec, loss)
     first = _first_trained(steps, trained)
     if head_only:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from engine.verify.runners import avr, emulated, host
-from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
-__all__ = ["RUNNERS", "Outcome", "Record", "Runner", "Trial"]
+__all__ = ["RUNNERS", "RunResult", "Runner", "StageOutput", "Trial"]
 
 RUNNERS: Mapping[str, Runner] = MappingProxyType(
     {"host": host.RUNNER, "emulator": emulated.RUNNER, "simavr": avr.RUNNER}

@@ -23,7 +23,7 @@ from engine.errors import MissingToolError, VerifyError
 from engine.verify.certificate import Figures
 from engine.verify.firmware import Image, Linker, require, support_text
 from engine.verify.reference import Answers
-from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
 __all__ = ["RUNNER"]
 
@@ -57,7 +57,7 @@ def _check() -> None:
         )
 
 
-def _run(trial: Trial) -> Outcome:
+def _run(trial: Trial) -> RunResult:
     trial.report("Compiling", 0.0)
     bench = _Bench(trial, Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder))
     made = bench.linker.compile(trial.source(), "model", trial.cancel)
@@ -68,10 +68,10 @@ def _run(trial: Trial) -> Outcome:
         bench.figures(run, RUN, images[run], told),
         bench.figures(predict, PREDICT, images[predict], told),
     )
-    return Outcome(bench.answers(told), f"{SIMULATOR}, {bench.machine.model}", figures)
+    return RunResult(bench.answers(told), f"{SIMULATOR}, {bench.machine.model}", figures)
 
 
-def _trace(trial: Trial, vector: int) -> Sequence[Record]:
+def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
     bench = _Bench(trial, Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder), traced=True)
     told = bench.batch(range(vector, vector + 1))
     return [(int.from_bytes(data[:2], "little"), data[2:]) for data in told.get("T", ())]
@@ -97,8 +97,8 @@ class _Bench:
     def told(self, model_bytes: int) -> Told:
         """Return what programs tell of all inputs, around a model that takes so much flash."""
         count = len(self.trial.reference.outputs)
-        room = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
-        together = max(1, room // self.trial.reference.vectors.images[0].nbytes)
+        free_bytes = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
+        together = max(1, free_bytes // self.trial.reference.vectors.images[0].nbytes)
         told: dict[str, list[bytes]] = {}
         for start in range(0, count, together):
             self.trial.report("Running", 0.1 + 0.9 * start / count)

@@ -20,7 +20,7 @@ from engine.verify.certificate import Figures, LayerCount
 from engine.verify.emulator import Emulator, Limits, version
 from engine.verify.firmware import Image, Linker, require
 from engine.verify.reference import Answers
-from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
 __all__ = ["RUNNER", "counted_vectors"]
 
@@ -40,17 +40,17 @@ def _check() -> None:
     require("elftools")
 
 
-def _run(trial: Trial) -> Outcome:
+def _run(trial: Trial) -> RunResult:
     trial.report("Compiling", 0.0)
     linker = Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder)
     compiled = linker.compile(trial.source(), "model", trial.cancel)
     bench = _Bench(trial, linker, compiled)
     outputs, network = bench.network()
     best, scores, predict = bench.predict()
-    return Outcome(Answers(best, scores, outputs), version(), (network, predict))
+    return RunResult(Answers(best, scores, outputs), version(), (network, predict))
 
 
-def _trace(trial: Trial, vector: int) -> Sequence[Record]:
+def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
     linker = Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder)
     tracer = _TRACER.format(name=trial.context.name)
     compiled = linker.compile(trial.source(traced=True) + tracer, "traced", trial.cancel)
@@ -104,10 +104,10 @@ class _Session:
         best, counts = self.emulator.counted(self._name, arguments, self._owner)
         return best, self._written(), counts
 
-    def traced(self, vector: int) -> list[Record]:
+    def traced(self, vector: int) -> list[StageOutput]:
         """Return what each stage writes."""
         self._write(vector)
-        records: list[Record] = []
+        records: list[StageOutput] = []
 
         def seen(arguments: tuple[int, ...]) -> None:
             stage, output, size = arguments[:3]

@@ -12,14 +12,14 @@ from engine.boards.compilers import run_program
 from engine.errors import VerifyError
 from engine.export.kernel_files import body
 from engine.verify.reference import Answers
-from engine.verify.runners.trial import Outcome, Record, Runner, Trial
+from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
 __all__ = ["RUNNER"]
 
 _TRACE_RECORD = struct.Struct("=ii")
 
 
-def _run(trial: Trial) -> Outcome:
+def _run(trial: Trial) -> RunResult:
     trial.report("Compiling", 0.0)
     program = _build(trial, traced=False)
     trial.report("Running", 0.5)
@@ -31,10 +31,10 @@ def _run(trial: Trial) -> Outcome:
     if len(data) != count * record.itemsize:
         raise VerifyError(f"The compiled program answered {len(data) // record.itemsize} of {count} inputs.")
     rows = np.frombuffer(data, record)
-    return Outcome(Answers(rows["best"], rows["scores"], rows["outputs"]), "this computer")
+    return RunResult(Answers(rows["best"], rows["scores"], rows["outputs"]), "this computer")
 
 
-def _trace(trial: Trial, vector: int) -> Sequence[Record]:
+def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
     program = _build(trial, traced=True)
     _started(trial, program, slice(vector, vector + 1))
     data = program.with_suffix(".trace").read_bytes()

@@ -12,12 +12,12 @@ from engine.export.context import Context
 from engine.verify.certificate import Figures
 from engine.verify.reference import Answers, Reference
 
-__all__ = ["Outcome", "Progress", "Record", "Runner", "Trial"]
+__all__ = ["Progress", "RunResult", "Runner", "StageOutput", "Trial"]
 
 Progress = Callable[[str, float], None]
 """Receives what is being done and the share that is done, 0 … 1."""
 
-Record = tuple[int, bytes]
+StageOutput = tuple[int, bytes]
 """A stage's number, from 1, and the memory that it wrote."""
 
 _TRACED = """#define {upper}TRACE(stage, output, n) {lower}trace(stage, output, (n) * sizeof *(output));
@@ -70,7 +70,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What a try gave.
 
     Attributes
@@ -101,5 +101,5 @@ class Runner:
     """
 
     check: Callable[[], None]
-    run: Callable[[Trial], Outcome]
-    trace: Callable[[Trial, int], Sequence[Record]]
+    run: Callable[[Trial], RunResult]
+    trace: Callable[[Trial, int], Sequence[StageOutput]]

@@ -12,10 +12,11 @@ from typing import ClassVar
 import numpy as np
 
 from engine.export import ExportOptions, export_model
-from engine.export.training import suitable_loss, timetable
+from engine.export.training import timetable
 from engine.nn.kernel_calls import Array, Call
 from engine.nn.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout
 from engine.nn.layers.norm import EPSILON, ScaleShift
+from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.nn.ops import Arrays, Bound, Op, channel_rows
 from engine.nn.param import FloatArray, Param, constant
@@ -176,7 +177,7 @@ def learn_in_engine(
     changes = np.zeros(layout.size, np.float32)
     for view in layout.views:
         view.of(changes)[...] = view.param.trainable and view.layer >= frozen
-    loss = suitable_loss(model)
+    loss = suitable_loss(model.spec, model.record.loss)
     space = Workspace(model.spec, params, 1, Mode(train=True, absorbed=loss.absorbs))
     losses, states = [], [params.copy()]
     for step, (label, rate) in enumerate(zip(lessons.labels, lessons.rates, strict=True)):

@@ -7,7 +7,11 @@ import math
 import numpy as np
 import pytest
 
-from engine.nn.losses import LOSSES, Loss
+from engine.nn.activations import ACTIVATIONS
+from engine.nn.layers import Activation, Dense, Flatten
+from engine.nn.losses import LOSSES, Loss, suitable_loss
+from engine.nn.presets import PRESETS
+from engine.nn.specs import ModelSpec
 from tests.engine.helpers import projected_error
 
 CLASSES, COUNT = 5, 7
@@ -71,3 +75,33 @@ def test_known_values() -> None:
     labels = np.array([0, 3])
     assert LOSSES["cross_entropy"].compute(y, labels, None, 1.0) == pytest.approx(2 * math.log(4))
     assert LOSSES["mse"].compute(y, labels, None, 1.0) == pytest.approx(2 / 4)
+
+
+SUITABLE = dict.fromkeys(ACTIVATIONS, "cross_entropy") | {"sigmoid": "mse"}
+
+
+def ending_in(activation: str) -> ModelSpec:
+    return ModelSpec((Flatten(), Dense(4, activation)), (3, 3, 1))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_loss_that_suits_an_output(activation: str) -> None:
+    assert suitable_loss(ending_in(activation)).name == SUITABLE[activation]
+    alone = ModelSpec((Flatten(), Dense(4), Activation(activation)), (3, 3, 1))
+    assert suitable_loss(alone).name == SUITABLE[activation]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_loss_that_suits_a_preset(name: str) -> None:
+    assert PRESETS[name].loss == ("mse" if name in {"lenet-tinyml", "genann-2x19"} else "cross_entropy")
+
+
+@losses
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_loss_of_the_last_training_goes_first(loss: Loss, activation: str) -> None:
+    assert suitable_loss(ending_in(activation), trained_with=loss.name) is loss
+
+
+@pytest.mark.parametrize("name", ["", "hinge"])
+def test_a_name_that_is_no_loss_says_nothing(name: str) -> None:
+    assert suitable_loss(ending_in("sigmoid"), trained_with=name) is LOSSES["mse"]

@@ -20,7 +20,7 @@ from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.verify import session as verification
-from engine.verify.comparison import Comparison, compare_answers
+from engine.verify.comparison import AnswerDifferences, compare_answers
 from engine.verify.firmware import Image
 from engine.verify.reference import REFERENCES, Answers, FloatReference, IntegerReference
 from engine.verify.session import OPTIMIZATIONS, Setup, verify
@@ -52,7 +52,7 @@ def test_a_function_that_is_not_there_is_one_sentence() -> None:
         Image((), (), (), 0, 0, 0).address("run_int8")
 
 
-def with_outputs(outputs: np.ndarray, best: np.ndarray = BEST) -> Comparison:
+def with_outputs(outputs: np.ndarray, best: np.ndarray = BEST) -> AnswerDifferences:
     answers = Answers(best, VECTORS.probabilities, outputs.astype(np.float32))
     return compare_answers(FloatReference(MODEL, VECTORS), answers)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.nn.layers import LAYERS, Conv2D, Dense
-from engine.nn.losses import LOSSES
+from engine.nn.losses import LOSSES, suitable_loss
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
@@ -14,7 +14,6 @@ from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.state import Document, add_layer, change_layer, fault_of, remove_layer
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
 from tinyml_gui.viewmodels.model_editor import head, layer_choices, layer_views, new_layer
-from tinyml_gui.viewmodels.training import suitable_loss
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -103,7 +102,7 @@ def test_a_record_that_says_anything_does_no_harm(metrics: object) -> None:
     model = spot_model().replace(record=TrainingRecord.from_json({"metrics": metrics, "config": metrics}))
     assert len(words_of_test(model)) < 100
     assert head(Document.of(model)).figure
-    assert suitable_loss(model) in LOSSES
+    assert suitable_loss(model.spec, model.record.loss) in LOSSES.values()
 
 
 def test_choices_are_written_properly_on_cards() -> None:

@@ -6,10 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.nn.presets import PRESETS
-from engine.record import TrainingRecord
 from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
@@ -25,7 +22,6 @@ from tinyml_gui.viewmodels.training import (
     headline,
     misfit,
     percent,
-    suitable_loss,
 )
 
 
@@ -165,19 +161,6 @@ def test_data_that_does_not_fit_is_told_in_one_sentence() -> None:
     renamed = Model(model.spec, model.params, tuple("wxyz"))
     assert "not those" in misfit(renamed, spots())
     assert data_facts(spots()) == "320 images 4×4×1 · 4 classes"
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_the_loss_proposed_suits_each_preset(name: str) -> None:
-    preset = PRESETS[name]
-    model = Model.new(preset.build(10), tuple("0123456789"), np.random.default_rng(0))
-    assert suitable_loss(model) == preset.loss
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_loss_of_the_last_training_is_proposed_again(loss: str) -> None:
-    model = spot_model().replace(record=TrainingRecord.from_json({"config": {"loss": loss}}))
-    assert suitable_loss(model) == loss
 
 
 def test_a_run_that_has_not_begun_can_be_held_too() -> None:

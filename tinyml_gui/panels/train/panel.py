@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from engine.errors import FieldError, TinyMLError
 from engine.knobs import knobs_of, knobs_to_json
+from engine.nn.losses import suitable_loss
 from engine.nn.presets import PRESETS
 from engine.training.augment import Augmentation
 from engine.training.optimizers import OPTIMIZERS
@@ -37,7 +38,7 @@ from tinyml_gui.panels.train.rate_finder import RateFinder
 from tinyml_gui.panels.train.run_choice import RunChoice
 from tinyml_gui.viewmodels.accuracy import accuracies
 from tinyml_gui.viewmodels.starts import proposed_rate
-from tinyml_gui.viewmodels.training import Phase, figures, headline, suitable_loss
+from tinyml_gui.viewmodels.training import Phase, figures, headline
 
 __all__ = ["TrainPanel"]
 
@@ -189,7 +190,9 @@ class TrainPanel(QWidget):
 
     def _propose_loss(self) -> None:
         preset = PRESETS.get(self.choice.start)
-        self.more_form.set_values({"loss": preset.loss if preset else suitable_loss(self._controller.model)})
+        model = self._controller.model
+        loss = preset.loss if preset else suitable_loss(model.spec, model.record.loss).name
+        self.more_form.set_values({"loss": loss})
 
     def _propose_rate(self) -> None:
         """Go on gently with what has learned already; a rate that the user has entered stays."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.export.training.body import Body, int8_body
+from engine.export.training.body import int8_body
 from engine.export.training.timetable import timetable
-from engine.nn.kernel_calls import Order
+from engine.nn.call_chain import output_orders
 from engine.nn.layers import Flatten
 from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Workspace
+from engine.quantize.network import run_stages
 
 __all__ = ["head_inputs", "head_model", "outputs_behind_int8"]
 
@@ -42,11 +43,11 @@ def head_model(model: Model, trained: int) -> Model:
 def head_inputs(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return what the layers that learn read, (height, channels, width, n), computed in int8."""
     body = int8_body(model, timetable(model, trained, head_only=True), fast=True)
-    x, begin = _run(body, images), _begin(model, trained)
+    x, begin = body.output.dequantize(run_stages(body.network, images)), _begin(model, trained)
     shape = model.spec.rows()[begin].in_shape
     if len(shape) == 3:
         return np.ascontiguousarray(x.reshape(-1, *shape).transpose(1, 3, 2, 0))
-    order = _order_before(model, begin)
+    order = output_orders(model)[begin - 1]
     features = np.empty((x.shape[1], len(x)), np.float32)
     features[np.arange(len(features)) if order is None else order] = x.T
     return features.reshape(1, *shape, 1, len(x))
@@ -54,19 +55,3 @@ def head_inputs(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArra
 
 def _begin(model: Model, trained: int) -> int:
     return min(timetable(model, trained, head_only=True).steps[0].layers)
-
-
-def _run(body: Body, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    x = (images ^ 0x80).view(np.int8)
-    for stage in body.network.stages:
-        x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
-    return body.output.dequantize(x).reshape(len(x), -1)
-
-
-def _order_before(model: Model, begin: int) -> Order | None:
-    """Return the order of the numbers that layer `begin` reads in exported code."""
-    layout, order = ParamLayout(model.spec), None
-    for row in model.spec.rows()[:begin]:
-        for call in row.layer.c_calls(row.in_shape, layout.layer(row.index, model.params)):
-            order = call.order_after(order)
-    return order
