@@ -21,7 +21,7 @@ from engine.files import check_room, is_file
 from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.storage import project
-from engine.training.checkpoint import Checkpoint
+from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.events import Reason
 from engine.training.trainer import Trainer
 
@@ -30,7 +30,6 @@ __all__ = ["Keeper", "find_run", "finished_path", "recorded", "unfinished_path"]
 UNFINISHED = ".unfinished"
 SPARE_BYTES = 1 << 17  # for the record beside the parameters
 VECTORS = 9  # as long as the parameters, in a file with a run, at most
-PAUSES = 20  # times what keeping took pass until it is done again: it costs 5 % at most
 
 
 def unfinished_path(path: str) -> Path:
@@ -88,7 +87,7 @@ class Keeper:
         self.out = out
         self._console = console
         self._unfinished = None if out is None else unfinished_path(out)
-        self._due = -1.0
+        self._interval = KeepInterval()
 
     def check_room(self, parameters: int) -> None:
         """Raise `FileError` now, rather than after hours, if the model cannot be written."""
@@ -108,7 +107,7 @@ class Keeper:
     def keep(self, trainer: Trainer, origin: TrainingRecord) -> None:
         """Write down the run as it is, unless that was done only a moment ago."""
         start = time.monotonic()
-        if self._unfinished is None or start < self._due:
+        if self._unfinished is None or not self._interval.due(start):
             return
         model = trainer.model()
         model = model.replace(record=recorded(model, origin, "unfinished"))
@@ -116,8 +115,7 @@ class Keeper:
             project.save(model, self._unfinished, trainer.checkpoint())
         except FileError as error:
             self._console.log(f"The unfinished run could not be kept. {error}")
-        end = time.monotonic()
-        self._due = end + PAUSES * (end - start)
+        self._interval.kept(start, time.monotonic())
 
     def save(self, model: Model, reason: Reason, run: Checkpoint) -> str | None:
         """Save the model, and `run` in it if it was stopped; return where.

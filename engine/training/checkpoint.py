@@ -6,7 +6,7 @@ import math
 import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from engine.shapes import Shape
 from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
 
-__all__ = ["Checkpoint", "Position", "set_generator"]
+__all__ = ["Checkpoint", "KeepInterval", "Position", "set_generator"]
 
 MAX_THREADS = 256
 MAX_EPOCHS = 10_000
@@ -180,3 +180,23 @@ def _number(value: object, kind: Any, name: str) -> float:
 
 def _without_special(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+
+
+class KeepInterval:
+    """How often a run is kept: seldom enough that writing costs 5 % of the time at most.
+
+    The first time is at once. All times are in seconds, of a clock that never goes back.
+    """
+
+    PAUSES: ClassVar[int] = 20  # times as long as writing took
+
+    def __init__(self) -> None:
+        self._due = -math.inf
+
+    def due(self, now: float) -> bool:
+        """Tell whether the run is to be kept."""
+        return now >= self._due
+
+    def kept(self, start: float, end: float) -> None:
+        """Note from when to when the run was written."""
+        self._due = end + self.PAUSES * (end - start)

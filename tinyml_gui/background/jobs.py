@@ -22,7 +22,7 @@ from engine.errors import TinyMLError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, TrainingRecord
-from engine.training.checkpoint import Checkpoint
+from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.evaluate import Evaluator
 from engine.training.images import Work
 from engine.training.rate_finder import RatePoint, range_test
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 _PUBLISH_SECONDS: Final = 0.2
-_KEEP_PAUSE: Final = 30  # times as long as writing the run took
 _CHUNK: Final = 512  # images between two reports of an evaluation
 
 
@@ -168,12 +167,16 @@ class _Keeper:
     def __init__(self, trainer: Trainer, path: Path | None) -> None:
         self._trainer = trainer
         self._path = path
-        self._next = 0.0
+        self._interval = KeepInterval()
 
     def after(self, event: Event) -> Generator[NotKept, None, None]:
         """Do what `event` calls for."""
         stopped = isinstance(event, Finished) and event.reason is Reason.STOPPED
-        due = isinstance(event, EpochDone) and event.epoch < event.epochs and time.monotonic() >= self._next
+        due = (
+            isinstance(event, EpochDone)
+            and event.epoch < event.epochs
+            and self._interval.due(time.monotonic())
+        )
         if self._path is None:
             return
         if stopped or due:
@@ -188,8 +191,7 @@ class _Keeper:
         except TinyMLError as error:
             self._path = None
             yield NotKept(str(error))
-        ended = time.monotonic()
-        self._next = ended + _KEEP_PAUSE * (ended - began)
+        self._interval.kept(began, time.monotonic())
 
 
 def find_rate(model: Model, data: Dataset, config: TrainConfig) -> Generator[RatePoint, None, None]:

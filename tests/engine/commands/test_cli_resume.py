@@ -135,7 +135,7 @@ def test_the_best_of_a_run_that_ends_early_is_found_again(
     assert whole["reason"] == "no further improvement"
     last = len(whole["history"])
     at(lambda event: isinstance(event, EpochDone) and event.epoch == last, times=2)
-    monkeypatch.setattr("engine.commands.keeper.PAUSES", 0)
+    monkeypatch.setattr("engine.training.checkpoint.KeepInterval.PAUSES", 0)
     assert run("train", *words, "--out", "a.tinyml")[0] == 1
     resumed = json.loads(run("train", "--resume", "a.tinyml", "--json")[1])
     assert without_speed(resumed)["history"] == without_speed(whole)["history"]

@@ -18,6 +18,7 @@ from engine.nn.specs import ModelSpec
 from engine.storage import project
 from engine.training import replicas
 from engine.training.augment import Augmentation
+from engine.training.checkpoint import KeepInterval
 from engine.training.config import TrainConfig
 from engine.training.events import BatchDone, Event, Finished, Reason
 from engine.training.optimizers import OPTIMIZERS
@@ -194,3 +195,11 @@ def test_a_damaged_run_is_refused(damage: Callable[[dict[str, Any]], None], tmp_
 def test_configurations_survive_json() -> None:
     assert TrainConfig.from_json(json.loads(json.dumps(CONFIG.to_json()))) == CONFIG
     assert asdict(TrainConfig.from_json({})) == asdict(TrainConfig())
+
+
+def test_writing_a_run_takes_one_part_in_twenty_at_most() -> None:
+    interval = KeepInterval()
+    assert interval.due(0.0)
+    interval.kept(100.0, 102.0)
+    assert not interval.due(141.9)
+    assert interval.due(142.0)
