@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -35,11 +33,12 @@ from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.panels.message_area import MessageArea
 from tinyml_gui.panels.navigation import Navigation
+from tinyml_gui.panels.pages import PAGES
 from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
 
-__all__ = ["PAGES", "MainWindow", "Page"]
+__all__ = ["MainWindow"]
 
 APPLICATION: Final = "TinyML Studio"
 _SIZE: Final = (1240, 820)
@@ -48,44 +47,6 @@ _IDLE_MS: Final = 150
 _INTERRUPTED: Final = 130  # the exit code that shells know
 _RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept"
 _HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
-
-
-@dataclass(frozen=True)
-class Page:
-    """One entry of the navigation."""
-
-    name: str
-    icon: str
-    tip: str
-    make: Callable[[Controller], QWidget]
-
-
-# Pages are imported when they are made: what draws curves alone would cost a third of the start.
-
-
-def _model_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.model.panel import ModelPanel
-
-    return ModelPanel(controller)
-
-
-def _train_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.train.panel import TrainPanel
-
-    return TrainPanel(controller)
-
-
-def _deploy_page(controller: Controller) -> QWidget:
-    from tinyml_gui.panels.deploy.panel import DeployPanel
-
-    return DeployPanel(controller)
-
-
-PAGES: Final = (
-    Page("Model", "model", "See and edit the network's layers", _model_page),
-    Page("Train", "train", "Train the network and watch it learn", _train_page),
-    Page("Deploy", "deploy", "Export C for a microcontroller", _deploy_page),
-)
 
 
 class MainWindow(QMainWindow):
@@ -129,7 +90,7 @@ class MainWindow(QMainWindow):
 
     def _fill_pages(self) -> None:
         for page in PAGES:
-            self.navigation.add_page(page.name, page.icon, page.tip)
+            self.navigation.add_page(page)
             holder = QWidget()
             column = QVBoxLayout(holder)
             column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)

@@ -18,7 +18,8 @@ from PySide6.QtWidgets import QApplication
 
 from engine.training.trainer import TrainConfig
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.main_window import PAGES, MainWindow
+from tinyml_gui.main_window import MainWindow
+from tinyml_gui.panels.pages import PAGES
 from tinyml_gui.program.app import create_window, interpreter_set_up
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

@@ -20,6 +20,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 TOOLS = ("Xvfb", "xdotool", "openbox", "import")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
 PATIENCE = 20.0  # s
+START_PATIENCE = 60.0  # s; beside other tests the start alone has taken more than 20
 LOOKS = 5
 WIDTH, HEIGHT = 1200, 800
 
@@ -121,6 +122,25 @@ class Window:
         raw = subprocess.run([*shot, "-depth", "8", "rgb:-"], check=True, capture_output=True).stdout
         return np.frombuffer(raw, np.uint8).reshape(HEIGHT, WIDTH, 3)
 
+    def keys(self, *keys: str) -> None:
+        """Press keys once the window manager and the server agree that they come here: else they are lost."""
+        assert self.desktop.wait(self.has_focus), "the window never had the keyboard's focus"
+        self.desktop.run("xdotool", "key", *keys)
+
+    def has_focus(self) -> bool:
+        """Tell whether the window is active and has the focus; ask for both where it has not."""
+        if self._says("getactivewindow") == self.number == self._says("getwindowfocus"):
+            return True
+        self._says("windowactivate", self.number)
+        return False
+
+    def _says(self, *command: str) -> str:
+        """Return xdotool's answer; empty while there is none, as when no window is active yet."""
+        asked = ["xdotool", *command]
+        environment = self.desktop.environment
+        answer = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+        return answer.stdout.strip()
+
     def click(self, x: int, y: int) -> None:
         self.point(x, y)
         self.desktop.run("xdotool", "click", "1")
@@ -136,9 +156,10 @@ def window(desktop: Desktop, program: subprocess.Popen[str]) -> Window:
         found[:] = answer.stdout.split()
         return bool(found) or program.poll() is not None
 
-    assert desktop.wait(shown)
+    assert desktop.wait(shown, START_PATIENCE), "the window never came"
     assert program.poll() is None, program.communicate()[1]
     number = found[-1]
     desktop.run("xdotool", "windowsize", "--sync", number, str(WIDTH), str(HEIGHT))
-    desktop.run("xdotool", "windowactivate", "--sync", number)
-    return Window(desktop, number)
+    shown_window = Window(desktop, number)
+    assert desktop.wait(shown_window.has_focus), "the window never had the keyboard's focus"
+    return shown_window

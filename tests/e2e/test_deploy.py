@@ -33,9 +33,9 @@ def test_a_verified_header_for_a_chosen_board(
     desktop: Desktop, window: Window, program: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
-    desktop.run("xdotool", "key", "ctrl+3")
+    window.keys("ctrl+3")
     window.click(*BOARDS)
-    desktop.run("xdotool", "key", "End", "Return")  # the last board: no emulator has its core
+    window.keys("End", "Return")  # the last board: no emulator has its core
     found: list[tuple[int, int]] = []
 
     def ready() -> bool:
@@ -50,7 +50,7 @@ def test_a_verified_header_for_a_chosen_board(
     text = header.read_text()
     assert "digits_run_int8" in text
     assert "This computer: agrees" in text
-    desktop.run("xdotool", "key", "alt+F4")
+    window.keys("alt+F4")
     errors = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 0, errors
     assert any("raspberry-pi-zero-2" in path.read_text() for path in config.rglob("*.conf"))

@@ -21,14 +21,14 @@ def test_a_drawn_digit_is_answered_and_the_window_closes(
     drawn = window.picture(*answer)
     assert window.picture(*page) == title
 
-    desktop.run("xdotool", "key", "ctrl+z")  # the drawing has the focus
+    window.keys("ctrl+z")  # the drawing has the focus
     assert desktop.wait(lambda: window.picture(*answer) == empty), "undo did not empty the answer"
-    desktop.run("xdotool", "key", "ctrl+shift+z")
+    window.keys("ctrl+shift+z")
     assert desktop.wait(lambda: window.picture(*answer) == drawn), "redo did not bring it back"
 
-    desktop.run("xdotool", "key", "ctrl+2")
+    window.keys("ctrl+2")
     assert desktop.wait(lambda: window.picture(*page) != title), "Ctrl+2 did not change the page"
-    desktop.run("xdotool", "key", "alt+F4")
+    window.keys("alt+F4")
     errors = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 0, errors
     assert "Traceback" not in errors

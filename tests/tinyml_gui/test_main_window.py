@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -18,13 +19,14 @@ from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.document.state import change_layer
 from tinyml_gui.look.theme_switch import Theme
-from tinyml_gui.main_window import PAGES, MainWindow
+from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.model.panel import ModelPanel
+from tinyml_gui.panels.pages import PAGES
 
 
 @pytest.fixture
 def window(qtbot: QtBot, settings: Settings, look: Theme) -> Iterator[MainWindow]:
-    controller = Controller(settings, TinyCatalogue())
+    controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
     made = MainWindow(controller, settings, look)
     qtbot.addWidget(made, before_close_func=lambda _: controller.state.mark_saved())
     made.show()

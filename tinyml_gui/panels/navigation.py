@@ -7,6 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from tinyml_gui.look import icons, theme
+from tinyml_gui.panels.page import Page
 
 __all__ = ["Navigation"]
 
@@ -36,8 +37,9 @@ class Navigation(QWidget):
         self._column.setSpacing(theme.GRID)
         self._column.setAlignment(Qt.AlignmentFlag.AlignTop)
 
-    def add_page(self, name: str, icon: str, tip: str) -> None:
+    def add_page(self, page: Page) -> None:
         """Append a page."""
+        name, icon, tip = page.name, page.icon, page.tip
         index = len(self._icons)
         button = QToolButton()
         button.setText(f"  {name}")  # Qt leaves no more than 4 px beside the icon

@@ -126,7 +126,7 @@ def test_a_folder_or_the_one_above_it_is_taken_and_remembered(
     path = str(tmp_path / "data" / chosen) if name is None else str(tmp_path / "data")
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: path)
     for again in (False, True):
-        controller = Controller(settings, Catalogue())
+        controller = Controller(settings, Catalogue(), np.random.default_rng(3))
         made = RunChoice(controller)
         qtbot.addWidget(made)
         if not again:

@@ -1,0 +1,19 @@
+"""The pages in the order of the navigation; the first is on Ctrl+1, the second on Ctrl+2, and so on.
+
+Window, navigation, menu, shortcuts and the contract tests read this list and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tinyml_gui.panels import deploy, model, train
+from tinyml_gui.panels.page import Page
+
+__all__ = ["PAGES"]
+
+PAGES: Final[tuple[Page, ...]] = (
+    model.PAGE,
+    train.PAGE,
+    deploy.PAGE,
+)
