@@ -27,7 +27,7 @@ MAX_NUMBER = 1 << 53  # of steps or images: far above any run, and exact in a fl
 T = TypeVar("T")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Position:
     """Where a run is.
 

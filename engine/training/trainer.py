@@ -5,18 +5,17 @@ happens: not asking for the next event pauses the run, `stop` ends it after the 
 `snapshot` between two events gives a copy of the parameters to show. The trainer knows neither threads of
 a window nor progress bars.
 
-All that changes during a run is in vectors, a `Position` and generators, so `checkpoint` between two events
-says all that is needed to go on later, to the bit.
+All that changes during a run belongs to its parts (`engine.training.parts`). So `checkpoint`, which asks each
+of them between two events, has all that is needed to go on later, to the bit.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,18 @@ from engine.training.config import TrainConfig, default_threads
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
 from engine.training.images import DrawnWork, Work
-from engine.training.optimizers import OPTIMIZERS, Settings
-from engine.training.replicas import Replicas, Target
+from engine.training.parts import (
+    AveragedParameters,
+    Clock,
+    EarlyStopping,
+    EpochOrder,
+    GradientStep,
+    LastGood,
+    Part,
+    Place,
+    RunningStatistics,
+)
+from engine.training.replicas import Replicas, StepResult, Target
 from engine.training.run_check import check_run
 from engine.training.schedules import SCHEDULES, Schedule
 
@@ -51,9 +60,80 @@ __all__ = [
     "default_threads",
 ]
 
-STATISTIC_MEMORY = 0.9  # of the running statistics of batch norm, as PyTorch
 EXPLODED = 1e6  # a mean loss above this is divergence even while it is still finite
-GOOD_EVERY = 20  # batches between copies of the last good parameters
+
+
+class Learner(Part):
+    """The parameters of a run, and what changes them after each batch.
+
+    Parameters
+    ----------
+    model : Model
+        Where to start; its parameters are copied.
+    config : TrainConfig
+    rngs : sequence of numpy.random.Generator
+        One for each thread.
+    rounding : Rounding or None
+        How int8 rounds, for fake quantization.
+
+    Attributes
+    ----------
+    params : ndarray of float32
+        The parameters that are trained.
+    step : GradientStep
+        A part of the run of its own.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        config: TrainConfig,
+        rngs: Sequence[np.random.Generator],
+        rounding: Rounding | None,
+    ) -> None:
+        self.params = params = model.params.copy()
+        target = Target(LOSSES[config.loss], config.smoothing, config.mixup)
+        self._replicas = Replicas(
+            model.spec, params, config.batch_size, target, config.augmentation, rngs, rounding
+        )
+        layout, grad = self._replicas.layout, self._replicas.grad
+        trained = layout.trainable
+        self._rngs = rngs
+        self._statistics = RunningStatistics(params[layout.state], grad[layout.state])
+        self.step = GradientStep(params[trained], grad[trained], layout.decayed, config)
+        self._average = AveragedParameters(params, config.averaging)
+
+    @property
+    def shown(self) -> NDArray[np.float32]:
+        """The parameters to show; do not write."""
+        return self._average.shown
+
+    @property
+    def vectors(self) -> Mapping[str, NDArray[np.float32]]:
+        return {"params": self.params, **self._average.vectors}
+
+    @property
+    def generators(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(rng.bit_generator.state for rng in self._rngs)
+
+    def restore(self, run: Checkpoint) -> None:
+        super().restore(run)
+        for rng, state in zip(self._rngs, run.generators[1:], strict=True):
+            set_generator(rng, state)
+
+    def gradient(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
+        """Compute the gradient for the images at `indices`."""
+        return self._replicas.step(work, indices)
+
+    def learn(self, batch: int, rate: float) -> None:
+        """Change the parameters by the gradient of batch number `batch`, counted from 0."""
+        self._statistics.update()
+        if self.step.take(batch, rate):
+            self._average.blend(self.step.steps)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._replicas.close()
 
 
 class Trainer:
@@ -88,45 +168,25 @@ class Trainer:
         schedule: Schedule | None = None,
         rounding: Rounding | None = None,
     ) -> None:
+        check_run(model, data, config)
         self._model = model
-        self._schedule = schedule or SCHEDULES[config.schedule]
+        self._data = data
         self._config = config
         self._threads = threads or config.actual_threads
-        self._data = data
-        check_run(model, data, config)
-        split, self._shuffle, *rngs = (
+        self._schedule = schedule or SCHEDULES[config.schedule]
+        split, shuffle, *rngs = (
             np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2 + self._threads)
         )
-        self._train, self._validation = _split(data, config.validation, split)
+        training, self._validation = _split(data, config.validation, split)
         self._work = _work(data, config.drawings)
-        self.params = model.params.copy()
-        loss = LOSSES[config.loss]
-        self._replicas = Replicas(
-            model.spec,
-            self.params,
-            config.batch_size,
-            Target(loss, config.smoothing, config.mixup),
-            config.augmentation,
-            rngs,
-            rounding,
-        )
-        self._evaluator = Evaluator(model.spec, loss, self._threads, rounding)
-        layout = self._replicas.layout
-        self._state = layout.state
-        trainable = layout.trainable
-        self._gradient = self._replicas.grad[trainable]
-        settings = Settings(config.momentum, config.nesterov, config.weight_decay, layout.decayed)
-        self._step = OPTIMIZERS[config.optimizer].bind(self.params[trainable], self._gradient, settings)
-        self._pending = np.zeros_like(self._gradient)
-        self._change = np.empty_like(self.params)
+        self._evaluator = Evaluator(model.spec, LOSSES[config.loss], self._threads, rounding)
+        self._learner = Learner(model, config, rngs, rounding)
+        self._last_good = LastGood(self._learner.shown)
+        self._early = EarlyStopping(config.patience, self._learner.shown)
+        self._place = Place()
+        self._order = EpochOrder(training, shuffle)
+        self._clock = Clock()
         self._stop = threading.Event()
-        self._shown = self.params.copy() if config.averaging else self.params
-        self._good = self.params.copy()
-        self._best = self.params.copy()
-        self._at = Position()
-        self._order_state = self._shuffle.bit_generator.state
-        self._generators = rngs
-        self._clock = _Clock()
         self.history: list[EpochDone] = []
 
     @classmethod
@@ -158,9 +218,14 @@ class Trainer:
         return TrainingRecord(data=self._data.name, config=self._config.to_json(), threads=self._threads)
 
     @property
+    def params(self) -> NDArray[np.float32]:
+        """The parameters that are trained, as they are being written."""
+        return self._learner.params
+
+    @property
     def steps_per_epoch(self) -> int:
         """Whole batches in the training images; the rest changes with every shuffle."""
-        return len(self._train) // self._config.batch_size
+        return len(self._order.images) // self._config.batch_size
 
     def stop(self) -> None:
         """End the run after the current batch; may be called from any thread."""
@@ -168,7 +233,7 @@ class Trainer:
 
     def snapshot(self) -> NDArray[np.float32]:
         """Return a copy of the parameters; call it between two events, on the thread that pulls them."""
-        return self._shown.copy()
+        return self._learner.shown.copy()
 
     def model(self) -> Model:
         """Return the model as it is now, with the record of the run; call it as `snapshot`."""
@@ -177,174 +242,99 @@ class Trainer:
 
     def checkpoint(self) -> Checkpoint:
         """Return what is needed to go on later; call it as `snapshot`."""
-        memory = {f"memory{i}": row.copy() for i, row in enumerate(self._step.memory)}
-        memory["pending"] = self._pending.copy()
-        own = {"params": self.params.copy(), "shown": self.snapshot(), "best": self._best.copy()}
+        numbers = {name: number for part in self._parts for name, number in part.numbers.items()}
         return Checkpoint(
             self._config,
             self._threads,
             self._data.name,
             len(self._data),
-            replace(self._at, steps=self._step.steps),
+            Position(**numbers),
             tuple(self.history),
-            (self._order_state, *(rng.bit_generator.state for rng in self._generators)),
-            {**own, **memory},
+            tuple(state for part in self._parts for state in part.generators),
+            {name: vector.copy() for part in self._parts for name, vector in part.vectors.items()},
         )
 
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        """All that changes during a run, in the order of a checkpoint."""
+        learner = self._learner
+        return (self._order, learner, self._last_good, self._early, learner.step, self._place)
+
     def _restore(self, run: Checkpoint) -> None:
-        self.params[...] = run.vectors["params"]
-        self._shown[...] = self._good[...] = run.vectors["shown"]
-        self._best[...] = run.vectors["best"]
-        for i, row in enumerate(self._step.memory):
-            row[...] = run.vectors[f"memory{i}"]
-        self._pending[...] = run.vectors["pending"]
-        self._step.steps = run.position.steps
-        self._at = replace(run.position)
+        for part in self._parts:
+            part.restore(run)
         self.history = list(run.history)
-        for rng, state in zip((self._shuffle, *self._generators), run.generators, strict=True):
-            set_generator(rng, state)
 
     def run(self) -> Generator[Event, None, None]:
         """Train and yield what happens, `Finished` last."""
-        reason = self._early()
+        reason = self._early.reason
         try:
-            while reason is None and self._at.epoch <= self._config.epochs:
+            while reason is None and self._place.epoch <= self._config.epochs:
                 reason = yield from self._epoch()
-            if not np.isfinite(self._shown).all():  # by the very last step, whose loss nobody saw
-                self._shown[...] = self._good
+            if not np.isfinite(self._learner.shown).all():  # by the very last step, whose loss nobody saw
+                self._last_good.bring_back()
                 reason = Reason.DIVERGED
-                yield Diverged(self._config.epochs, self._step.steps, math.nan)
+                yield Diverged(self._config.epochs, self._learner.step.steps, math.nan)
         finally:
-            self._replicas.close()
+            self._learner.close()
         yield Finished(reason or Reason.COMPLETED, self.model())
 
     def _epoch(self) -> Generator[Event, None, Reason | None]:
-        at, size = self._at, self._config.batch_size
-        self._order_state = self._shuffle.bit_generator.state
-        order = self._train[self._shuffle.permutation(len(self._train))]
+        place, size = self._place, self._config.batch_size
+        order = self._order.shuffled()
         with threadpool_limits(1, "blas"):
-            while at.index < self.steps_per_epoch:
+            while place.index < self.steps_per_epoch:
                 if self._stop.is_set():
                     return Reason.STOPPED
-                event = self._batch(order[at.index * size : (at.index + 1) * size])
+                event = self._batch(order[place.index * size : (place.index + 1) * size])
                 yield event
                 if isinstance(event, Diverged):
                     return Reason.DIVERGED
             done = self._finish_epoch()
-        ended = self._after(done)
+        ended = self._early.judge(done.validation_loss, done.epoch == done.epochs)
         yield done
         return ended
 
     def _batch(self, indices: NDArray[np.intp]) -> Event:
-        at, config, size = self._at, self._config, len(indices)
+        place, config, clock, size = self._place, self._config, self._clock, len(indices)
         total = self.steps_per_epoch * config.epochs
-        step = (at.epoch - 1) * self.steps_per_epoch + at.index
-        with self._clock:
-            result = self._replicas.step(self._work, indices)
+        step = (place.epoch - 1) * self.steps_per_epoch + place.index
+        with clock:
+            result = self._learner.gradient(self._work, indices)
             mean = result.loss / size
             if not math.isfinite(mean) or mean > EXPLODED:
-                self._shown[...] = self._good
-                return Diverged(at.epoch, step + 1, mean)
-            if step % GOOD_EVERY == 0:
-                self._good[...] = self._shown
+                self._last_good.bring_back()
+                return Diverged(place.epoch, step + 1, mean)
+            self._last_good.keep(step)
             rate = config.learning_rate * self._schedule(step / total)
-            self._learn(step, rate)
-        self._clock.count(size)
-        at.index += 1
-        at.loss += result.loss
-        at.correct += result.correct
-        left = (total - step - 1) * self._clock.seconds_per_step
-        speed = self._clock.images_per_second
-        return BatchDone(at.epoch, step + 1, total, mean, result.correct / size, rate, speed, left)
-
-    def _learn(self, step: int, rate: float) -> None:
-        if self._state.start < self._state.stop:
-            state = self.params[self._state]
-            state += np.float32(1 - STATISTIC_MEMORY) * (self._replicas.grad[self._state] - state)
-        batches = self._config.accumulate
-        if batches > 1:
-            np.multiply(self._gradient, np.float32(1 / batches), out=self._gradient)
-            np.add(self._pending, self._gradient, out=self._pending)
-            if (step + 1) % batches:
-                return
-            np.copyto(self._gradient, self._pending)
-            self._pending[...] = 0
-        self._update(rate)
-        self._average(self._step.steps)
-
-    def _update(self, rate: float) -> None:
-        if self._config.clip_norm:
-            length = math.sqrt(float(np.vdot(self._gradient, self._gradient)))
-            if length > self._config.clip_norm:
-                np.multiply(self._gradient, np.float32(self._config.clip_norm / length), out=self._gradient)
-        self._step(rate)
-
-    def _average(self, steps: int) -> None:
-        """Blend the parameters into their average, which forgets faster at first so that the start fades."""
-        if not self._config.averaging:
-            return
-        memory = min(self._config.averaging, steps / (9 + steps))
-        np.subtract(self.params, self._shown, out=self._change)
-        np.multiply(self._change, np.float32(1 - memory), out=self._change)
-        np.add(self._shown, self._change, out=self._shown)
+            self._learner.learn(step, rate)
+        clock.count(size)
+        place.count(result)
+        left = (total - step - 1) * clock.seconds_per_step
+        accuracy, speed = result.correct / size, clock.images_per_second
+        return BatchDone(place.epoch, step + 1, total, mean, accuracy, rate, speed, left)
 
     def _finish_epoch(self) -> EpochDone:
-        at = self._at
-        checked = Evaluation(math.nan, math.nan, np.empty(0, np.int64))
-        if len(self._validation):
-            checked = self._evaluator.run(self._shown, self._work, self._validation)
+        place, checked = self._place, self._validated()
         seen = self.steps_per_epoch * self._config.batch_size
         done = EpochDone(
-            at.epoch,
+            place.epoch,
             self._config.epochs,
-            at.loss / seen,
-            at.correct / seen,
+            place.loss / seen,
+            place.correct / seen,
             checked.loss,
             checked.accuracy,
             self._clock.images_per_second,
         )
         self.history.append(done)
-        self._at = replace(at, epoch=at.epoch + 1, index=0, loss=0.0, correct=0.0)
-        self._order_state = self._shuffle.bit_generator.state
+        place.next_epoch()
+        self._order.remember()
         return done
 
-    def _after(self, done: EpochDone) -> Reason | None:
-        """Keep the best parameters where the run may stop early; they are what it ends with."""
-        at, patience = self._at, self._config.patience
-        if not patience or math.isnan(done.validation_loss):
-            return None
-        at.since += 1
-        if done.validation_loss < at.best:
-            at.best, at.since = done.validation_loss, 0
-            self._best[...] = self._shown
-        if self._early() or at.epoch > self._config.epochs:
-            self._shown[...] = self._best
-        return self._early()
-
-    def _early(self) -> Reason | None:
-        return Reason.EARLY if 0 < self._config.patience <= self._at.since else None
-
-
-class _Clock:
-    """Time spent working, as a smoothed rate; pauses between batches do not count."""
-
-    def __init__(self) -> None:
-        self.seconds_per_step = 0.0
-        self.images_per_second = 0.0
-        self._start = 0.0
-        self._last = 0.0
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_: object) -> None:
-        self._last = time.perf_counter() - self._start
-
-    def count(self, images: int) -> None:
-        """Blend the last step into the averages."""
-        memory = 0.98 if self.seconds_per_step else 0.0
-        self.seconds_per_step = memory * self.seconds_per_step + (1 - memory) * self._last
-        self.images_per_second = images / max(self.seconds_per_step, 1e-9)
+    def _validated(self) -> Evaluation:
+        if not len(self._validation):
+            return Evaluation(math.nan, math.nan, np.empty(0, np.int64))
+        return self._evaluator.run(self._learner.shown, self._work, self._validation)
 
 
 def _split(

@@ -14,11 +14,12 @@ import pytest
 from engine.errors import ProjectError, TrainingError
 from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
+from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.storage import project
 from engine.training import replicas
 from engine.training.augment import Augmentation
-from engine.training.checkpoint import KeepInterval
+from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.config import TrainConfig
 from engine.training.events import BatchDone, Event, Finished, Reason
 from engine.training.optimizers import OPTIMIZERS
@@ -203,3 +204,10 @@ def test_writing_a_run_takes_one_part_in_twenty_at_most() -> None:
     interval.kept(100.0, 102.0)
     assert not interval.due(141.9)
     assert interval.due(142.0)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_parts_of_a_run_give_what_a_file_is_expected_to_hold(optimizer: str) -> None:
+    made = Trainer(MODEL, DATA, replace(CONFIG, optimizer=optimizer)).checkpoint()
+    shapes = Checkpoint.vector_shapes(made.to_json(), ParamLayout(MODEL.spec))
+    assert [(name, vector.shape) for name, vector in made.vectors.items()] == list(shapes.items())
