@@ -13,12 +13,12 @@ from engine.commands.console import Console, percent
 from engine.commands.signals import SIGNALS, on_signals
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Learning
 
-__all__ = ["Progress", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
+__all__ = ["TrainingDisplay", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
 SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
 
 
-class Progress:
+class TrainingDisplay:
     """A progress bar over all batches, and a line for each epoch."""
 
     def __init__(self, console: Console, classes: int) -> None:
@@ -27,7 +27,7 @@ class Progress:
         self._hinted = False
         self._bar = console.progress(0, "batch")
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> TrainingDisplay:
         return self
 
     def __exit__(self, *_: object) -> None:

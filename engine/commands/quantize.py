@@ -21,7 +21,7 @@ from engine.commands.options import (
     catalogue,
     given_knobs,
 )
-from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
+from engine.commands.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.commands.sources import check_fit, load_model
 from engine.data import Dataset
 from engine.errors import DataError
@@ -32,7 +32,7 @@ from engine.quantize.finetune import QuantizeConfig, quantize_run, trained_confi
 from engine.storage import project
 from engine.training.config import default_threads
 from engine.training.events import Finished, Reason
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 
 __all__ = ["register"]
 
@@ -76,7 +76,7 @@ def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) 
     stop = threading.Event()
     asking = stopping_on_interrupt(stop.set, console) if config.finetune else nullcontext()
     run = quantize_run(model, data, config, stop.is_set)
-    showing = Progress(console, len(model.classes))
+    showing = TrainingDisplay(console, len(model.classes))
     with quick_switches(), asking, closing(run) as events, showing as bar:
         for event in events:
             bar.report(event)
@@ -99,7 +99,7 @@ def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison
     if test is None or model.quantization is None:
         return model, None
     loss = LOSSES[trained_config(model).loss]
-    found = compare_int8(model, loss, Work(test.images, test.labels), default_threads())
+    found = compare_int8(model, loss, LabelledImages(test.images, test.labels), default_threads())
     metrics = {
         "float_accuracy": found.in_float.accuracy,
         "accuracy": found.in_int8.accuracy,

@@ -24,7 +24,7 @@ from engine.quantize.network import IntegerPredictor
 from engine.shapes import describe_shape
 from engine.training.config import default_threads
 from engine.training.evaluate import Evaluation, Evaluator
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from engine.training.metrics import confusion_matrix, precision_recall
 
 __all__ = ["register"]
@@ -69,7 +69,7 @@ def evaluate(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _evaluation(source: ProjectSource, data: Dataset, int8: bool) -> Evaluation:
-    loss, work, threads = LOSSES[source.loss], Work(data.images, data.labels), default_threads()
+    loss, work, threads = LOSSES[source.loss], LabelledImages(data.images, data.labels), default_threads()
     if int8:
         return evaluate_int8(source.saved, loss, work, threads)
     return Evaluator(source.saved.spec, loss, threads).run(source.saved.params, work)

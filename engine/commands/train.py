@@ -30,7 +30,7 @@ from engine.commands.options import (
     option_of,
     options_text,
 )
-from engine.commands.progress import Progress, quick_switches, stopping_on_interrupt
+from engine.commands.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.commands.sources import Source, find_model
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, TinyMLError
@@ -42,7 +42,7 @@ from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig, thread_words
 from engine.training.evaluate import Evaluator
 from engine.training.events import EpochDone, Finished, Reason
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.run_check import run_notes
 from engine.training.trainer import Trainer
@@ -97,7 +97,7 @@ def add_task(parser: argparse.ArgumentParser, required: bool = False) -> None:
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedRun:
     """A run that is about to begin or to go on."""
 
     trainer: Trainer
@@ -110,17 +110,17 @@ class Job:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train, save and report."""
-    job = (_resumed if arguments.resume else _begun)(arguments, console)
-    outcome = _train(job, console)
-    model = outcome.model
-    record = recorded(model, job.origin, outcome.reason.value)
-    model = model.replace(record=replace(record, metrics=_measure(model, job, console)))
-    saved = job.keeper.save(model, outcome.reason, job.trainer.checkpoint())
-    console.show(_result(model, outcome, saved), _lines(model, outcome, saved))
-    return 1 if outcome.reason is Reason.DIVERGED else 0
+    prepared = (_resumed if arguments.resume else _begun)(arguments, console)
+    finished = _train(prepared, console)
+    model = finished.model
+    record = recorded(model, prepared.origin, finished.reason.value)
+    model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
+    saved = prepared.keeper.save(model, finished.reason, prepared.trainer.checkpoint())
+    console.show(_result(model, finished, saved), _lines(model, finished, saved))
+    return 1 if finished.reason is Reason.DIVERGED else 0
 
 
-def _begun(arguments: argparse.Namespace, console: Console) -> Job:
+def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     """Return the run that the settings describe."""
     missing = [option_of(name) for name in NEEDED if getattr(arguments, name) is None]
     if missing:
@@ -138,10 +138,10 @@ def _begun(arguments: argparse.Namespace, console: Console) -> Job:
     log_notes(config, console)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
-    return Job(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
+    return PreparedRun(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
 
 
-def _resumed(arguments: argparse.Namespace, console: Console) -> Job:
+def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     """Return the run that was interrupted."""
     _refuse_settings(arguments)
     place, model, run = find_run(arguments.resume)
@@ -155,7 +155,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> Job:
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"
     console.log(f"Going on with the run in {place}: {done}.")
     console.log(_opening(model, data, run.config, trainer.threads))
-    return Job(trainer, len(data.classes), run.config, model.record, test, keeper)
+    return PreparedRun(trainer, len(data.classes), run.config, model.record, test, keeper)
 
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
@@ -199,7 +199,7 @@ def _opening(model: Model, data: Dataset, config: TrainConfig, threads: int) -> 
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FinishedRun:
     """What a run gave."""
 
     model: Model
@@ -208,17 +208,17 @@ class Outcome:
     images_per_second: float
 
 
-def _train(job: Job, console: Console) -> Outcome:
-    start, rates, trainer = time.perf_counter(), [0.0], job.trainer
-    asking, showing = stopping_on_interrupt(trainer.stop, console), Progress(console, job.classes)
+def _train(prepared: PreparedRun, console: Console) -> FinishedRun:
+    start, rates, trainer = time.perf_counter(), [0.0], prepared.trainer
+    asking, showing = stopping_on_interrupt(trainer.stop, console), TrainingDisplay(console, prepared.classes)
     with quick_switches(), asking, showing as progress:
         for event in trainer.run():
             if isinstance(event, EpochDone):
                 rates.append(event.images_per_second)
-                job.keeper.keep(trainer, job.origin)
+                prepared.keeper.keep(trainer, prepared.origin)
             progress.report(event)
             if isinstance(event, Finished):
-                return Outcome(event.model, event.reason, time.perf_counter() - start, rates[-1])
+                return FinishedRun(event.model, event.reason, time.perf_counter() - start, rates[-1])
     raise AssertionError("a run ends with Finished")
 
 
@@ -251,38 +251,38 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[s
     return {name: value for name, value in values.items() if name not in known and value != defaults[name]}
 
 
-def _measure(model: Model, job: Job, console: Console) -> Metrics:
+def _measure(model: Model, prepared: PreparedRun, console: Console) -> Metrics:
     """Return the figures on the test part; none without one, or when interrupted: the model comes first."""
-    test = job.test
+    test = prepared.test
     if test is None:
         return Metrics()
-    evaluator = Evaluator(model.spec, LOSSES[job.config.loss], job.trainer.threads)
+    evaluator = Evaluator(model.spec, LOSSES[prepared.config.loss], prepared.trainer.threads)
     try:
-        found = evaluator.run(model.params, Work(test.images, test.labels))
+        found = evaluator.run(model.params, LabelledImages(test.images, test.labels))
     except KeyboardInterrupt:
         console.log("Interrupted before the test accuracy was measured.")
         return Metrics()
     return Metrics(data=test.name, images=len(test), accuracy=found.accuracy, loss=found.loss)
 
 
-def _result(model: Model, outcome: Outcome, saved: str | None) -> dict[str, Any]:
+def _result(model: Model, finished: FinishedRun, saved: str | None) -> dict[str, Any]:
     return {
         **model.record.to_json(),
         "model": model.name,
         "fingerprint": model.fingerprint,
         "parameters": model.spec.parameters,
-        "seconds": outcome.seconds,
-        "images_per_second": outcome.images_per_second,
+        "seconds": finished.seconds,
+        "images_per_second": finished.images_per_second,
         "out": saved,
     }
 
 
-def _lines(model: Model, outcome: Outcome, saved: str | None) -> Iterator[str]:
-    yield f"Training {outcome.reason.value} after {outcome.seconds:.1f} s."
+def _lines(model: Model, finished: FinishedRun, saved: str | None) -> Iterator[str]:
+    yield f"Training {finished.reason.value} after {finished.seconds:.1f} s."
     metrics = model.record.metrics
     if metrics is not None and metrics.accuracy is not None:
         accuracy, images = percent(metrics.accuracy), f"{metrics.images:,}"
         yield f"Test accuracy {accuracy}, loss {metrics.loss:.4f} ({images} images of {metrics.data})."
     yield f"Saved {saved}." if saved else "Nothing was saved."
-    if saved and outcome.reason is Reason.STOPPED:
+    if saved and finished.reason is Reason.STOPPED:
         yield f"To go on: {shlex.join(['tinyml', 'train', '--resume', saved])}"

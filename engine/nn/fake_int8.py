@@ -1,7 +1,7 @@
-"""Float training that feels what int8 does: numbers are rounded as int8 will round them, gradients pass.
+"""Fake quantization: a network trains in float, with its numbers rounded to those that int8 can hold.
 
-A rounded number's derivative is 0 almost everywhere, which teaches nothing. So the backward pass takes
-rounding for no operation at all, and clipping for what it is: where a number was clipped, no gradient
+The derivative of rounding is 0 almost everywhere, so nothing would be learned through it. The backward pass
+therefore leaves rounding out: it passes the gradient on unchanged, and is 0 only where a number was clipped
 (straight-through estimator; Bengio et al. 2013, Jacob et al. 2018).
 """
 

@@ -44,7 +44,7 @@ class Mode:
     absorbed : ActivationFunction or None
         A final activation that the loss computes together with itself and that is left out here.
     rounding : Rounding or None
-        How numbers are rounded on the way as int8 rounds them, where that is to be felt.
+        How int8 rounds feature maps, for fake quantization; None for float alone.
     """
 
     train: bool = False

@@ -15,7 +15,7 @@ from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import Evaluation, Evaluator
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 
 __all__ = ["Int8Comparison", "compare_int8", "evaluate_int8", "flips"]
 
@@ -23,7 +23,7 @@ __all__ = ["Int8Comparison", "compare_int8", "evaluate_int8", "flips"]
 LEAST_PROBABILITY = 1 / 512  # what an int8 probability of 0 may stand for: it has to have a logarithm
 
 
-def evaluate_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Evaluation:
+def evaluate_int8(model: Model, loss: Loss, work: LabelledImages, threads: int = 1) -> Evaluation:
     """Return the evaluation of the int8 network of `model`, on all images of `work`.
 
     Raises
@@ -57,7 +57,7 @@ class Int8Comparison:
         return np.flatnonzero(self.in_float.predictions != self.in_int8.predictions)
 
 
-def compare_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Int8Comparison:
+def compare_int8(model: Model, loss: Loss, work: LabelledImages, threads: int = 1) -> Int8Comparison:
     """Evaluate a quantized `model` both ways."""
     in_int8 = evaluate_int8(model, loss, work, threads)
     return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, work), in_int8)
@@ -65,5 +65,5 @@ def compare_int8(model: Model, loss: Loss, work: Work, threads: int = 1) -> Int8
 
 def flips(model: Model, data: Dataset) -> NDArray[np.intp]:
     """Return the indices of the images of `data` whose class flips when a quantized `model` goes to int8."""
-    work = Work(data.images, data.labels)
+    work = LabelledImages(data.images, data.labels)
     return compare_int8(model, next(iter(LOSSES.values())), work).flips

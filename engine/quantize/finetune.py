@@ -51,7 +51,12 @@ class QuantizeConfig:
         advanced=True,
     )
     finetune: int = knob(
-        0, "Fine-tuning", "epochs of training that feels int8; 0 for none", low=0, high=1000, unit="epochs"
+        0,
+        "Fine-tuning",
+        "epochs with fake quantization; 0 for none",
+        low=0,
+        high=1000,
+        unit="epochs",
     )
     learning_rate: float = knob(
         1e-4, "Learning rate", "size of a step of the fine-tuning", low=0, high=1, advanced=True

@@ -13,7 +13,7 @@ from engine.nn.losses import Loss
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 
 __all__ = ["Evaluation", "Evaluator"]
 
@@ -48,7 +48,7 @@ class Evaluator:
     loss : Loss
     threads : int
     rounding : Rounding or None
-        How int8 is to be felt, if at all.
+        How int8 rounds, for fake quantization.
     """
 
     def __init__(
@@ -62,37 +62,37 @@ class Evaluator:
         self._loss = loss
 
     def run(
-        self, params: NDArray[np.float32], work: Work, indices: NDArray[np.intp] | None = None
+        self, params: NDArray[np.float32], labelled: LabelledImages, indices: NDArray[np.intp] | None = None
     ) -> Evaluation:
-        """Return the evaluation of `params` on the images at `indices` (all when None)."""
+        """Return the evaluation of `params` on the images at `indices` of `labelled` (all when None)."""
         self._take(params, self._shared)
-        chosen = np.arange(len(work.labels)) if indices is None else indices
+        chosen = np.arange(len(labelled.labels)) if indices is None else indices
         predictions = np.empty(len(chosen), np.int64)
         shares = np.array_split(np.arange(0, len(chosen), BATCH), len(self._spaces))
 
         def run_share(space: Workspace, starts: NDArray[np.intp]) -> float:
-            return sum(self._batch(space, work, chosen, predictions, int(start)) for start in starts)
+            return sum(self._batch(space, labelled, chosen, predictions, int(start)) for start in starts)
 
         if len(self._spaces) == 1:
             losses = [run_share(self._spaces[0], shares[0])]
         else:
             with ThreadPoolExecutor(len(self._spaces), "evaluate") as pool:
                 losses = list(pool.map(run_share, self._spaces, shares))
-        correct = np.count_nonzero(predictions == work.labels[chosen])
+        correct = np.count_nonzero(predictions == labelled.labels[chosen])
         count = max(len(chosen), 1)
         return Evaluation(sum(losses) / count, float(correct / count), predictions)
 
     def _batch(
         self,
         space: Workspace,
-        work: Work,
+        labelled: LabelledImages,
         chosen: NDArray[np.intp],
         predictions: NDArray[np.int64],
         start: int,
     ) -> float:
         part = chosen[start : start + BATCH]
-        load_images(work.images[part], space.x)
+        load_images(labelled.images[part], space.x)
         space.forward()
         outputs = space.y[:, : len(part)]
         predictions[start : start + BATCH] = outputs.argmax(axis=0)
-        return self._loss.compute(outputs, work.labels[part], None, 1.0)
+        return self._loss.compute(outputs, labelled.labels[part], None, 1.0)

@@ -13,7 +13,7 @@ from engine.nn.ops import batch_shape
 from engine.nn.param import FloatArray
 from engine.shapes import Shape
 from engine.training.augment import Augmentation, Warp
-from engine.training.images import Work, even_parts
+from engine.training.images import LabelledImages, even_parts
 
 __all__ = ["Feed"]
 
@@ -43,9 +43,9 @@ class Feed:
         self._x: FloatArray = np.empty((batch, height, channels, width), np.float32).transpose(1, 2, 3, 0)
         self._rng = rng
 
-    def fill(self, work: Work, indices: NDArray[np.intp]) -> FloatArray:
+    def fill(self, labelled: LabelledImages, indices: NDArray[np.intp]) -> FloatArray:
         """Return the images at `indices` as input (H, C, W, N), valid until the next call."""
         for chunk in self._chunks:
-            images = work.pick(indices[chunk], self._rng)
+            images = labelled.pick(indices[chunk], self._rng)
             self._warp(images, self._x[..., chunk], self._rng)
         return self._x

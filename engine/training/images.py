@@ -2,7 +2,7 @@
 
 Data sets differ in size, place and stroke width from what a canvas hands to the network after
 preprocessing (EMNIST's letters are 24 pixels tall, a drawing's 20). A network that is to serve both is
-shown both: `DrawnWork` replaces a share of the images by what `preprocess` makes of them.
+shown both: `DrawnImages` replaces a share of the images by what `preprocess` makes of them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data.preprocess import preprocess
 
-__all__ = ["DrawnWork", "Work", "even_parts"]
+__all__ = ["DrawnImages", "LabelledImages", "even_parts"]
 
 Images = NDArray[np.uint8]
 Indices = NDArray[np.intp]
@@ -25,8 +25,8 @@ def even_parts(batch: int, count: int) -> list[slice]:
     return [slice(batch * i // count, batch * (i + 1) // count) for i in range(count)]
 
 
-class Work:
-    """Images and their labels.
+class LabelledImages:
+    """Images and their labels, picked by their indices.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class Work:
         return self.images.take(indices, axis=0)  # half the time of images[indices]
 
 
-class DrawnWork(Work):
-    """Work of which a share is picked in the form of a drawing.
+class DrawnImages(LabelledImages):
+    """Images of which a share is picked in the form of a drawing.
 
     An image is brought into that form when it is first picked so, and kept: as many bytes again as the images
     take. Threads may share this, as no two work on the same image of a batch.

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["OPTIMIZERS", "OPTIONAL", "Optimizer", "Settings", "Stepper"]
+__all__ = ["OPTIMIZERS", "OPTIONAL", "Optimizer", "OptimizerSettings", "Stepper"]
 
 Vector = NDArray[np.float32]
+Memory = NDArray[np.float32]
 Update = Callable[[float, int], None]
 EPSILON = 1e-8
 OPTIONAL = frozenset({"momentum", "nesterov"})  # settings that not every optimizer has a use for
 
 
 @dataclass(frozen=True)
-class Settings:
+class OptimizerSettings:
     """What optimizers are told; those that have no use for a setting ignore it.
 
     Attributes
@@ -82,15 +83,15 @@ class Optimizer:
     default_rate: float
     remembers: int
     heeds: frozenset[str]
-    rule: Callable[[Vector, Vector, Settings, NDArray[np.float32]], Update]
+    rule: Callable[[Vector, Vector, OptimizerSettings, Memory], Update]
 
-    def bind(self, params: Vector, grad: Vector, settings: Settings) -> Stepper:
+    def bind(self, params: Vector, grad: Vector, settings: OptimizerSettings) -> Stepper:
         """Return the optimizer at work on `params`, reading `grad`, which it may overwrite."""
         memory = np.zeros((self.remembers, len(params)), np.float32)
         return Stepper(memory, self.rule(params, grad, settings, memory))
 
 
-def _decay_gradient(params: Vector, grad: Vector, settings: Settings) -> Callable[[], None]:
+def _decay_gradient(params: Vector, grad: Vector, settings: OptimizerSettings) -> Callable[[], None]:
     """L2 regularization: add decay · weight to the gradient."""
     factor = np.float32(settings.weight_decay)
     weights, gradients = params[settings.decayed], grad[settings.decayed]
@@ -104,7 +105,7 @@ def _decay_gradient(params: Vector, grad: Vector, settings: Settings) -> Callabl
     return apply
 
 
-def _sgd(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+def _sgd(params: Vector, grad: Vector, settings: OptimizerSettings, memory: Memory) -> Update:
     """v ← momentum · v + g; w ← w - rate · v (Nesterov: w - rate · (g + momentum · v)), as PyTorch."""
     decay = _decay_gradient(params, grad, settings)
     velocity, work = memory[0], np.empty_like(params)
@@ -125,7 +126,9 @@ def _sgd(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.fl
     return update
 
 
-def _rmsprop(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+def _rmsprop(
+    params: Vector, grad: Vector, settings: OptimizerSettings, memory: NDArray[np.float32]
+) -> Update:
     """s ← 0.99 s + 0.01 g²; w ← w - rate · g / (√s + ε) (Tieleman & Hinton 2012), constants as PyTorch."""
     decay = _decay_gradient(params, grad, settings)
     square, work = memory[0], np.empty_like(params)
@@ -146,7 +149,7 @@ def _rmsprop(params: Vector, grad: Vector, settings: Settings, memory: NDArray[n
     return update
 
 
-def _adam_update(params: Vector, grad: Vector, memory: NDArray[np.float32]) -> Update:
+def _adam_update(params: Vector, grad: Vector, memory: Memory) -> Update:
     """Adam (Kingma & Ba 2015), β₁ = 0.9, β₂ = 0.999, both moments corrected for their start at zero."""
     first, second, work = memory[0], memory[1], np.empty_like(params)
     beta1, beta2 = np.float32(0.9), np.float32(0.999)
@@ -169,7 +172,7 @@ def _adam_update(params: Vector, grad: Vector, memory: NDArray[np.float32]) -> U
     return update
 
 
-def _adam(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+def _adam(params: Vector, grad: Vector, settings: OptimizerSettings, memory: Memory) -> Update:
     decay = _decay_gradient(params, grad, settings)
     adam = _adam_update(params, grad, memory)
 
@@ -180,7 +183,7 @@ def _adam(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.f
     return update
 
 
-def _adamw(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+def _adamw(params: Vector, grad: Vector, settings: OptimizerSettings, memory: Memory) -> Update:
     """Adam with decoupled decay: w ← w · (1 - rate · decay) first (Loshchilov & Hutter 2019)."""
     adam = _adam_update(params, grad, memory)
     weights = params[settings.decayed]

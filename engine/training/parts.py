@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.training.checkpoint import Checkpoint, set_generator
 from engine.training.config import TrainConfig
 from engine.training.events import Reason
-from engine.training.optimizers import OPTIMIZERS, Settings
+from engine.training.optimizers import OPTIMIZERS, OptimizerSettings
 from engine.training.replicas import StepResult
 
 __all__ = [
@@ -98,7 +98,7 @@ class GradientStep(Part):
     """
 
     def __init__(self, params: Vector, gradient: Vector, decayed: slice, config: TrainConfig) -> None:
-        settings = Settings(config.momentum, config.nesterov, config.weight_decay, decayed)
+        settings = OptimizerSettings(config.momentum, config.nesterov, config.weight_decay, decayed)
         self._step = OPTIMIZERS[config.optimizer].bind(params, gradient, settings)
         self._gradient = gradient
         self._pending = np.zeros_like(gradient)

@@ -27,9 +27,9 @@ from engine.nn.workspace import Mode, Workspace, load_images
 from engine.shapes import size
 from engine.training.augment import Augmentation
 from engine.training.feed import Feed
-from engine.training.images import Work, even_parts
+from engine.training.images import LabelledImages, even_parts
 
-__all__ = ["Replicas", "StepResult", "Target", "micro_batches", "useful_threads"]
+__all__ = ["Objective", "Replicas", "StepResult", "micro_batches", "useful_threads"]
 
 CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
 WORTHWHILE = 4_000_000  # multiply-accumulates of a forward pass that are worth a thread of their own
@@ -48,7 +48,7 @@ class StepResult:
 
 
 @dataclass(frozen=True)
-class Target:
+class Objective:
     """What to minimize.
 
     Attributes
@@ -96,7 +96,7 @@ class _Order:
     `scale` is 1 / size of the whole batch; `inputs` (H, C, W, N) are there where they are made already.
     """
 
-    work: Work
+    labelled: LabelledImages
     indices: NDArray[np.intp]
     scale: float
     inputs: FloatArray | None
@@ -104,7 +104,7 @@ class _Order:
     def of(self, images: slice) -> _Order:
         """Return the order for some of its images."""
         inputs = None if self.inputs is None else self.inputs[..., images]
-        return _Order(self.work, self.indices[images], self.scale, inputs)
+        return _Order(self.labelled, self.indices[images], self.scale, inputs)
 
 
 class _Replica:
@@ -115,17 +115,17 @@ class _Replica:
         spec: ModelSpec,
         params: NDArray[np.float32],
         batch: int,
-        target: Target,
+        objective: Objective,
         rng: np.random.Generator,
         rounding: Rounding | None,
     ) -> None:
         count = micro_batches(spec, batch)
         self._size = batch // count
-        mode = Mode(train=True, absorbed=target.loss.absorbs, rounding=rounding)
+        mode = Mode(train=True, absorbed=objective.loss.absorbs, rounding=rounding)
         self._space = Workspace(spec, params, self._size, mode, rng)
         self.layout = self._space.layout
         self.grad = self._space.grad if count == 1 else np.zeros_like(params)
-        self._target = target
+        self._objective = objective
         self._rng = rng
         self._loops = long_loops if has_maps(spec) else nullcontext
 
@@ -149,11 +149,11 @@ class _Replica:
     def _micro(self, order: _Order) -> StepResult:
         space = self._space
         if order.inputs is None:
-            load_images(order.work.pick(order.indices, self._rng), space.x)
+            load_images(order.labelled.pick(order.indices, self._rng), space.x)
         else:
             np.copyto(space.x, order.inputs)
-        labels = order.work.labels[order.indices]
-        mixed = self._mix() if self._target.mixup else 1.0
+        labels = order.labelled.labels[order.indices]
+        mixed = self._mix() if self._objective.mixup else 1.0
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
         loss = self._loss(labels, order.scale, mixed)
@@ -162,7 +162,7 @@ class _Replica:
 
     def _mix(self) -> float:
         """Blend each image with the one at its mirrored place; return the share that stays."""
-        x, alpha = self._space.x, self._target.mixup
+        x, alpha = self._space.x, self._objective.mixup
         share = float(self._rng.beta(alpha, alpha))
         share = max(share, 1 - share)
         x[...] = np.float32(share) * x + np.float32(1 - share) * x[..., ::-1]
@@ -170,12 +170,14 @@ class _Replica:
 
     def _loss(self, labels: NDArray[np.integer], scale: float, share: float) -> float:
         """Compute loss and gradient; of blended images, of both labels by their shares."""
-        space, target = self._space, self._target
-        loss = target.loss.compute(space.y, labels, space.dy, scale * share, target.smoothing)
+        space, objective = self._space, self._objective
+        loss = objective.loss.compute(space.y, labels, space.dy, scale * share, objective.smoothing)
         if share == 1 or space.dy is None:
             return loss
         first = space.dy.copy()
-        other = target.loss.compute(space.y, labels[::-1], space.dy, scale * (1 - share), target.smoothing)
+        other = objective.loss.compute(
+            space.y, labels[::-1], space.dy, scale * (1 - share), objective.smoothing
+        )
         np.add(space.dy, first, out=space.dy)
         return share * loss + (1 - share) * other
 
@@ -231,12 +233,12 @@ class Replicas:
         Shared, read only here.
     batch : int
         Size of a whole batch.
-    target : Target
+    objective : Objective
     augmentation : Augmentation
     rngs : sequence of numpy.random.Generator
         One for each thread; no more threads are used than there are.
     rounding : Rounding or None
-        How int8 is to be felt, if at all.
+        How int8 rounds, for fake quantization.
 
     Attributes
     ----------
@@ -250,7 +252,7 @@ class Replicas:
         spec: ModelSpec,
         params: NDArray[np.float32],
         batch: int,
-        target: Target,
+        objective: Objective,
         augmentation: Augmentation,
         rngs: Sequence[np.random.Generator],
         rounding: Rounding | None = None,
@@ -261,7 +263,7 @@ class Replicas:
         self._parts = even_parts(batch, threads)
         self._batch = batch
         self._replicas = [
-            _Replica(spec, self._used, part.stop - part.start, target, rng, rounding)
+            _Replica(spec, self._used, part.stop - part.start, objective, rng, rounding)
             for part, rng in zip(self._parts, rngs, strict=False)
         ]
         self._feed = Feed(spec.input_shape, batch, augmentation, rngs[0]) if augmentation.active else None
@@ -271,12 +273,12 @@ class Replicas:
         self._state = self.layout.state
         self._partners = [_Partner(replica) for replica in self._replicas[1:]]
 
-    def step(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
+    def step(self, labelled: LabelledImages, indices: NDArray[np.intp]) -> StepResult:
         """Compute `grad` for the batch of images at `indices`."""
         if self._used is not self._params:
             self._take(self._params, self._used)
-        inputs = None if self._feed is None else self._feed.fill(work, indices)
-        whole = _Order(work, indices, 1 / self._batch, inputs)
+        inputs = None if self._feed is None else self._feed.fill(labelled, indices)
+        whole = _Order(labelled, indices, 1 / self._batch, inputs)
         own, *orders = (whole.of(part) for part in self._parts)
         for partner, order in zip(self._partners, orders, strict=True):
             partner.start(order)

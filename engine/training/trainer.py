@@ -32,7 +32,7 @@ from engine.training.checkpoint import Checkpoint, Position, set_generator
 from engine.training.config import TrainConfig, default_threads
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
-from engine.training.images import DrawnWork, Work
+from engine.training.images import DrawnImages, LabelledImages
 from engine.training.parts import (
     AveragedParameters,
     Clock,
@@ -44,7 +44,7 @@ from engine.training.parts import (
     Place,
     RunningStatistics,
 )
-from engine.training.replicas import Replicas, StepResult, Target
+from engine.training.replicas import Objective, Replicas, StepResult
 from engine.training.run_check import check_run
 from engine.training.schedules import SCHEDULES, Schedule
 
@@ -92,9 +92,9 @@ class Learner(Part):
         rounding: Rounding | None,
     ) -> None:
         self.params = params = model.params.copy()
-        target = Target(LOSSES[config.loss], config.smoothing, config.mixup)
+        objective = Objective(LOSSES[config.loss], config.smoothing, config.mixup)
         self._replicas = Replicas(
-            model.spec, params, config.batch_size, target, config.augmentation, rngs, rounding
+            model.spec, params, config.batch_size, objective, config.augmentation, rngs, rounding
         )
         layout, grad = self._replicas.layout, self._replicas.grad
         trained = layout.trainable
@@ -121,9 +121,9 @@ class Learner(Part):
         for rng, state in zip(self._rngs, run.generators[1:], strict=True):
             set_generator(rng, state)
 
-    def gradient(self, work: Work, indices: NDArray[np.intp]) -> StepResult:
+    def gradient(self, labelled: LabelledImages, indices: NDArray[np.intp]) -> StepResult:
         """Compute the gradient for the images at `indices`."""
-        return self._replicas.step(work, indices)
+        return self._replicas.step(labelled, indices)
 
     def learn(self, batch: int, rate: float) -> None:
         """Change the parameters by the gradient of batch number `batch`, counted from 0."""
@@ -151,7 +151,7 @@ class Trainer:
     schedule : callable or None
         In place of the configured schedule: factor of the learning rate for progress 0 … 1.
     rounding : Rounding or None
-        How the network is to feel int8 while it learns, if at all.
+        How int8 rounds, for fake quantization; None to train in float alone.
 
     Raises
     ------
@@ -178,7 +178,7 @@ class Trainer:
             np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2 + self._threads)
         )
         training, self._validation = _split(data, config.validation, split)
-        self._work = _work(data, config.drawings)
+        self._labelled = _labelled_images(data, config.drawings)
         self._evaluator = Evaluator(model.spec, LOSSES[config.loss], self._threads, rounding)
         self._learner = Learner(model, config, rngs, rounding)
         self._last_good = LastGood(self._learner.shown)
@@ -300,7 +300,7 @@ class Trainer:
         total = self.steps_per_epoch * config.epochs
         step = (place.epoch - 1) * self.steps_per_epoch + place.index
         with clock:
-            result = self._learner.gradient(self._work, indices)
+            result = self._learner.gradient(self._labelled, indices)
             mean = result.loss / size
             if not math.isfinite(mean) or mean > EXPLODED:
                 self._last_good.bring_back()
@@ -334,7 +334,7 @@ class Trainer:
     def _validated(self) -> Evaluation:
         if not len(self._validation):
             return Evaluation(math.nan, math.nan, np.empty(0, np.int64))
-        return self._evaluator.run(self._learner.shown, self._work, self._validation)
+        return self._evaluator.run(self._learner.shown, self._labelled, self._validation)
 
 
 def _split(
@@ -345,5 +345,5 @@ def _split(
     return stratified_split(data.labels, fraction, rng)
 
 
-def _work(data: Dataset, drawn: float) -> Work:
-    return DrawnWork(data.images, data.labels, drawn) if drawn else Work(data.images, data.labels)
+def _labelled_images(data: Dataset, drawn: float) -> LabelledImages:
+    return DrawnImages(data.images, data.labels, drawn) if drawn else LabelledImages(data.images, data.labels)

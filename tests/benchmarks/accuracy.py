@@ -22,7 +22,7 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.training.evaluate import Evaluator
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from engine.training.schedules import SCHEDULES
 from engine.training.trainer import Finished, TrainConfig, Trainer
 from tests.benchmarks.report import machine, versions
@@ -68,7 +68,7 @@ def _compare(preset: str, data: Dataset, test: Dataset, epochs: int, seeds: int)
 def _accuracy(model: Model, params: np.ndarray, test: Dataset) -> float:
     """Measure both with the engine: its outputs equal PyTorch's, as the tests show."""
     evaluator = Evaluator(model.spec, LOSSES["cross_entropy"], 2)
-    return evaluator.run(params, Work(test.images, test.labels)).accuracy
+    return evaluator.run(params, LabelledImages(test.images, test.labels)).accuracy
 
 
 def _engine(model: Model, data: Dataset, config: TrainConfig) -> np.ndarray:

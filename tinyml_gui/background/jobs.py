@@ -24,7 +24,7 @@ from engine.nn.model import Model
 from engine.record import Metrics, TrainingRecord
 from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.evaluate import Evaluator
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from engine.training.rate_finder import RatePoint, range_test
 from engine.training.trainer import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
 
@@ -204,7 +204,7 @@ def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Genera
     """Measure `model` on the test part of a data set."""
     data = catalogue.load(name, "test")
     evaluator = Evaluator(model.spec, LOSSES[loss], default_threads())
-    work = Work(data.images, data.labels)
+    work = LabelledImages(data.images, data.labels)
     total, lost, correct = len(data), 0.0, 0.0
     for start in range(0, total, _CHUNK):
         part = np.arange(start, min(start + _CHUNK, total))

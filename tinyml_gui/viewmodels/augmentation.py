@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from engine.data import Dataset
 from engine.data.preprocess import SIDE
 from engine.training.augment import Augmentation, Warp
-from engine.training.images import DrawnWork, Work
+from engine.training.images import DrawnImages, LabelledImages
 
 __all__ = ["preview"]
 
@@ -45,7 +45,7 @@ def preview(
     return np.ascontiguousarray(np.rint(255 * x).astype(np.uint8).transpose(3, 0, 2, 1))
 
 
-def _work(data: Dataset, drawings: float) -> Work:
+def _work(data: Dataset, drawings: float) -> LabelledImages:
     if drawings and data.image_shape == (SIDE, SIDE, 1):
-        return DrawnWork(data.images, data.labels, drawings)
-    return Work(data.images, data.labels)
+        return DrawnImages(data.images, data.labels, drawings)
+    return LabelledImages(data.images, data.labels)

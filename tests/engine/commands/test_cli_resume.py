@@ -39,7 +39,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that has Ctrl+C pressed at the first event for which a condition holds."""
 
     def plan(condition: Callable[[Event], bool], times: int = 1) -> None:
-        report = engine.commands.train.Progress.report
+        report = engine.commands.train.TrainingDisplay.report
         left = [times]
 
         def reporting(self: Any, event: Event) -> None:
@@ -48,7 +48,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 left[0] -= 1
                 signal.raise_signal(signal.SIGINT)
 
-        monkeypatch.setattr(engine.commands.train.Progress, "report", reporting)
+        monkeypatch.setattr(engine.commands.train.TrainingDisplay, "report", reporting)
 
     return plan
 

@@ -133,7 +133,7 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
     """Return a function that has something happen while training, after the first event."""
 
     def plan(happen: Callable[[], Any]) -> None:
-        report = engine.commands.train.Progress.report
+        report = engine.commands.train.TrainingDisplay.report
         done: list[bool] = []
 
         def reporting(self: Any, event: Event) -> None:
@@ -142,7 +142,7 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
                 done.append(True)
                 happen()
 
-        monkeypatch.setattr(engine.commands.train.Progress, "report", reporting)
+        monkeypatch.setattr(engine.commands.train.TrainingDisplay, "report", reporting)
 
     return plan
 

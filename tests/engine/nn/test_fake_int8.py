@@ -1,4 +1,4 @@
-"""Rounding that training feels: to what int8 can hold, with gradients as if it were not there."""
+"""Fake quantization: numbers are rounded to those of int8, and gradients pass unchanged."""
 
 from __future__ import annotations
 

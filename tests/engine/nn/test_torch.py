@@ -15,7 +15,7 @@ from engine.nn.presets import PRESETS, Preset
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.shapes import Shape
 from engine.training.config import TrainConfig
-from engine.training.optimizers import OPTIMIZERS, Settings
+from engine.training.optimizers import OPTIMIZERS, OptimizerSettings
 from engine.training.schedules import SCHEDULES
 from engine.training.trainer import Trainer
 from tests.engine.helpers import BATCH, CASES, Bench, Probe, blobs, case_id, network_around
@@ -135,7 +135,7 @@ def test_optimizers_agree(name: str, decay: float, nesterov: bool) -> None:
     rng = np.random.default_rng(0)
     params = rng.standard_normal(20).astype(np.float32)
     gradient = np.empty_like(params)
-    settings = Settings(0.9, nesterov, decay, slice(0, 10))
+    settings = OptimizerSettings(0.9, nesterov, decay, slice(0, 10))
     weights, biases = (torch.tensor(part.copy(), requires_grad=True) for part in (params[:10], params[10:]))
     groups = [{"params": [weights], "weight_decay": decay}, {"params": [biases], "weight_decay": 0.0}]
     theirs = MAKERS[name](groups, settings)

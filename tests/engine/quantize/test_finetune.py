@@ -21,7 +21,7 @@ from engine.record import TrainingRecord
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
 from engine.training.events import BatchDone, Diverged, EpochDone, Finished, Reason
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from engine.training.trainer import Trainer
 from tests.engine.helpers import blobs
 
@@ -69,7 +69,7 @@ def spoiled(model: Model) -> Model:
 
 
 def int8_loss(model: Model) -> float:
-    return evaluate_int8(model, LOSSES["cross_entropy"], Work(DATA.images, DATA.labels)).loss
+    return evaluate_int8(model, LOSSES["cross_entropy"], LabelledImages(DATA.images, DATA.labels)).loss
 
 
 def finished(model: Model, data: Dataset, **config: object) -> Finished:
@@ -125,8 +125,8 @@ def test_a_batch_norm_that_cannot_be_folded_goes_on_learning() -> None:
     model = trained(spec, data, replace(TRAINING, epochs=2, batch_size=16))
     found = finished(model, data, finetune=2, learning_rate=1e-3).model
     assert len(found.spec.layers) == len(spec.layers)
-    work = Work(data.images, data.labels)
-    both = compare_int8(found, LOSSES["cross_entropy"], work)
+    labelled = LabelledImages(data.images, data.labels)
+    both = compare_int8(found, LOSSES["cross_entropy"], labelled)
     assert both.in_int8.loss == pytest.approx(both.in_float.loss, rel=0.1, abs=0.01)
 
 

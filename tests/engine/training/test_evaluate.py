@@ -14,11 +14,11 @@ from engine.quantize.calibrate import calibrate
 from engine.quantize.compare import compare_int8, evaluate_int8, flips
 from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import BATCH, Evaluator
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 from tests.engine.helpers import blobs
 
 DATA = blobs(2 * BATCH + 9, side=28)
-WORK = Work(DATA.images, DATA.labels)
+WORK = LabelledImages(DATA.images, DATA.labels)
 MODEL = Model.new(PRESETS["lenet"].build(3), DATA.classes, np.random.default_rng(0))
 
 
@@ -86,7 +86,7 @@ def test_int8_probabilities_have_a_loss_near_that_of_floats() -> None:
 
 
 def test_no_images_have_no_int8_answers() -> None:
-    found = evaluate_int8(QUANTIZED, LOSSES["mse"], Work(DATA.images[:0], DATA.labels[:0]), 2)
+    found = evaluate_int8(QUANTIZED, LOSSES["mse"], LabelledImages(DATA.images[:0], DATA.labels[:0]), 2)
     assert (found.loss, found.accuracy, len(found.predictions)) == (0.0, 0.0, 0)
 
 

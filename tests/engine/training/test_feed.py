@@ -7,19 +7,19 @@ import pytest
 
 from engine.training.augment import Augmentation
 from engine.training.feed import CHUNK, Feed
-from engine.training.images import Work
+from engine.training.images import LabelledImages
 
 SHAPE = (7, 5, 2)
 
 
-def work(count: int) -> Work:
+def labelled(count: int) -> LabelledImages:
     rng = np.random.default_rng(1)
-    return Work(rng.integers(0, 256, (count, *SHAPE)).astype(np.uint8), np.zeros(count, np.uint8))
+    return LabelledImages(rng.integers(0, 256, (count, *SHAPE)).astype(np.uint8), np.zeros(count, np.uint8))
 
 
 @pytest.mark.parametrize("batch", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3])
 def test_each_image_has_its_column(batch: int) -> None:
-    images = work(batch + 5)
+    images = labelled(batch + 5)
     indices = np.random.default_rng(2).permutation(batch)
     barely = Augmentation(shift=0.001)  # through all of it, and hardly changed
     x = Feed(SHAPE, batch, barely, np.random.default_rng(3)).fill(images, indices)
@@ -28,7 +28,7 @@ def test_each_image_has_its_column(batch: int) -> None:
 
 
 def test_batches_differ_and_are_reproducible() -> None:
-    images, indices = work(70), np.arange(70)
+    images, indices = labelled(70), np.arange(70)
     feeds = [Feed(SHAPE, 70, Augmentation(shift=2, noise=0.1), np.random.default_rng(4)) for _ in range(2)]
     first, again = (feed.fill(images, indices).copy() for feed in feeds)
     np.testing.assert_array_equal(first, again)

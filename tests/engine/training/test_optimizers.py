@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.training.optimizers import OPTIMIZERS, OPTIONAL, Optimizer, Settings
+from engine.training.optimizers import OPTIMIZERS, OPTIONAL, Optimizer, OptimizerSettings
 
 SIZE, DECAYED = 6, slice(0, 4)
 optimizers = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 
 
-def settings(decay: float = 0.0, nesterov: bool = False) -> Settings:
-    return Settings(momentum=0.9, nesterov=nesterov, weight_decay=decay, decayed=DECAYED)
+def settings(decay: float = 0.0, nesterov: bool = False) -> OptimizerSettings:
+    return OptimizerSettings(momentum=0.9, nesterov=nesterov, weight_decay=decay, decayed=DECAYED)
 
 
 @optimizers

@@ -13,12 +13,12 @@ from engine.nn.presets import PRESETS, Preset
 from engine.nn.specs import ModelSpec
 from engine.training import replicas
 from engine.training.augment import Augmentation
-from engine.training.images import Work
-from engine.training.replicas import Replicas, StepResult, Target, useful_threads
+from engine.training.images import LabelledImages
+from engine.training.replicas import Objective, Replicas, StepResult, useful_threads
 from tests.engine.helpers import blobs
 
 DATA = blobs(40, side=28)
-WORK = Work(DATA.images, DATA.labels)
+WORK = LabelledImages(DATA.images, DATA.labels)
 BATCH = np.arange(21)
 PLAIN = Augmentation()
 
@@ -42,7 +42,7 @@ def step(
 ) -> tuple[StepResult, np.ndarray]:
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(threads)]
-    made = Replicas(spec, params, len(BATCH), Target(LOSSES[loss]), augmentation, rngs)
+    made = Replicas(spec, params, len(BATCH), Objective(LOSSES[loss]), augmentation, rngs)
     try:
         for _ in range(times):
             result = made.step(WORK, BATCH)
@@ -96,7 +96,7 @@ def test_more_threads_than_images() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(5)]
-    made = Replicas(spec, params, 2, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
+    made = Replicas(spec, params, 2, Objective(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
         assert np.isfinite(made.step(WORK, np.arange(2)).loss)
     finally:
@@ -107,7 +107,7 @@ def test_a_fault_in_a_thread_is_heard() -> None:
     spec = ModelSpec((Flatten(), Dense(3)), (28, 28, 1))
     params = ParamLayout(spec).init(np.random.default_rng(0))
     rngs = [np.random.default_rng(seed) for seed in range(2)]
-    made = Replicas(spec, params, 4, Target(LOSSES["cross_entropy"]), Augmentation(), rngs)
+    made = Replicas(spec, params, 4, Objective(LOSSES["cross_entropy"]), Augmentation(), rngs)
     try:
         with pytest.raises(IndexError):
             made.step(WORK, np.array([0, 1, 2, 10_000]))
@@ -134,8 +134,8 @@ def test_mixup_weighs_both_labels() -> None:
     images = np.random.default_rng(1).integers(0, 256, (4, 2, 2, 1)).astype(np.uint8)
     labels = np.array([0, 1, 2, 1])
     loss = LOSSES["cross_entropy"]
-    made = Replicas(spec, params, 4, Target(loss, mixup=0.7), Augmentation(), [np.random.default_rng(5)])
-    result = made.step(Work(images, labels), np.arange(4))
+    made = Replicas(spec, params, 4, Objective(loss, mixup=0.7), Augmentation(), [np.random.default_rng(5)])
+    result = made.step(LabelledImages(images, labels), np.arange(4))
     share = float(np.random.default_rng(5).beta(0.7, 0.7))
     share = max(share, 1 - share)
     x = images.reshape(4, 4).T / 255
