@@ -18,7 +18,7 @@ from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.training.checkpoint import Checkpoint
 from engine.training.run_check import check_run, run_notes
-from engine.training.trainer import TrainConfig
+from engine.training.trainer import Finished, TrainConfig
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController
@@ -234,7 +234,8 @@ class TrainingController(QObject):
         return Model.new(spec, classes, np.random.default_rng(config.seed), model.name)
 
     def _progressed(self, items: list[Any]) -> None:
-        self.run.consume(items)
+        # the last event waits for `_ended`: who sees that a run has finished finds its result in the model
+        self.run.consume([item for item in items if not isinstance(item, Finished)])
         for item in items:
             if isinstance(item, jobs.NotKept):
                 self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
@@ -251,6 +252,7 @@ class TrainingController(QObject):
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
         elif isinstance(outcome.result, jobs.Trained):
+            self.run.consume([outcome.result.finished])
             model = outcome.result.finished.model
             earlier = pretrained_on(order.model, order.data.name)
             record = replace(model.record, pretrained_on=earlier or None)

@@ -50,6 +50,21 @@ def test_the_seed_decides_about_start_values_too(start: str, controller: Control
     np.testing.assert_array_equal(controller.model.params, by_hand.params)
 
 
+def test_a_run_is_called_finished_only_when_the_model_has_its_result(
+    controller: Controller, qtbot: QtBot
+) -> None:
+    running: list[bool] = []
+
+    def look() -> None:
+        if ended(controller):
+            running.append(controller.training.is_running)
+
+    controller.training.changed.connect(look)
+    controller.training.start(CONTINUE, QUICK)
+    qtbot.waitUntil(lambda: bool(running))
+    assert not any(running)
+
+
 @pytest.mark.parametrize("start", [FRESH, CONTINUE, "mlp-32-32"])
 def test_a_refused_start_changes_nothing(start: str, controller: Controller) -> None:
     before = controller.state.document
