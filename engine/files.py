@@ -19,7 +19,7 @@ from engine.errors import FileError
 
 __all__ = [
     "atomic_write",
-    "check_room",
+    "check_disk_space",
     "describe_os_error",
     "file_faults",
     "is_file",
@@ -103,7 +103,7 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     atomic_write(path, lambda stream: stream.write(data))
 
 
-def check_room(path: str | os.PathLike[str], size: int) -> None:
+def check_disk_space(path: str | os.PathLike[str], size: int) -> None:
     """Raise `FileError` now, rather than after long work, if `path` cannot be written with `size` bytes."""
 
     def try_out(stream: BinaryIO) -> None:

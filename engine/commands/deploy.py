@@ -33,7 +33,7 @@ from engine.export import (
     suggest_name,
     write_files,
 )
-from engine.files import check_room
+from engine.files import check_disk_space
 from engine.nn.model import Model
 from engine.verify.certificate import Certificate, Figures, Result, certified
 from engine.verify.certificate_json import MAX_BYTES
@@ -171,7 +171,7 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
     )
     targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))
     if arguments.certificate:
-        check_room(arguments.certificate, MAX_BYTES)
+        check_disk_space(arguments.certificate, MAX_BYTES)
     with console.progress(1, "part") as bar, asking_for_interrupts() as cancelled:
 
         def report(what: str, share: float) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.commands.console import Console
 from engine.errors import FileError
-from engine.files import check_room, is_file
+from engine.files import check_disk_space, is_file
 from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.storage import project
@@ -89,10 +89,10 @@ class Keeper:
         self._unfinished = None if out is None else unfinished_path(out)
         self._interval = KeepInterval()
 
-    def check_room(self, parameters: int) -> None:
+    def check_disk_space(self, parameters: int) -> None:
         """Raise `FileError` now, rather than after hours, if the model cannot be written."""
         if self.out is not None:
-            check_room(self.out, 4 * VECTORS * parameters + SPARE_BYTES)
+            check_disk_space(self.out, 4 * VECTORS * parameters + SPARE_BYTES)
 
     def announce(self) -> None:
         """Say so if nothing will be saved, or if a run of before will be lost."""

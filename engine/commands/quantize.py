@@ -58,7 +58,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     found = catalogue(arguments)
     data = found.load(arguments.data, "train")
     check_fit(arguments.model, model, data)
-    Keeper(arguments.out, console).check_room(len(model.params))
+    Keeper(arguments.out, console).check_disk_space(len(model.params))
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
     try:
         measured = _measured(finished.model, _test_part(found, arguments, console))

@@ -132,7 +132,7 @@ def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     name = Path(arguments.out or arguments.model).stem
     model = source.model(data, np.random.default_rng(config.seed), name)
     keeper = Keeper(arguments.out, console)
-    keeper.check_room(len(model.params))
+    keeper.check_disk_space(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
     log_notes(config, console)
@@ -149,7 +149,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     found = catalogue(arguments)
     data = found.load(run.data, "train")
     keeper = Keeper(out, console)
-    keeper.check_room(len(model.params))
+    keeper.check_disk_space(len(model.params))
     trainer = Trainer.resumed(model.replace(name=Path(out).stem), data, run)
     test = _test_part(found, run.data, console)
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"

@@ -35,7 +35,7 @@ class Forward(Protocol):
 
 
 class Backward(Protocol):
-    """Replace `dy` by dy · f'(x), given y = f(x); `mask` is room for a comparison."""
+    """Replace `dy` by dy · f'(x), given y = f(x); `mask` takes the result of a comparison."""
 
     def __call__(self, y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None: ...
 

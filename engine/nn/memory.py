@@ -46,9 +46,9 @@ class Memory:
 
 
 def _slab(size: int) -> NDArray[np.uint8]:
-    room = np.zeros(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size]
+    block = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size]
 
 
 class Scratch:

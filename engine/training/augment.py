@@ -106,8 +106,8 @@ class Warp:
         rounding = 0.5 / ONE  # positions are cut off
         self._centre = np.array(middle, np.float32) + np.float32(BORDER + rounding)
         self._limit = np.array([height + BORDER, width + BORDER], np.float32)[:, None, None] * ONE
-        self._rooms: dict[int, _Buffers] = {}
-        self._room(batch)
+        self._kept: dict[int, _Buffers] = {}
+        self._buffers(batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
         """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N).
@@ -115,53 +115,53 @@ class Warp:
         White is 1, to 2e-5.
         """
         count, strength = len(images), self.augmentation.stroke
-        room = self._room(count)
-        shares = self._sample(room, rng) if self.augmentation.moves else None
+        buffers = self._buffers(count)
+        shares = self._sample(buffers, rng) if self.augmentation.moves else None
         amounts = _amounts(strength, count, rng) if strength else None
         for channel in range(images.shape[3]):
-            np.copyto(room.inside, images[..., channel])
+            np.copyto(buffers.inside, images[..., channel])
             if amounts is not None:
-                _stroke(room, amounts)
-            white = self._place(room, shares)
+                _stroke(buffers, amounts)
+            white = self._place(buffers, shares)
             if self.augmentation.noise:
-                _add_noise(room, self.augmentation.noise, white, rng)
-            self._hand_over(room, white, x[:, channel, :, :count])
+                _add_noise(buffers, self.augmentation.noise, white, rng)
+            self._hand_over(buffers, white, x[:, channel, :, :count])
 
-    def _room(self, count: int) -> _Buffers:
+    def _buffers(self, count: int) -> _Buffers:
         """Return the buffers for `count` images, made when first needed."""
-        if count not in self._rooms:
+        if count not in self._kept:
             shared = min(SHARED, count) if self.augmentation.moves else 1
-            self._rooms[count] = _Buffers(self.height, self.width, count, shared)
-        return self._rooms[count]
+            self._kept[count] = _Buffers(self.height, self.width, count, shared)
+        return self._kept[count]
 
-    def _place(self, room: _Buffers, shares: _Shares | None) -> int:
+    def _place(self, buffers: _Buffers, shares: _Shares | None) -> int:
         """Fill `value` with the pixels in their places; return what stands for white."""
         if shares is None:
-            np.copyto(room.value.reshape(self.height, self.width, -1), room.inside.transpose(1, 2, 0))
+            np.copyto(buffers.value.reshape(self.height, self.width, -1), buffers.inside.transpose(1, 2, 0))
             return WHITE
-        _pack(room)
-        np.take(room.packed, room.where, axis=1, out=room.words, mode="clip")
-        return _blend(room, shares)
+        _pack(buffers)
+        np.take(buffers.packed, buffers.where, axis=1, out=buffers.words, mode="clip")
+        return _blend(buffers, shares)
 
-    def _hand_over(self, room: _Buffers, white: int, x: FloatArray) -> None:
+    def _hand_over(self, buffers: _Buffers, white: int, x: FloatArray) -> None:
         """Scale `value` to [0, 1] on its way to the columns of `x`."""
-        groups = room.value.shape[2]
-        for number, value in enumerate(room.value.reshape(-1, self.height, self.width, groups)):
+        groups = buffers.value.shape[2]
+        for number, value in enumerate(buffers.value.reshape(-1, self.height, self.width, groups)):
             columns = x[..., number * groups : (number + 1) * groups]
             np.multiply(value[..., : columns.shape[2]], np.float32(1 / white), out=columns)
 
-    def _sample(self, room: _Buffers, rng: np.random.Generator) -> _Shares:
+    def _sample(self, buffers: _Buffers, rng: np.random.Generator) -> _Shares:
         """Work out where in the packed images to look, and how much of each of four pixels to take."""
-        groups = room.where.shape[1]
+        groups = buffers.where.shape[1]
         terms = [self.augmentation.draw(groups, rng)]
         terms[0][:, 2] += self._centre
         if self.augmentation.elastic:
             terms.append(_amounts(self.augmentation.elastic, (2, GRID**2, groups), rng))
-        np.matmul(self._basis, np.concatenate(terms, axis=1), out=room.positions)
-        np.clip(room.positions, 0, self._limit, out=room.positions)
-        fixed = room.positions.astype(np.int32)
+        np.matmul(self._basis, np.concatenate(terms, axis=1), out=buffers.positions)
+        np.clip(buffers.positions, 0, self._limit, out=buffers.positions)
+        fixed = buffers.positions.astype(np.int32)
         down, aside = fixed >> SHIFT
-        np.add(down * room.pitch + aside, room.starts, out=room.where)
+        np.add(down * buffers.pitch + aside, buffers.starts, out=buffers.where)
         fixed &= ONE - 1
         low, right = fixed.view(np.uint32)
         return _Shares(ONE - right, right, (ONE - low) * np.uint32(1 << 16) | low)
@@ -206,23 +206,23 @@ def _viewed(words: Words, shape: tuple[int, ...], dtype: type[Any]) -> NDArray[A
     return viewed.reshape(shape)
 
 
-def _pack(room: _Buffers) -> None:
+def _pack(buffers: _Buffers) -> None:
     """Fill words with a pixel and, from its second byte on, its right, lower and lower right neighbour."""
-    words, shifted = room.packed.reshape(-1), room.shifted
-    np.copyto(words, room.padded.reshape(-1))
-    for distance, bits in ((1, 8), (room.pitch, 16)):
+    words, shifted = buffers.packed.reshape(-1), buffers.shifted
+    np.copyto(words, buffers.padded.reshape(-1))
+    for distance, bits in ((1, 8), (buffers.pitch, 16)):
         np.left_shift(words[distance:], bits, out=shifted[distance:])
         np.bitwise_or(words[:-distance], shifted[distance:], out=words[:-distance])
 
 
-def _blend(room: _Buffers, shares: _Shares) -> int:
+def _blend(buffers: _Buffers, shares: _Shares) -> int:
     """Fill `value` with what lies between the four bytes of each word; return what stands for white.
 
     Upper and lower pixel are blended along the row at once, in the two halves of a word. One product of the
     halves with both shares then has the blend of the two in its upper half: (l + h·2¹⁶)(b + a·2¹⁶) modulo 2³²
     is l·b + (l·a + h·b)·2¹⁶, and nothing is carried as long as the shares have seven bits.
     """
-    words, others = room.words, room.others
+    words, others = buffers.words, buffers.others
     np.right_shift(words, 8, out=others)
     for pixels, share in ((words, shares.left), (others, shares.right)):
         np.bitwise_and(pixels, UPPER_AND_LOWER, out=pixels)
@@ -232,7 +232,7 @@ def _blend(room: _Buffers, shares: _Shares) -> int:
     np.right_shift(words, SHIFT, out=words)
     np.bitwise_and(words, UPPER_AND_LOWER, out=words)
     np.multiply(words, shares.upper_and_lower, out=words)
-    np.copyto(room.value, words.view(np.int32))
+    np.copyto(buffers.value, words.view(np.int32))
     return WHITE * ONE << 16
 
 
@@ -264,13 +264,13 @@ def _bumps(height: int, width: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(weights / weights.sum(axis=1, keepdims=True), np.float32)
 
 
-def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
+def _stroke(buffers: _Buffers, amounts: NDArray[np.float32]) -> None:
     """Move the edges of the ink by `amounts` pixels: outwards where positive, inwards where negative."""
     flip = np.where(amounts > 0, 0, WHITE).astype(np.uint8)[:, None, None]
-    ink = room.padded[: room.count] ^ flip  # thinning the ink is widening the background
+    ink = buffers.padded[: buffers.count] ^ flip  # thinning the ink is widening the background
     wide = ink.copy()
     to, origin = wide.reshape(-1), ink.reshape(-1)  # the borders keep rows and images apart
-    for distance in (1, room.pitch):
+    for distance in (1, buffers.pitch):
         np.maximum(to[distance:], origin[:-distance], out=to[distance:])
         np.maximum(to[:-distance], origin[distance:], out=to[:-distance])
     wide -= ink
@@ -278,15 +278,15 @@ def _stroke(room: _Buffers, amounts: NDArray[np.float32]) -> None:
     growth >>= 8
     ink += growth.astype(np.uint8)
     ink ^= flip
-    np.copyto(room.inside, ink[:, BORDER:-BORDER, BORDER:])
+    np.copyto(buffers.inside, ink[:, BORDER:-BORDER, BORDER:])
 
 
-def _add_noise(room: _Buffers, bound: float, white: int, rng: np.random.Generator) -> None:
+def _add_noise(buffers: _Buffers, bound: float, white: int, rng: np.random.Generator) -> None:
     """Add one of 256 evenly spaced amounts to each `value`, from `-bound` to just below `bound`.
 
     Eight are drawn at once, which is faster than a float.
     """
-    value, grain = room.value, room.grain
+    value, grain = buffers.value, buffers.grain
     drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.int8)
     np.copyto(grain, drawn[: value.size].reshape(value.shape))
     np.multiply(grain, np.float32(bound * white / 128), out=grain)

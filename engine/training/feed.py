@@ -1,7 +1,7 @@
 """The changed images of a whole batch, before it is split over threads.
 
-One thread changes them all: the calls of `engine.training.augment` are so short that several threads would
-mostly wait for the interpreter's lock, and take longer than one.
+One thread changes all of them. The calls of `engine.training.augment` are so short that several threads would
+mostly wait for the interpreter's lock, and would take longer than one thread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The images that a run learns from, picked a batch at a time.
 
-Data sets differ in size, place and stroke width from what a canvas hands to the network after
-preprocessing (EMNIST's letters are 24 pixels tall, a drawing's 20). A network that is to serve both is
-shown both: `DrawnImages` replaces a share of the images by what `preprocess` makes of them.
+The images of data sets differ from preprocessed drawings in size, place and stroke width: a letter of EMNIST
+is 24 pixels tall, a drawn one 20. A network that is to know both must see both. So `DrawnImages` replaces a
+share of the images by what `preprocess` makes of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Whether a run can begin, as what it is told must go together, and which of its settings change nothing.
+"""Checks before a run: whether model, data and settings fit together, and which settings have no effect.
 
-Asked before anything starts or is replaced.
+They are made before anything starts or is replaced.
 """
 
 from __future__ import annotations

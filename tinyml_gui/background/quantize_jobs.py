@@ -90,7 +90,7 @@ def prepare(order: QuantizeOrder) -> Generator[Calibrated | JobProgress, None, C
 
 
 def tune(order: QuantizeOrder) -> Generator[JobProgress | TimeLeft, None, Compared]:
-    """Train the model on while it feels int8's rounding, then compare what became of it."""
+    """Train the model on with fake quantization, then compare what became of it."""
     from engine.quantize.finetune import QuantizeConfig, quantize_run
 
     data = _labelled_images(order)

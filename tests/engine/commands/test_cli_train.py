@@ -275,7 +275,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_training(
 
 def test_a_trial_leaves_no_trace(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.tinyml").write_bytes(b"old")
-    Keeper("a.tinyml", Console()).check_room(1000)
+    Keeper("a.tinyml", Console()).check_disk_space(1000)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
     assert (tmp_path / "a.tinyml").read_bytes() == b"old"
 
