@@ -18,7 +18,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import HIGH, LOW, Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall, IntegerGather, IntegerTable
 from engine.int8.ranges import LayerRanges
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
+from engine.nn.activations import LINEAR, ActivationFunction
 from engine.shapes import Shape, size
-
-if TYPE_CHECKING:
-    from engine.nn.activations import ActivationFunction
 
 __all__ = [
     "Array",
@@ -67,6 +66,12 @@ class Array:
     values: NDArray[Any]
     features: int | None = None
     rows: bool = False
+
+    @property
+    def flat(self) -> NDArray[Any]:
+        """The numbers in the order of memory; real ones as float32."""
+        floats = np.issubdtype(self.values.dtype, np.floating)
+        return self.values.astype(np.float32).ravel() if floats else self.values.ravel()
 
     def reordered(self, order: Order) -> Array:
         """Return the array for an input in `order`."""
@@ -138,6 +143,13 @@ class Call:
     view: ClassVar[bool] = False
     """Whether there is nothing to compute."""
     takes_function: ClassVar[bool] = False
+    many_registers: ClassVar[bool] = False
+    """Whether its fast kernel uses registers that have to be saved; then the network's others may too."""
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """The C functions that its kernel may ask for, by the name of the parameter."""
+        return {"function": (self.function or LINEAR).name}
 
     @property
     def taps(self) -> int:
@@ -180,6 +192,11 @@ class Call:
             Over what the output ranges, and the argument of the call's function.
         """
         raise NotImplementedError
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        """Return the C of this call in floats; its arrays as they are, unless overridden."""
+        arrays = {name: array.flat for name, array in self.arrays.items()}
+        return StageCode(self.kernel, self.sizes, arrays, functions=self.functions)
 
     def training(self) -> Training:
         """Return the kernels that train this call; without arrays that learn, unless overridden."""

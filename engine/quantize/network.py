@@ -145,7 +145,7 @@ class IntegerPredictor:
         self.classes = model.classes
         self.network = integer_network(model)
         self.output: Affine = self.network.stages[-1].call.target
-        largest = max(stage.call.room for stage in self.network.stages)
+        largest = max(stage.call.working_size for stage in self.network.stages)
         self._batch = max(1, min(BATCH, ROOM // largest))
         self._scores = scores(model.spec)
 
