@@ -28,6 +28,8 @@ from engine.nn.layers import (
     Flatten,
     GlobalAvgPool2D,
     MaxPool2D,
+    PReLU,
+    Upsample2D,
 )
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
@@ -77,6 +79,11 @@ GEOMETRIES = [
     spec((6, 6, 2), Conv2D(3, 3, activation="sigmoid"), MaxPool2D(3), Flatten(), Activation("softmax")),
     spec((6, 6, 2), Dropout(), Flatten()),
     spec((1, 1, 3), Flatten()),
+    spec(
+        (5, 4, 3),
+        *(Upsample2D(3), PReLU(), Conv2D(4, 3), PReLU(), MaxPool2D(2), Upsample2D(), Flatten(), PReLU()),
+        Dense(3),
+    ),
 ]
 FEW = [*GEOMETRIES, *MERGING]
 CASES = Path(__file__).parent / "cases"
