@@ -25,6 +25,8 @@ from engine.nn.layers import (
     Flatten,
     GlobalAvgPool2D,
     MaxPool2D,
+    PReLU,
+    Upsample2D,
 )
 from engine.nn.param import FloatArray
 from engine.nn.params import ParamLayout
@@ -128,6 +130,8 @@ TRANSLATIONS: Mapping[type[LayerSpec], Translation] = {
     MaxPool2D: Translation(lambda layer, x: [nn.MaxPool2d(layer.size)]),
     AvgPool2D: Translation(lambda layer, x: [nn.AvgPool2d(layer.size)]),
     GlobalAvgPool2D: Translation(lambda layer, x: [ChannelMean()]),
+    Upsample2D: Translation(lambda layer, x: [nn.Upsample(scale_factor=layer.factor, mode="nearest")]),
+    PReLU: Translation(lambda layer, x: [nn.PReLU(x[-1])], {"slope": ("weight", None)}),
     Flatten: Translation(lambda layer, x: [FlattenRows()]),
     Activation: Translation(lambda layer, x: _activation(layer.function)),
     Dropout: Translation(lambda layer, x: [nn.Dropout(layer.rate)]),

@@ -16,7 +16,7 @@ from engine.commands.options import Commands, add_command
 from engine.commands.sources import ProjectSource, Source, find_model
 from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, estimate
-from engine.errors import ExportError
+from engine.errors import ExportError, QuantizationError
 from engine.export import FORMATS, ExportOptions
 from engine.int8.ranges import Quantization
 from engine.nn.model import Model
@@ -68,11 +68,11 @@ def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> di
 def _cost(model: Model, name: str, board: Board) -> Cost | str:
     """Return the cost of the variant that fits, of the usual one where none does, or a sentence."""
     options = ExportOptions()
-    with suppress(ExportError):
+    with suppress(ExportError, QuantizationError):
         return fitted(model, name, board, options).cost
     try:
         return estimate(model, name, board, options)
-    except ExportError as error:
+    except (ExportError, QuantizationError) as error:
         return str(error)
 
 

@@ -130,10 +130,11 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
     assert facts is not None
     rates = RATES[board.core.rates]
     stages = tuple(_stage(workload, rates) for workload in facts.workloads)
+    rough = any(_is_rough(workload, rates) for workload in facts.workloads)
     total = sum((stage.instructions for stage in stages), estimated(rates.call))
-    milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz)
+    milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz, rough)
     arena = counted(facts.arena_bytes)
-    flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates))
+    flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates), rough)
     cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
     if cost.fits:  # where it does not, the figures say more
         _check_constants(facts, board)
@@ -156,9 +157,13 @@ def _check_constants(facts: Facts, board: Board) -> None:
 
 
 def _stage(workload: KernelWorkload, rates: TargetRates) -> StageCost:
-    return StageCost(
-        workload.layers, counted(workload.weight_bytes), estimated(instructions(workload, rates))
-    )
+    predicted = estimated(instructions(workload, rates), _is_rough(workload, rates))
+    return StageCost(workload.layers, counted(workload.weight_bytes), predicted)
+
+
+def _is_rough(workload: KernelWorkload, rates: TargetRates) -> bool:
+    """Whether no kernel like that of `workload` was measured, so that all there is are its sizes."""
+    return not rates.knows(path(workload), workload.kernel)
 
 
 def instructions(workload: KernelWorkload, rates: TargetRates) -> float:

@@ -11,15 +11,16 @@ __all__ = ["Figure", "How", "counted", "estimated"]
 class How(IntEnum):
     """How a figure was obtained, the strongest last."""
 
-    ESTIMATED = 0
-    EMULATED = 1
-    COMPILED = 2
-    COUNTED = 3
+    ROUGH = 0  # estimated from sizes alone: nothing of its kind was ever measured
+    ESTIMATED = 1
+    EMULATED = 2
+    COMPILED = 3
+    COUNTED = 4
 
     @property
     def word(self) -> str:
         """In words."""
-        return self.name.lower()
+        return "roughly estimated" if self is How.ROUGH else self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,6 @@ def counted(value: float) -> Figure:
     return Figure(value, How.COUNTED)
 
 
-def estimated(value: float) -> Figure:
-    """Return a figure that a formula predicts."""
-    return Figure(value, How.ESTIMATED)
+def estimated(value: float, rough: bool = False) -> Figure:
+    """Return a figure that a formula predicts, which `rough` ones do without a measurement of their kind."""
+    return Figure(value, How.ROUGH if rough else How.ESTIMATED)

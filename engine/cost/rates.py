@@ -61,6 +61,10 @@ class TargetRates:
     code: float
     stack: float
 
+    def knows(self, *names: str) -> bool:
+        """Whether one of `names` was measured."""
+        return any(name in self.kernels for name in names)
+
     def of(self, *names: str) -> KernelRates:
         """Return the rates of the first of `names` that was measured."""
         return next((self.kernels[name] for name in names if name in self.kernels), self.others)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.export.stage_code import StageCode
+from engine.int8.stage_code import StageCode
 from engine.nn.call_chain import Network
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What int8 needs to know of a network besides its parameters: over what its numbers range.
+"""What int8 needs to know of a network besides its parameters: its calibration ranges.
 
 Ranges belong to layers, not to calls of kernels, so they stay true however calls are merged. Together with
 the parameters they determine every integer of the int8 network (`engine.quantize.network`).
@@ -67,7 +67,7 @@ class Range:
 
 @dataclass(frozen=True)
 class LayerRanges:
-    """What ranges over what in one layer.
+    """The calibration ranges of one layer.
 
     Attributes
     ----------

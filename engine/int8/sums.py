@@ -1,7 +1,7 @@
 """Weighted sums in whole numbers: which int8 weights, int32 biases and multipliers stand for real ones.
 
 Weights are symmetric, each output channel with a scale of its own, ``max|w| / 127`` as in TensorFlow Lite.
-A channel's scale is coarser where the bias, or the largest sum that can occur, would leave the room that
+A channel's scale is coarser where the bias, or the largest sum that can occur, would leave the bounds that
 int32 sums have: 2^29 for each, so that a sum with its bias stays below 2^30 and even what a kernel adds up on
 the way, with zero points folded in or not, below 2^31.
 """
@@ -21,7 +21,7 @@ __all__ = ["IntegerSum", "RealSum"]
 
 Floats = NDArray[np.float64]
 
-ROOM = 1 << 29  # of a bias, and of a sum without it
+SUM_LIMIT = 1 << 29  # of a bias, and of a sum without it
 LARGEST_WEIGHT = 127
 LARGEST_INPUT = 255  # distance of an int8 from its zero point
 LARGEST_MULTIPLIER = 0.499  # a shift to the right by at least one
@@ -68,12 +68,12 @@ class RealSum:
             raise QuantizationError("the parameters hold numbers that are not finite; train the model again.")
         others = tuple(range(wide.ndim - 1))
         scales = np.abs(wide).max(axis=others, initial=0) / LARGEST_WEIGHT
-        scales = np.maximum(scales, np.abs(offset) / (source_scale * ROOM))
+        scales = np.maximum(scales, np.abs(offset) / (source_scale * SUM_LIMIT))
         while True:
             sums = np.abs(_rounded(wide, scales)).sum(axis=others) * LARGEST_INPUT
-            if (sums <= ROOM).all():
+            if (sums <= SUM_LIMIT).all():
                 return cls(wide, offset, scales, source_scale, axis)
-            scales = scales * np.maximum(sums / ROOM, 1) * np.where(sums > ROOM, 1.01, 1)
+            scales = scales * np.maximum(sums / SUM_LIMIT, 1) * np.where(sums > SUM_LIMIT, 1.01, 1)
 
     @property
     def smallest_scale(self) -> float:

@@ -59,7 +59,7 @@ class ActivationFunction:
         Variance gain of the initializer: weights start with variance gain / fan-in
         (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
     pointwise : bool
-        Whether each output depends on one input only: in C a function of one number, otherwise a kernel.
+        Whether each output depends on one input only: in C a pointwise function, otherwise a kernel.
     title : str
         For forms; the capitalized name where it is empty.
     codomain : tuple of float

@@ -8,8 +8,8 @@ Exported feature maps have the channels last in memory too, (height, width, chan
 channel, column), which a flat vector remembers: `reordered` moves the weights that read one.
 
 An int8 network comes from the same calls: each says which integer call it is (`Call.integer`), once it is
-known how its input is held and over what its outputs range. So does training on a device: each says which
-kernels compute it and its gradient, and which of its arrays learn (`Call.training`).
+known how its input is held and what the calibration range of its output is. So does training on a device:
+each says which kernels compute it and its gradient, and which of its arrays learn (`Call.training`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,10 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import HIGH, LOW, Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall, IntegerGather, IntegerTable
 from engine.int8.ranges import LayerRanges
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
+from engine.nn.activations import LINEAR, ActivationFunction
 from engine.shapes import Shape, size
-
-if TYPE_CHECKING:
-    from engine.nn.activations import ActivationFunction
 
 __all__ = [
     "Array",
@@ -42,6 +41,7 @@ __all__ = [
     "Training",
     "WeightedParts",
     "WeightedSum",
+    "scaled_sum",
     "weighted_parts",
 ]
 
@@ -67,6 +67,12 @@ class Array:
     values: NDArray[Any]
     features: int | None = None
     rows: bool = False
+
+    @property
+    def flat(self) -> NDArray[Any]:
+        """The numbers in the order of memory; real ones as float32."""
+        floats = np.issubdtype(self.values.dtype, np.floating)
+        return self.values.astype(np.float32).ravel() if floats else self.values.ravel()
 
     def reordered(self, order: Order) -> Array:
         """Return the array for an input in `order`."""
@@ -138,6 +144,13 @@ class Call:
     view: ClassVar[bool] = False
     """Whether there is nothing to compute."""
     takes_function: ClassVar[bool] = False
+    many_registers: ClassVar[bool] = False
+    """Whether its fast kernel uses registers that have to be saved; then the network's others may too."""
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """The C functions that its kernel may ask for, by the name of the parameter."""
+        return {"function": (self.function or LINEAR).name}
 
     @property
     def taps(self) -> int:
@@ -169,17 +182,22 @@ class Call:
         """Return the order of the output when the input is in `order` (None: as the engine's)."""
         return order if self.in_place else None
 
-    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
-        """Return the int8 call that does this one's work.
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
+        """Return the int8 call that does this one's work, or None where int8 cannot express it.
 
         Parameters
         ----------
         source : Affine
             How the input is held; how the output is held follows from it and from `ranges`.
         ranges : LayerRanges
-            Over what the output ranges, and the argument of the call's function.
+            The calibration ranges of the output and of the argument of the call's function.
         """
-        raise NotImplementedError
+        return None
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        """Return the C of this call in floats; its arrays as they are, unless overridden."""
+        arrays = {name: array.flat for name, array in self.arrays.items()}
+        return StageCode(self.kernel, self.sizes, arrays, functions=self.functions)
 
     def training(self) -> Training:
         """Return the kernels that train this call; without arrays that learn, unless overridden."""
@@ -208,6 +226,24 @@ class Gather(Call):
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
         order = self.arrays["order"].values.astype(np.int32)
         return IntegerGather(self.in_shape, self.out_shape, source, source, order)
+
+
+def scaled_sum(
+    weight: NDArray[Any], bias: NDArray[Any] | float, axis: int, scale: NDArray[Any], shift: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the weight and bias of a weighted sum whose output is scaled and shifted channel by channel.
+
+    Parameters
+    ----------
+    weight : ndarray
+        Its `axis` runs over the channels.
+    bias : ndarray, shape (channels,), or 0.0
+    axis : int
+    scale, shift : ndarray, shape (channels,)
+    """
+    axes = [1] * weight.ndim
+    axes[axis] = -1
+    return weight * scale.reshape(axes), bias * scale + shift
 
 
 WeightedParts = tuple[Shape, Shape, Affine, Affine, Int8s, Int32s, Requantization]
@@ -252,14 +288,14 @@ class WeightedSum(Call):
 
     takes_function: ClassVar[bool] = True
 
-    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
         weight, bias = self.arrays["weight"].values, self.arrays["bias"].values
         sums = RealSum.of(weight, bias, self.channel_axis, source.scale)
         return self.weighted(weighted_parts(self, source, sums, ranges))
 
-    def weighted(self, parts: WeightedParts) -> IntegerCall:
-        """Return the int8 call made of `parts`."""
-        raise NotImplementedError
+    def weighted(self, parts: WeightedParts) -> IntegerCall | None:
+        """Return the int8 call made of `parts`, or None where int8 cannot express it."""
+        return None
 
     @property
     def taps(self) -> int:
@@ -298,11 +334,11 @@ class WeightedSum(Call):
         weight, bias = self.arrays["weight"], self.arrays["bias"].values
         if self.function is not None or scale.shape != bias.shape or self.sizes.get("pool", 1) != 1:
             return None
-        axes = [1] * weight.values.ndim
-        axes[self.channel_axis] = -1
-        values = (weight.values * scale.reshape(axes)).astype(np.float32)
-        moved = Array((bias * scale + shift).astype(np.float32))
-        arrays = {"weight": dataclasses.replace(weight, values=values), "bias": moved}
+        values, moved = scaled_sum(weight.values, bias, self.channel_axis, scale, shift)
+        arrays = {
+            "weight": dataclasses.replace(weight, values=values.astype(np.float32)),
+            "bias": Array(moved.astype(np.float32)),
+        }
         return self.replace(arrays=arrays, biased=True)
 
     def pooled(self, side: int, out_shape: Shape) -> Call | None:

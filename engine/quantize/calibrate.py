@@ -1,4 +1,4 @@
-"""Choose over what each tensor of a network ranges, by running it on images.
+"""Choose the calibration range of each tensor of a network, by running it on images.
 
 The float network shows every tensor on training images: once for the extremes, and again for a histogram
 between them. A *method* then chooses the range that int8 will span. What lies outside is clipped, what lies
@@ -21,6 +21,7 @@ from engine.nn.model import Model
 from engine.nn.param import FloatArray
 from engine.nn.predictor import checked_images
 from engine.nn.specs import ModelSpec
+from engine.quantize.network import check_int8
 from engine.quantize.probe import ARGUMENT, OUTPUT, Point, Probe
 from engine.shapes import size
 
@@ -144,7 +145,7 @@ def calibrate(
     Raises
     ------
     QuantizationError
-        When there are no images, or the network gives numbers that are not finite.
+        When there are no images, int8 cannot express a layer, or numbers are not finite.
     SpecError
         When the network reads images of another shape.
     """
@@ -152,6 +153,7 @@ def calibrate(
         raise QuantizationError(f'there is no method "{method}"; methods are: {", ".join(METHODS)}.')
     if not len(images):
         raise QuantizationError("there are no images to calibrate on; choose a data set that has some.")
+    check_int8(model)
     histograms = observe(model, checked_images(model.spec, images))
     ranges = {point: METHODS[method].choose(histogram) for point, histogram in histograms.items()}
     return Quantization(_by_layer(model.spec, ranges), method, len(images), data)

@@ -26,6 +26,7 @@ from engine.shapes import size
 
 __all__ = [
     "IntegerPredictor",
+    "check_int8",
     "check_quantized",
     "integer_network",
     "rounding_of",
@@ -65,7 +66,7 @@ def integer_network(model: Model) -> Network[IntegerCall]:
     Raises
     ------
     QuantizationError
-        When the model has no quantization, or its parameters are not finite.
+        When the model has no quantization, its parameters are not finite, or int8 cannot express a layer.
     """
     quantization = check_quantized(model)
     stages = build_network(model).stages
@@ -74,9 +75,23 @@ def integer_network(model: Model) -> Network[IntegerCall]:
     for index, stage in enumerate(stages):
         ranges = _ranges(quantization.layers, stage, stages[index + 1 : index + 2])
         call = stage.call.integer(source, ranges)
+        if call is None:
+            raise _no_int8_form(model.spec, stage)
         steps.append((stage.layers, call))
         source = call.target
     return with_buffers(steps, size(model.spec.input_shape))
+
+
+def check_int8(model: Model) -> None:
+    """Raise `QuantizationError` if int8 cannot express `model`, whatever its ranges are."""
+    integer_network(model.replace(quantization=untrained_quantization(model.spec)))
+
+
+def _no_int8_form(spec: ModelSpec, stage: Stage[Call]) -> QuantizationError:
+    names = " and ".join(f"{index + 1} ({spec.layers[index].title})" for index in stage.layers)
+    return QuantizationError(
+        f"Layer {names} has no int8 form; put another layer in its place, or export in floats (c-float32)."
+    )
 
 
 def _ranges(
@@ -145,7 +160,7 @@ class IntegerPredictor:
         self.classes = model.classes
         self.network = integer_network(model)
         self.output: Affine = self.network.stages[-1].call.target
-        largest = max(stage.call.room for stage in self.network.stages)
+        largest = max(stage.call.working_size for stage in self.network.stages)
         self._batch = max(1, min(BATCH, ROOM // largest))
         self._scores = scores(model.spec)
 

@@ -11,12 +11,11 @@ import dataclasses
 from dataclasses import dataclass
 
 from engine.errors import ExportError
-from engine.export.int8 import stage_code
 from engine.export.plan import WORD, Arena, Buffer, arena_needs, plan
-from engine.export.stage_code import StageCode
 from engine.export.training.timetable import Timetable
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerCall
+from engine.int8.stage_code import StageCode, Variant
 from engine.nn.call_chain import Network
 from engine.nn.model import Model
 from engine.quantize.network import integer_network
@@ -70,7 +69,7 @@ def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
             "layers learn."
         )
     body = Network(stages, network.sizes[: stages[-1].target + 1])
-    return Body(body, tuple(stage_code(stage.call, fast) for stage in stages))
+    return Body(body, tuple(stage.call.code(Variant(fast)) for stage in stages))
 
 
 def plan_together(body: Body, head: Timetable, input_shape: tuple[int, ...]) -> tuple[Arena, int]:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
 from engine.export.context import Context
-from engine.export.float_stages import FLOAT_BYTES, stage_codes
+from engine.export.float_stages import stage_codes
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.options import ExportOptions
 from engine.export.plan import plan_arena
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
+from engine.int8.stage_code import FLOAT_BYTES
 from engine.nn.call_chain import build_network
 from engine.nn.model import Model
 

@@ -22,7 +22,7 @@ from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
 from engine.export.plan import Arena
-from engine.export.stage_code import StageCode
+from engine.int8.stage_code import StageCode
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation

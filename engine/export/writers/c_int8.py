@@ -12,7 +12,6 @@ from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
-from engine.export.int8 import stage_code
 from engine.export.options import ExportOptions
 from engine.export.plan import plan_arena
 from engine.export.vectors import make_vectors
@@ -20,6 +19,7 @@ from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
 from engine.export.writers.int8_functions import stage_function
 from engine.int8.arithmetic import Affine
+from engine.int8.stage_code import Variant
 from engine.nn.model import Model
 from engine.quantize.network import IntegerPredictor, check_quantized, integer_network, with_quantization
 
@@ -72,7 +72,8 @@ _ADVICE = (
 
 def _header(model: Model, options: ExportOptions) -> CHeader:
     network = integer_network(model)
-    codes = tuple(stage_code(stage.call, options.fast, options.compact) for stage in network.stages)
+    variant = Variant(options.fast, options.compact)
+    codes = tuple(stage.call.code(variant) for stage in network.stages)
     if options.preprocess:
         c_header.check_preprocessed(model)
     arena = plan_arena(network, 1, codes, with_input=False)

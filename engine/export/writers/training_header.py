@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import ExportError
@@ -14,13 +13,12 @@ from engine.export import kernel_files
 from engine.export.context import Context
 from engine.export.options import ExportOptions
 from engine.export.plan import WORD, Arena
-from engine.export.stage_code import StageCode
 from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
 from engine.export.writers import c_header
 from engine.export.writers.c_header import CHeader
+from engine.int8.stage_code import StageCode
 from engine.nn.activations import LINEAR
 from engine.nn.call_chain import Network, Stage
-from engine.nn.kernel_calls import Array
 from engine.nn.model import Model
 
 __all__ = ["STATE_BYTES", "TrainingHeader", "float_header", "int8_header"]
@@ -126,12 +124,5 @@ def _forward_code(step: TrainedStep) -> StageCode:
     kernel = step.training.forward
     function = (step.call.function or LINEAR).name
     functions = {"function": function} if "function" in kernel_files.parameters(kernel) else {}
-    constant = {n: _flat(a) for n, a in step.call.arrays.items() if n not in step.learned}
+    constant = {n: a.flat for n, a in step.call.arrays.items() if n not in step.learned}
     return StageCode(kernel, step.call.sizes, constant, functions=functions)
-
-
-def _flat(array: Array) -> NDArray[Any]:
-    """Return the numbers in the order of memory; real ones as float32."""
-    values = array.values
-    floats = np.issubdtype(values.dtype, np.floating)
-    return values.astype(np.float32).ravel() if floats else values.ravel()

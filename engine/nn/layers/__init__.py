@@ -13,6 +13,8 @@ from engine.nn.layers.elementwise import Activation
 from engine.nn.layers.flatten import Flatten
 from engine.nn.layers.norm import BatchNorm
 from engine.nn.layers.pool import AvgPool2D, GlobalAvgPool2D, MaxPool2D
+from engine.nn.layers.prelu import PReLU
+from engine.nn.layers.upsample import Upsample2D
 from engine.nn.specs import LayerSpec
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "Flatten",
     "GlobalAvgPool2D",
     "MaxPool2D",
+    "PReLU",
+    "Upsample2D",
 ]
 
 LAYERS: Mapping[str, type[LayerSpec]] = {
@@ -39,8 +43,10 @@ LAYERS: Mapping[str, type[LayerSpec]] = {
         MaxPool2D,
         AvgPool2D,
         GlobalAvgPool2D,
+        Upsample2D,
         Flatten,
         Activation,
+        PReLU,
         BatchNorm,
         Dropout,
     )

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from engine.int8.calls import IntegerCall, IntegerConv2D, Window
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
 from engine.nn.layers.conv_gradients import input_gradient, weight_gradient
 from engine.nn.layers.elementwise import activation_calls, finish
+from engine.nn.layers.layouts import lines_bytes, row_lead, rows_in_turn, weights
 from engine.nn.layers.rows import PADDINGS, Geometry, expanded, row_product
 from engine.nn.layers.weighted import Weighted
 from engine.nn.ops import Arrays, Bound, Op, in_turn, nothing
 from engine.nn.param import FloatArray, Param, constant
-from engine.shapes import Shape, need_image
+from engine.shapes import Shape, need_image, size
 
 __all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob", "window_of"]
+
+PIXELS = 4  # that kernels/taps.c computes at a time
+MOST_TAPS = 6  # in one block of kernels/taps.c
 
 
 def kernel_knob() -> int:
@@ -103,8 +109,50 @@ class Conv2D(SlidingKernel):
 class Convolution(WeightedSum):
     """A convolution with the maximum of squares of its output, if ``pool`` is more than 1."""
 
+    many_registers: ClassVar[bool] = True
+
     def weighted(self, parts: WeightedParts) -> IntegerCall:
         return IntegerConv2D(*parts, window_of(self.sizes), self.sizes["pool"])
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        weight, bias = weights(self)
+        folded, pool = _folded(self), self.sizes["pool"]
+        return StageCode(
+            self.kernel,
+            {**self.sizes, **_sides(folded), "block": _block(self.sizes["kernel"] * self.in_shape[-1])},
+            {"weight": rows_in_turn(weight.reshape(len(weight), -1), bias, together=2)},
+            scratch=lines_bytes(folded, pool, self.in_shape[-1]),
+            lead=row_lead(folded, pool),
+            functions=self.functions,
+        )
+
+
+def _folded(call: Call) -> Call:
+    """Return the convolution of pixels that do not see one another in rows that are computed at a time."""
+    pixels = size(call.out_shape[:2])
+    alone = call.in_shape[:2] == call.out_shape[:2] and call.sizes["kernel"] == call.sizes["pool"] == 1
+    if not alone or pixels % PIXELS:
+        return call
+    rows = (pixels // PIXELS, PIXELS)
+    return call.replace(in_shape=(*rows, call.in_shape[-1]), out_shape=(*rows, call.out_shape[-1]))
+
+
+def _sides(call: Call) -> Mapping[str, int]:
+    ends = {"in": call.in_shape, "out": call.out_shape}
+    return {
+        f"{end}_{name}": n
+        for end, s in ends.items()
+        for name, n in zip(("height", "width"), s[:2], strict=True)
+    }
+
+
+def _block(taps: int) -> int:
+    """Choose how many taps of a row are multiplied at a time: what takes the fewest instructions."""
+
+    def instructions(block: int) -> int:
+        return taps // block * (16 * block + 7) + taps % block * 24
+
+    return min(range(1, MOST_TAPS + 1), key=lambda block: (instructions(block), -block))
 
 
 def window_of(sizes: Mapping[str, int]) -> Window:

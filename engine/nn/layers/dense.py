@@ -10,10 +10,12 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.int8.calls import IntegerCall, IntegerDense
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
 from engine.nn.layers.elementwise import activation_calls, finish
+from engine.nn.layers.layouts import rows_in_turn, weights
 from engine.nn.layers.products import pieces
 from engine.nn.layers.weighted import Weighted
 from engine.nn.ops import Arrays, Bound, Op, nothing
@@ -21,6 +23,8 @@ from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape, describe_shape
 
 __all__ = ["Dense"]
+
+GROUP = 4  # outputs that kernels/dense.c computes at a time
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,19 @@ class Product(WeightedSum):
 
     def weighted(self, parts: WeightedParts) -> IntegerCall:
         return IntegerDense(*parts)
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        """Return the C of a dense layer.
+
+        Blocks of 4 inputs are faster, but are more code and need registers that have to be saved: stack,
+        which networks with convolutions take anyway.
+        """
+        block = 4 if variant.registers else 2
+        weight, bias = weights(self)
+        whole = weight.shape[1] // block * block
+        parts = [rows_in_turn(weight[:, :whole], bias, together=GROUP), weight[:, whole:].T.ravel()]
+        arrays = {"weight": np.concatenate(parts)}
+        return StageCode(self.kernel, {"block": block}, arrays, functions=self.functions)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
 
 from engine.int8.calls import IntegerCall, IntegerDepthwise
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
 from engine.nn.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.nn.layers.elementwise import activation_calls, finish
+from engine.nn.layers.layouts import lines_bytes, row_lead, weights
 from engine.nn.layers.rows import Geometry
 from engine.nn.layers.tiles import Tiled
 from engine.nn.ops import Arrays, Bound, Op, Room, in_turn, nothing
@@ -18,6 +23,8 @@ from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape
 
 __all__ = ["DepthwiseConv2D"]
+
+GROUP = 4  # channels that kernels/depthwise_conv2d.c computes at a time
 
 
 @dataclass(frozen=True)
@@ -66,8 +73,26 @@ class DepthwiseConv2D(SlidingKernel):
 class ChannelFilters(WeightedSum):
     """One filter for each channel."""
 
+    many_registers: ClassVar[bool] = True
+
     def weighted(self, parts: WeightedParts) -> IntegerCall:
         return IntegerDepthwise(*parts, window_of(self.sizes))
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        weight, bias = weights(self)
+        channels = self.in_shape[-1]
+        filled = -(-channels // GROUP) * GROUP
+        columns = np.zeros((1 + self.sizes["kernel"] ** 2, filled), np.float32)
+        columns[:, :channels] = np.vstack([bias, weight.reshape(-1, channels)])
+        groups = columns.reshape(len(columns), -1, GROUP).transpose(1, 0, 2)
+        return StageCode(
+            self.kernel,
+            self.sizes,
+            {"weight": groups.ravel()},
+            scratch=lines_bytes(self, 1, filled),
+            lead=row_lead(self, 1),
+            functions=self.functions,
+        )
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ class Softmax(Call):
 
 @dataclass(frozen=True, eq=False)
 class Map(Call):
-    """A function of one number, which most kernels apply to their output themselves."""
+    """A pointwise function, which most kernels apply to their output themselves."""
 
     in_place: ClassVar[bool] = True
     takes_function: ClassVar[bool] = True
@@ -151,7 +151,7 @@ class Map(Call):
 
 
 WHOLE: Mapping[str, type[Call]] = {"softmax": Softmax}
-"""The calls of the activations that are no functions of one number."""
+"""The calls of the activations that are not pointwise."""
 
 
 def activation_calls(shape: Shape, name: str) -> tuple[Call, ...]:

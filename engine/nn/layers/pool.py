@@ -18,6 +18,7 @@ from engine.errors import SpecError
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.int8.ranges import LayerRanges
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.kernel_calls import Call, Training
 from engine.nn.memory import CACHED, Memory
@@ -105,6 +106,9 @@ class Maximum(Call):
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
         return IntegerMaxPool(self.in_shape, self.out_shape, source, source, self.sizes["size"])
 
+    def code(self, variant: Variant = FAST) -> StageCode:
+        return StageCode(self.kernel, self.sizes, lead=0)
+
 
 @dataclass(frozen=True, eq=False)
 class Mean(Call):
@@ -113,6 +117,9 @@ class Mean(Call):
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
         window = (self.sizes["window_height"], self.sizes["window_width"])
         return IntegerAvgPool(self.in_shape, self.out_shape, source, source, *window)
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        return StageCode(self.kernel, self.sizes, lead=0)
 
 
 def _row_slices(x: FloatArray, size: int) -> list[FloatArray]:

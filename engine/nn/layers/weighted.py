@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from engine.nn.activations import ACTIVATIONS, LINEAR
+from engine.nn.kernel_calls import scaled_sum
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 
@@ -26,7 +27,6 @@ class Weighted(LayerSpec):
     ) -> tuple[LayerSpec, Mapping[str, FloatArray]] | None:
         if ACTIVATIONS[self.activation] is not LINEAR:
             return None
-        axes = [1] * p["weight"].ndim
-        axes[self.channel_axis] = -1
-        bias = p["bias"] * scale if self.bias else 0.0
-        return self.replace(bias=True), {"weight": p["weight"] * scale.reshape(axes), "bias": bias + shift}
+        bias = p["bias"] if self.bias else 0.0
+        weight, moved = scaled_sum(p["weight"], bias, self.channel_axis, scale, shift)
+        return self.replace(bias=True), {"weight": weight, "bias": moved}

@@ -14,8 +14,10 @@ from engine.cost.estimate import Cost, estimate
 from engine.cost.figures import Figure, How, counted, estimated
 from engine.errors import ExportError
 from engine.export import ExportOptions, export_model, make_vectors
+from engine.nn.layers import Conv2D, Dense, Flatten, Upsample2D
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from engine.nn.specs import ModelSpec
 from engine.quantize.network import untrained_quantization
 from engine.verify.reference import REFERENCES
 from engine.verify.session import Setup, verify
@@ -76,6 +78,19 @@ def test_a_sum_is_worth_no_more_than_its_weakest_part() -> None:
     assert counted(3) + counted(4) == counted(7)
     assert counted(3) + estimated(0.5) == estimated(3.5)
     assert (estimated(1) + Figure(1, How.EMULATED)).how is How.ESTIMATED
+
+
+@pytest.mark.parametrize("format_name", ["c-float32", "c-int8"])
+def test_a_kernel_that_was_never_measured_is_told_as_rough(format_name: str) -> None:
+    spec = ModelSpec((Conv2D(4, 3), Upsample2D(), Conv2D(4, 3), Flatten(), Dense(10)))
+    model = Model.new(spec, tuple("0123456789"), np.random.default_rng(0))
+    cost = estimate(model, format_name, BOARD)
+    words = [stage.instructions.how.word for stage in cost.stages]
+    assert words == ["estimated", "roughly estimated", "estimated", "estimated"]
+    for figure in (cost.instructions, cost.milliseconds, cost.flash):
+        assert figure.how is How.ROUGH
+    assert cost.arena.how is How.COUNTED
+    assert estimate(untrained("lenet"), format_name, BOARD).instructions.how is How.ESTIMATED
 
 
 def test_stages_add_up() -> None:

@@ -10,10 +10,10 @@ import numpy as np
 
 from engine.export import c_text, kernel_files
 from engine.export.context import Context
-from engine.export.int8 import StageCode, stage_code
 from engine.export.writers import c_header
 from engine.int8.arithmetic import Affine, Requantization
 from engine.int8.calls import IntegerCall, IntegerConv2D, IntegerDense, Window
+from engine.int8.stage_code import StageCode, Variant
 from engine.shapes import size
 
 BASE = ("tm.h", "tm_s8.h")
@@ -97,7 +97,7 @@ class Program:
 
     @cached_property
     def codes(self) -> list[StageCode]:
-        return [stage_code(call, compact=self.compact) for call in self.calls]
+        return [call.code(Variant(compact=self.compact)) for call in self.calls]
 
     @cached_property
     def inputs(self) -> list[np.ndarray]:

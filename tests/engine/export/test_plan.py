@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.export.int8.rows import pixel_lead, row_lead
 from engine.export.plan import Buffer, Link, Plan, find_overlap, plan
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerMaxPool, Window
+from engine.int8.calls.leads import pixel_lead, row_lead
 from engine.nn.call_chain import build_network
 from engine.nn.presets import PRESETS
 from engine.shapes import size

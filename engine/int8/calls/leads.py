@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.int8.calls import IntegerCall, Window
+from engine.int8.calls.call import IntegerCall
+from engine.int8.calls.window import Window
 from engine.shapes import size
 
 __all__ = ["pixel_lead", "row_lead"]

@@ -1,4 +1,4 @@
-"""Depthwise convolution in int8.
+"""Depthwise convolution in int8, with its weights in the order in which the C kernel reads them.
 
 The kernel takes four channels at a time, tap by tap, so their weights stand together. The input's zero point
 is folded into the bias, which is exact because padding is written out: where there is any, rows go through a
@@ -8,27 +8,49 @@ place.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import folded_bias, requantization_arrays, requantization_sizes, zero_byte
-from engine.int8.arithmetic import Int32s
-from engine.int8.calls import IntegerDepthwise
+from engine.int8.arithmetic import Int8s, Int32s
+from engine.int8.calls.as_bytes import folded_bias, requantization_arrays, requantization_sizes, zero_byte
+from engine.int8.calls.weighted import IntegerWeighted
+from engine.int8.calls.window import Window
+from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape
 
-__all__ = ["depthwise"]
+__all__ = ["IntegerDepthwise"]
 
 TOGETHER = 4  # channels
 
 
-def depthwise(call: IntegerDepthwise) -> StageCode:
+@dataclass(frozen=True, eq=False)
+class IntegerDepthwise(IntegerWeighted):
+    """One filter for each channel, weight (kernel, kernel, channels)."""
+
+    window: Window
+
+    channel_axis: ClassVar[int] = 2
+
+    def run(self, x: Int8s) -> Int8s:
+        image = x if x.ndim == 4 else x[:, None, None]
+        rows, columns = self.out_shape[:2] if x.ndim == 4 else (1, 1)
+        windows, weight = self.window.over(self.centred(image), rows, columns), self.exact_weight
+        sums = np.zeros((*windows.shape[:3], weight.shape[2]), weight.dtype)
+        for tap in np.ndindex(weight.shape[:2]):
+            sums += windows[:, :, :, *tap] * weight[tap]
+        return self.finish(sums).reshape(len(x), *self.out_shape)
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        return _code(self)
+
+
+def _code(call: IntegerDepthwise) -> StageCode:
     """Return the C of a depthwise convolution with activation."""
-    w, (height, width) = call.window, padded(call)
-    lines = w.top > 0 or w.left > 0 or height > image(call.in_shape)[0] or width > image(call.in_shape)[1]
+    w, (height, width) = call.window, _padded(call)
+    lines = w.top > 0 or w.left > 0 or height > _image(call.in_shape)[0] or width > _image(call.in_shape)[1]
     scratch = w.kernel * width * call.in_shape[-1] if lines else 0
     bias = folded_bias(call.source, call.bias, call.weight.sum(axis=(0, 1), dtype=np.int64))
     arrays = requantization_arrays(call.requantization, bias)
@@ -41,18 +63,18 @@ def depthwise(call: IntegerDepthwise) -> StageCode:
         "in_zero": zero_byte(call.source),
         **requantization_sizes(call.requantization),
     }
-    arrays = {"weight": laid_out(call.weight), "scaling": scaling, **table}
+    arrays = {"weight": _laid_out(call.weight), "scaling": scaling, **table}
     return StageCode("depthwise_conv2d_s8", sizes, arrays, scratch, lead=0)
 
 
-def image(shape: Shape) -> Shape:
+def _image(shape: Shape) -> Shape:
     """Return the shape of a vector as that of an image with one pixel."""
     return shape if len(shape) == 3 else (1, 1, *shape)
 
 
-def padded(call: IntegerDepthwise) -> tuple[int, int]:
+def _padded(call: IntegerDepthwise) -> tuple[int, int]:
     """Return height and width of the part of the padded image that is read."""
-    w, (rows, columns, _) = call.window, image(call.out_shape)
+    w, (rows, columns, _) = call.window, _image(call.out_shape)
     return (rows - 1) * w.stride + w.kernel, (columns - 1) * w.stride + w.kernel
 
 
@@ -66,7 +88,7 @@ def _scaling(bias: Int32s, multiplier: Int32s, shift: Int32s) -> Int32s:
     return result
 
 
-def laid_out(weight: NDArray[np.int8]) -> NDArray[Any]:
+def _laid_out(weight: NDArray[np.int8]) -> NDArray[Any]:
     """Return weights (kernel, kernel, channels) in blocks of channels, the last ones one by one."""
     taps = weight.reshape(-1, weight.shape[-1])
     together = taps.shape[1] // TOGETHER * TOGETHER

@@ -1,28 +1,46 @@
-"""Dense layers in int8: their weights in the order in which the kernel reads them."""
+"""Dense layers in int8, with their weights in the order in which the C kernel reads them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import folded_bias, requantization_sizes, scaling_arrays
-from engine.int8.calls import IntegerDense
+from engine.int8.arithmetic import Int8s
+from engine.int8.calls.as_bytes import (
+    folded_bias,
+    requantization_arrays,
+    requantization_sizes,
+    scaling_arrays,
+)
+from engine.int8.calls.weighted import IntegerWeighted
+from engine.int8.stage_code import FAST, StageCode, Variant
 
-__all__ = ["dense"]
+__all__ = ["IntegerDense"]
 
 FOUR = 4
 CODE_FOR_TWO = 250  # bytes
 LARGEST_BYTE = 255
 MANY_WEIGHTS = 1 << 15
-ROOM = 1 << 23  # what the sum of a run stays below, see kernels/dense_dot_s8.c
+SUM_LIMIT = 1 << 23  # what the sum of a run stays below, see kernels/dense_dot_s8.c
 
 
-def dense(call: IntegerDense) -> StageCode:
-    """Return the C of a dense layer with activation."""
+@dataclass(frozen=True, eq=False)
+class IntegerDense(IntegerWeighted):
+    """All inputs to each output, weight (units, features)."""
+
+    def run(self, x: Int8s) -> Int8s:
+        return self.finish(self.centred(x) @ self.exact_weight.T)
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        return _fast(self) if variant.fast else _small(self)
+
+
+def _fast(call: IntegerDense) -> StageCode:
+    """Return the C with the fewest instructions."""
     outputs, inputs = call.weight.shape
     left = _left(outputs, inputs)
     rows = outputs // FOUR * FOUR + left if left else _fours(outputs)
@@ -50,7 +68,7 @@ def _left(outputs: int, inputs: int) -> int:
 def _run(weight: NDArray[np.int16]) -> int:
     """Return over how many inputs the kernel may add up before it takes sums apart."""
     run: int = weight.shape[1]
-    while max(_largest(weight, run), _largest(-weight, run)) >= ROOM:
+    while max(_largest(weight, run), _largest(-weight, run)) >= SUM_LIMIT:
         run = -(-run // (2 * FOUR)) * FOUR
     return run
 
@@ -87,3 +105,10 @@ def _scaled(call: IntegerDense) -> Mapping[str, NDArray[Any]]:
     """Return the arrays by output, with the input's zero point in the biases."""
     bias = folded_bias(call.source, call.bias, call.weight.sum(axis=1, dtype=np.int64))
     return scaling_arrays(call.requantization, bias)
+
+
+def _small(call: IntegerDense) -> StageCode:
+    """Return the C with the least flash; the input's zero point is folded into the bias."""
+    bias = folded_bias(call.source, call.bias, call.weight.sum(axis=1, dtype=np.int64))
+    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, bias)}
+    return StageCode("dense_small_s8", requantization_sizes(call.requantization), arrays)

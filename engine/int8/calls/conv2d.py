@@ -1,4 +1,4 @@
-"""Convolution in int8: its weights in the order in which the kernel reads them.
+"""Convolution in int8, with its weights in the order in which the C kernel reads them.
 
 The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` says how large they are.
 """
@@ -12,15 +12,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.export.int8.code import StageCode
-from engine.export.int8.requantized import requantization_arrays, requantization_sizes, zero_byte
-from engine.export.int8.rows import row_lead
-from engine.int8.calls import IntegerConv2D
+from engine.int8.arithmetic import Int8s
+from engine.int8.calls.as_bytes import requantization_arrays, requantization_sizes, zero_byte
+from engine.int8.calls.leads import pixel_lead, row_lead
+from engine.int8.calls.pool import largest_of
+from engine.int8.calls.weighted import IntegerWeighted
+from engine.int8.calls.window import Window
+from engine.int8.stage_code import FAST, StageCode, Variant
 
-__all__ = ["compact_conv2d", "conv2d"]
+__all__ = ["IntegerConv2D"]
 
 LARGEST_BYTE = 255
-ROOM = 1 << 23  # what the sums of packed weights stay below, see kernels/dense_dot_s8.c
+SUM_LIMIT = 1 << 23  # what the sums of packed weights stay below, see kernels/dense_dot_s8.c
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerConv2D(IntegerWeighted):
+    """Convolution, weight (filters, kernel, kernel, channels), with max pooling of squares of side `pool`."""
+
+    window: Window
+    pool: int = 1
+
+    @property
+    def working_size(self) -> int:
+        rows, columns, filters = self.out_shape
+        return rows * columns * self.pool**2 * (self.taps + filters)
+
+    def run(self, x: Int8s) -> Int8s:
+        rows, columns, filters = self.out_shape
+        windows = self.window.over(self.centred(x), rows * self.pool, columns * self.pool)
+        taps = self.exact_weight.reshape(filters, -1)
+        sums = windows.reshape(-1, taps.shape[1]) @ taps.T
+        return self.finish(largest_of(sums.reshape(len(x), rows, self.pool, columns, self.pool, filters)))
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        if not variant.fast:
+            return _small(self)
+        return _code(self, packed=variant.compact and _largest(self) < SUM_LIMIT)
 
 
 @dataclass(frozen=True)
@@ -50,16 +78,6 @@ class _Strips:
         needed = kernel + (self.phases - 1) * stride
         moves = (-(-height // self.phases) - 1) * moved if moved < needed else 0
         return 2 * (columns * self.rows + moves) * self.depth
-
-
-def conv2d(call: IntegerConv2D) -> StageCode:
-    """Return the C of a convolution with activation and max pooling."""
-    return _code(call, packed=False)
-
-
-def compact_conv2d(call: IntegerConv2D) -> StageCode:
-    """Return the same with weights in half the space, unless they are too large for that."""
-    return _code(call, packed=_largest(call) < ROOM)
 
 
 def _code(call: IntegerConv2D, packed: bool) -> StageCode:
@@ -124,3 +142,16 @@ def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
 
 def _even(n: int) -> int:
     return n + n % 2
+
+
+def _small(call: IntegerConv2D) -> StageCode:
+    """Return the C with the least flash: plain loops, and weights of a byte each."""
+    w = call.window
+    sizes = {
+        **asdict(w),
+        "pool": call.pool,
+        "in_zero": zero_byte(call.source),
+        **requantization_sizes(call.requantization),
+    }
+    arrays = {"weight": call.weight.ravel(), **requantization_arrays(call.requantization, call.bias)}
+    return StageCode("conv2d_small_s8", sizes, arrays, lead=pixel_lead(call, w, call.pool))

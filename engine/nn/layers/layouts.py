@@ -1,0 +1,52 @@
+"""Weights in the order in which C kernels in floats read them, and the memory that these need.
+
+Sums are added up in the same order on every target: a layout is a part of the result, to the bit.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.int8.stage_code import FLOAT_BYTES
+from engine.nn.kernel_calls import Call
+from engine.shapes import size
+
+__all__ = ["Floats", "lines_bytes", "row_lead", "rows_in_turn", "weights"]
+
+Floats = NDArray[np.float32]
+
+
+def weights(call: Call) -> tuple[Floats, Floats]:
+    """Return weight and bias of `call` as float32."""
+    return (call.arrays["weight"].values.astype(np.float32), call.arrays["bias"].values.astype(np.float32))
+
+
+def rows_in_turn(rows: Floats, bias: Floats, together: int) -> Floats:
+    """Return groups of `together` rows: biases, then the numbers in turn; rows left over are alone."""
+    whole = len(rows) // together * together
+    bounds = [*range(0, whole, together), *range(whole, len(rows) + 1)]
+    return np.concatenate([np.vstack([bias[a:b], rows[a:b].T]).ravel() for a, b in pairwise(bounds)])
+
+
+def lines_bytes(call: Call, pool: int, channels: int) -> int:
+    """Return the bytes of the rows of the image that one row of the output needs, zeros around them."""
+    kernel, stride = call.sizes["kernel"], call.sizes["stride"]
+    width = (call.out_shape[1] * pool - 1) * stride + kernel
+    return FLOAT_BYTES * ((pool - 1) * stride + kernel) * width * channels
+
+
+def row_lead(call: Call, pool: int) -> int:
+    """Return how many bytes before its input the output must begin.
+
+    The kernels copy each row of the input away once, in order, and write a row of the output when all rows
+    that it needs have been copied.
+    """
+    kernel, stride, top = (call.sizes[name] for name in ("kernel", "stride", "top"))
+    rows, line, height = size(call.out_shape[1:]), size(call.in_shape[1:]), call.in_shape[0]
+    reach = (pool - 1) * stride + kernel - top
+    read = [min(height, i * pool * stride + reach) for i in range(call.out_shape[0])]
+    ahead = ((i + 1) * rows - n * line for i, n in enumerate(read) if n < height)
+    return FLOAT_BYTES * max(0, *ahead, 0)
