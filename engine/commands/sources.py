@@ -18,8 +18,8 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
-from engine.shapes import describe_shape
 from engine.storage import project
+from engine.training.run_check import misfit
 
 __all__ = ["Source", "check_fit", "find_model", "load_model"]
 
@@ -120,20 +120,8 @@ def load_model(text: str) -> Model:
 
 def check_fit(path: str, model: Model, data: Dataset) -> None:
     """Raise `TrainingError` unless the model in `path` is one for `data`."""
-    if data.classes != model.classes:
-        raise TrainingError(
-            f"{path} tells {len(model.classes)} classes apart ({_some(model.classes)}), but {data.name} has "
-            f"{len(data.classes)} ({_some(data.classes)}); choose the data set that it was trained on."
-        )
-    if data.image_shape != model.spec.input_shape:
-        raise TrainingError(
-            f"{path} reads images of {describe_shape(model.spec.input_shape)}, but those of {data.name} are "
-            f"{describe_shape(data.image_shape)}; choose another data set."
-        )
-
-
-def _some(classes: tuple[str, ...]) -> str:
-    return " ".join(classes[:6]) + (" …" if len(classes) > 6 else "")
+    if wrong := misfit(model, data):
+        raise TrainingError(f"{path} does not fit the data: {wrong}")
 
 
 def _is_shipped(text: str) -> bool:

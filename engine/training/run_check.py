@@ -18,25 +18,17 @@ from engine.training.config import TrainConfig, thread_words, usable_cores
 from engine.training.optimizers import OPTIMIZERS, OPTIONAL
 from engine.words import short
 
-__all__ = ["check_run", "run_notes"]
+__all__ = ["check_run", "misfit", "run_notes"]
 
 
 def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
     """Raise `TrainingError` where model, data and settings do not go together."""
-    if data.images.shape[1:] != model.spec.input_shape:
-        raise TrainingError(
-            f"The images of {data.name} are {describe_shape(data.images.shape[1:])} but the network reads "
-            f"{describe_shape(model.spec.input_shape)}; choose another data set or change the input."
-        )
-    if data.classes != model.classes:
-        raise TrainingError(
-            f"{data.name} has {len(data.classes)} classes and the model {len(model.classes)} "
-            f"({_some(data.classes)} against {_some(model.classes)}); start a new model for this data set."
-        )
-    if config.drawings and data.images.shape[1:] != (SIDE, SIDE, 1):
+    if wrong := misfit(model, data):
+        raise TrainingError(wrong)
+    if config.drawings and data.image_shape != (SIDE, SIDE, 1):
         raise TrainingError(
             f"Drawings are {SIDE}×{SIDE} but the images of {data.name} are "
-            f"{describe_shape(data.images.shape[1:])}; set the share of drawings to 0."
+            f"{describe_shape(data.image_shape)}; set the share of drawings to 0."
         )
     training = rest_count(data.labels, config.validation)
     if config.batch_size > training:
@@ -50,6 +42,26 @@ def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
             f"The gradients of {config.accumulate} batches are to be gathered but the whole run has {steps}: "
             "nothing would be learned; gather fewer."
         )
+
+
+def misfit(model: Model, data: Dataset, title: str = "") -> str:
+    """Return in one sentence why `model` cannot be trained or tested on `data`; empty where it can.
+
+    `title` is what the data set is called, where that is not its name.
+    """
+    title = title or data.name
+    if data.image_shape != model.spec.input_shape:
+        return (
+            f"The images of {title} are {describe_shape(data.image_shape)}, but the network reads "
+            f"{describe_shape(model.spec.input_shape)}; choose another data set or change the input."
+        )
+    if data.classes != model.classes:
+        return (
+            f"{title} has {len(data.classes)} classes ({_some(data.classes)}), but the model knows "
+            f"{len(model.classes)} ({_some(model.classes)}); choose the data set that it was trained on, "
+            "or start a new model."
+        )
+    return ""
 
 
 def run_notes(config: TrainConfig, call: Callable[[Knob], str]) -> list[str]:

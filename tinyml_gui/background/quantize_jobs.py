@@ -17,6 +17,7 @@ from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.record import Metrics
 from engine.training.events import BatchDone, Finished
+from engine.training.run_check import misfit
 from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images, metrics_of
 from tinyml_gui.viewmodels.starts import trained_on
@@ -185,17 +186,13 @@ def _labelled_images(order: QuantizeOrder) -> Dataset:
     """Return images to train on; raise `QuantizationError` where none fits."""
     at_hand = () if order.data is None else (order.data,)
     for found in (*at_hand, *_loaded(order, "train")):
-        if _suits(found, order.model):
+        if not misfit(order.model, found):
             return found
     raise QuantizationError("there are no labelled images to fine-tune with; choose data on the Train page.")
 
 
-def _suits(data: Dataset, model: Model) -> bool:
-    return data.image_shape == model.spec.input_shape and data.classes == model.classes
-
-
 def _test_images(order: QuantizeOrder) -> Dataset | None:
-    return next((found for found in _loaded(order, "test") if _suits(found, order.model)), None)
+    return next((found for found in _loaded(order, "test") if not misfit(order.model, found)), None)
 
 
 def _loaded(order: QuantizeOrder, part: str) -> Iterator[Dataset]:

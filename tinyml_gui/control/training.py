@@ -17,15 +17,15 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.training.checkpoint import Checkpoint
-from engine.training.run_check import check_run, run_notes
+from engine.training.run_check import check_run, misfit, run_notes
 from engine.training.trainer import Finished, TrainConfig
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController
 from tinyml_gui.control.rates import RateController
 from tinyml_gui.document.state import State, adapted_spec
-from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, pretrained_on
-from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words, misfit
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, pretrained_on
+from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words
 
 __all__ = ["CONTINUE", "FRESH", "TrainingController"]
 
@@ -129,7 +129,7 @@ class TrainingController(QObject):
             return f"{self._state.document.fault} Fix it on the Model page first."
         if self.data is None:
             return self.data_error or "The data set is being read."
-        return "" if start in PRESETS else misfit(self._state.model, self.data)
+        return "" if start in PRESETS else misfit(self._state.model, self.data, data_title(self.data.name))
 
     @property
     def can_adapt(self) -> bool:

@@ -36,7 +36,6 @@ __all__ = [
     "ending_words",
     "figures",
     "headline",
-    "misfit",
 ]
 
 
@@ -273,20 +272,6 @@ def bar_text(status: Status) -> str:
 def data_facts(data: Dataset) -> str:
     """Return what a data set holds, in a few words."""
     return f"{len(data):,} images {describe_shape(data.image_shape)} · {len(data.classes)} classes"
-
-
-def misfit(model: Model, data: Dataset) -> str:
-    """Return in one sentence why `data` does not fit `model`; empty where it does."""
-    if data.image_shape != model.spec.input_shape:
-        return (
-            f"The images are {describe_shape(data.image_shape)}, but the model reads "
-            f"{describe_shape(model.spec.input_shape)}; choose another data set."
-        )
-    if data.classes == model.classes:
-        return ""
-    if len(data.classes) == len(model.classes):
-        return f"The classes of {data_title(data.name)} are not those that the model knows."
-    return f"{data_title(data.name)} has {len(data.classes)} classes, the model knows {len(model.classes)}."
 
 
 @dataclass(frozen=True)

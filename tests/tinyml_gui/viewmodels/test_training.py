@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.nn.model import Model
 from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
@@ -20,7 +19,6 @@ from tinyml_gui.viewmodels.training import (
     ending_words,
     figures,
     headline,
-    misfit,
     percent,
 )
 
@@ -153,13 +151,7 @@ def test_unknown_figures_are_a_dash() -> None:
     assert percent(0.98765) == "98.8 %"
 
 
-def test_data_that_does_not_fit_is_told_in_one_sentence() -> None:
-    model = spot_model()
-    assert misfit(model, spots()) == ""
-    assert misfit(model, spots(classes=6)) == "starter has 6 classes, the model knows 4."
-    assert "8×8×1" in misfit(model, spots(shape=(8, 8, 1)))
-    renamed = Model(model.spec, model.params, tuple("wxyz"))
-    assert "not those" in misfit(renamed, spots())
+def test_the_facts_of_a_data_set_are_told_in_a_few_words() -> None:
     assert data_facts(spots()) == "320 images 4×4×1 · 4 classes"
 
 

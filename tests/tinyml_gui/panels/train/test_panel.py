@@ -142,7 +142,7 @@ def test_other_classes_are_told_and_the_model_adapts(
     catalogue.sets["six"] = spots(classes=6, name="six")
     controller.training.choose_data("six")
     qtbot.waitUntil(lambda: controller.training.data is not None)
-    assert panel.banner.text == "six has 6 classes, the model knows 4."
+    assert panel.banner.text.startswith("six has 6 classes (a b c d e f), but the model knows 4 (a b c d);")
     assert not panel.start_button.isEnabled()
     assert panel.banner.button.text() == "Adapt the model to 6 classes"
     qtbot.mouseClick(panel.banner.button, LEFT)
