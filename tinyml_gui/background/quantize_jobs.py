@@ -40,7 +40,7 @@ class QuantizeOrder:
         Calibrated only where it has no quantization yet.
     catalogue : Catalogue
     data : Dataset or None
-        Training images at hand.
+        Training images that are loaded already.
     name : str
         The data set that the user has chosen; empty where none is.
     """
@@ -91,7 +91,7 @@ def prepare(order: QuantizeOrder) -> Generator[Calibrated | JobProgress, None, C
 
 
 def tune(order: QuantizeOrder) -> Generator[JobProgress | TimeLeft, None, Compared]:
-    """Train the model on with fake quantization, then compare what became of it."""
+    """Fine-tune the model with fake quantization, then compare its int8 answers with float."""
     from engine.quantize.finetune import QuantizeConfig, quantize_run
 
     data = _labelled_images(order)

@@ -1,9 +1,9 @@
-"""The only thread code: a thread that pulls generators, and a mailbox that the window empties.
+"""The only module that knows threads: a worker thread runs generators, the window reads their messages.
 
-A `Job` is a generator. The worker pulls it and puts what it yields into a mailbox; the window's thread
-takes the mail at most 30 times a second and hands it to plain callbacks, so everything outside this
-file runs on the window's thread. Pausing is not pulling. What the generator returns, or the exception
-that ended it, comes last.
+A `Job` is a generator. The worker steps it and puts what it yields into a queue. The window's thread empties
+the queue at most 30 times a second and passes the items to plain callbacks, so everything outside this file
+runs on the window's thread. A paused job is not stepped. Last comes what the generator returned, or the
+exception that ended it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A copy of the unsaved model is kept on the disk, so that not even a power cut takes what was trained.
+"""Keeps a copy of the unsaved model on disk, so that a crash or a power cut does not lose training.
 
-It is written soon after the first change, then at most every half minute, and at once when training ends;
-on a thread of its own, as a whole file or not at all. It goes when there is nothing unsaved any more.
+The copy is written soon after the first change, then at most every 30 seconds, and at once when training
+ends. A thread of its own writes it, as a whole file or not at all. It is removed when nothing is unsaved.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Intents of the window become changes of the state; the threads belong to this side.
+"""What the user asks for becomes changes of the state and background work.
 
 Panels call methods here and listen to signals; they never change the state themselves. Faults that the
 user caused come out of `error` as one sentence.
@@ -49,7 +49,7 @@ class Controller(QObject):
     Signals
     -------
     model_changed()
-        The document changed: network, classes, or the way back.
+        The document changed: network, classes or undo history.
     params_published()
         `model` holds newer parameters of the same network; at most 5 times a second.
     selection_changed()
@@ -233,7 +233,7 @@ class Controller(QObject):
         self.state.select(index)
 
     def edit(self, edit: Edit, select: int | None = None, merge: object = None) -> None:
-        """Change the network; edits in a row with the same `merge` are one step back."""
+        """Change the network; successive edits with the same `merge` are undone together."""
         if not self.training.is_running:
             self.state.edit(edit, select, merge)
 
@@ -261,7 +261,7 @@ class Controller(QObject):
             self.state.undo()
 
     def redo(self) -> None:
-        """Do it again."""
+        """Redo the change that was undone last."""
         if self.can_redo:
             self.state.redo()
 

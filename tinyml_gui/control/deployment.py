@@ -1,7 +1,7 @@
-"""The board and the format that everything is measured against, and how well the model fits there.
+"""The chosen board and export format, and whether the model fits them.
 
-Fits are computed on a thread of their own, the latest wish only, so that bars move while a layer is edited
-and the window never waits.
+Fits are computed on a thread of their own, and only for the latest choice. So the bars move while a layer is
+edited, and the window never waits.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Open, save and close a model's file, asking before anything unsaved would be lost."""
+"""Opens and saves model files, and asks before unsaved changes would be lost."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Brings the current model to int8 by itself, tells what that costs, and fine-tunes it on request.
+"""Quantizes the current model to int8, measures what that changes, and fine-tunes it on request.
 
-What is found out belongs to one model: as soon as another takes its place the work is dropped.
+The results belong to one model. When another model takes its place, the work is cancelled.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class QuantizationController(QObject):
         self._begin(activity, quantize_jobs.prepare, self._prepared)
 
     def tune(self) -> None:
-        """Fine-tune the current model for int8; the result can be taken back."""
+        """Fine-tune the current model for int8; the result can be undone."""
         if not self.can_tune:
             return
         self.cancel()

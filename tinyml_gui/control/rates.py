@@ -1,4 +1,4 @@
-"""Finds a learning rate by trying many for a moment each; the model stays as it is."""
+"""Finds a learning rate: many are tried for a few batches each, and the model does not change."""
 
 from __future__ import annotations
 

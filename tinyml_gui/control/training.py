@@ -1,4 +1,4 @@
-"""The training page's intents: choose data, start, pause, resume, stop; then test what was learned."""
+"""What the Train page asks for: choose data, start, pause, resume and stop a run, then test the model."""
 
 from __future__ import annotations
 

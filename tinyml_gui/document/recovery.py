@@ -1,7 +1,7 @@
-"""The files that outlive a program which is killed: one set for each that runs at a time.
+"""Files that survive when the program is killed: each running program has a set of its own.
 
-A lock file tells whose set it is; the lock of a program that is no more counts for nothing. What an earlier
-program left behind is set aside at the start, so that it can be offered while new copies are written.
+A lock file says which program owns a set; the lock of a program that no longer runs is ignored. What an
+earlier program left is moved aside at the start, so that it can be offered while new copies are written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is being worked on, as frozen values: the document, the selection, and the way back.
+"""What is being worked on, as frozen values: the document, the selection and the undo history.
 
 A document is a model that works plus the network as it is being edited, which may have a fault for a
 while. Layers keep the parameters that still fit them, also across faulty steps in between. Undo is a
@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.knobs import knobs_of
@@ -144,7 +143,7 @@ class Document:
         return cls(model, model.spec, tuple(range(len(model.spec.layers))))
 
     def edited(self, edit: Edit, rng: np.random.Generator) -> Document:
-        """Return the document after `edit`; parameters that fit no more are drawn anew from `rng`."""
+        """Return the document after `edit`; parameters that no longer fit are drawn from `rng`."""
         origins = tuple(None if source is None else self.origins[source] for source in edit.sources)
         fault = fault_of(edit.spec, len(self.model.classes))
         if fault is not None:
@@ -208,12 +207,12 @@ class State:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a way back."""
+        """Whether there is a change to undo."""
         return bool(self._past)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a way forward."""
+        """Whether there is a change to redo."""
         return bool(self._future)
 
     @property
@@ -222,7 +221,7 @@ class State:
         return self.document is not self._saved
 
     def reset(self, model: Model, saved: bool = True) -> None:
-        """Start anew with `model`; there is no way back. It counts as modified where it is not `saved`."""
+        """Start with `model` and an empty undo history; it counts as modified unless it is `saved`."""
         self._past = self._future = ()
         self._merge = None
         self.document = Document.of(model)
@@ -231,12 +230,12 @@ class State:
         self._notify()
 
     def rename(self, name: str) -> None:
-        """Call the model otherwise; nothing to take back."""
+        """Give the model another name; this is no step of the undo history."""
         if name != self.model.name:
             self.document = replace(self.document, model=self.model.replace(name=name))
 
     def annotate(self, model: Model) -> None:
-        """Take the same model with more known of it: nothing to take back, nothing to save."""
+        """Take the same model with more known of it: no step of the undo history, nothing to save."""
         saved = not self.is_modified
         self.document = replace(self.document, model=model)
         self._saved = self.document if saved else self._saved
@@ -262,7 +261,7 @@ class State:
         self.change(Document.of(model), merge)
 
     def change(self, document: Document, merge: Hashable = None) -> None:
-        """Go to `document`; changes in a row with the same `merge` are one step back."""
+        """Go to `document`; successive changes with the same `merge` are one step of the undo history."""
         if merge is None or merge != self._merge:
             self._past = (*self._past, self.document)[-_UNDO_DEPTH:]
         self._future = ()
@@ -310,8 +309,3 @@ class State:
     def _notify(self) -> None:
         for observer in tuple(self._observers):
             observer()
-
-
-def published(model: Model, params: NDArray[np.float32]) -> Model:
-    """Return `model` with a copy of new parameters."""
-    return model.replace(params=params)

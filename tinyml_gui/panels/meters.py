@@ -97,10 +97,6 @@ class MeterRows(QWidget):
         for row, meter in zip(self._rows, meters, strict=True):
             row.fill(meter)
 
-    def texts(self) -> tuple[str, ...]:
-        """Return what each row says."""
-        return tuple(row.bar.accessibleName() for row in self._rows)
-
 
 class _Row:
     """The widgets of one meter, in a row of a grid."""

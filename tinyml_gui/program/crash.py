@@ -1,4 +1,4 @@
-"""No exception ends the program silently, and none takes the model along.
+"""Reports every unexpected exception, and saves the model first.
 
 Exceptions of slots, timers and paint events reach `sys.excepthook`, those of threads
 `threading.excepthook`, each in whatever thread it happened in. Both hop through a signal to the

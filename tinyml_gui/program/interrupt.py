@@ -1,4 +1,4 @@
-"""Ctrl+C in the terminal, and being told to end: Qt's event loop runs no Python by itself.
+"""Ends the program on Ctrl+C and SIGTERM, although Qt's event loop does not run Python by itself.
 
 The system writes each signal's number into a socket, which wakes the event loop; Python then gets to run
 its handler.

@@ -1,8 +1,7 @@
 """Try the whole program by itself: draw, classify, train, save, export; for installers and bundles.
 
-Opens the real window with settings of its own in a temporary folder and works it with real mouse events.
-Every step prints a line; the first fault ends the process with a sentence, and a watchdog ends it where
-nothing else would.
+It opens the real window, with settings in a temporary folder, and sends it real mouse events. Every step
+prints a line. The first fault ends the process with a sentence, and a watchdog ends a process that hangs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Accuracy as two columns, float and int8, wherever it is shown; and the images on which the two differ."""
+"""Accuracy in float and int8 for all places that show it, and the images on which the two differ."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From what a run starts, and with which rate: what to propose so that one watches a network learn.
+"""Which start and which learning rate to propose for a run, so that the user sees a network learn.
 
-A network that has learned already gets worse first when it goes on at full rate with other images, so
-that is never what happens by itself.
+A trained network first gets worse when it continues at the full rate with other images. So that is
+never proposed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which boards and formats there are to choose from, and which one is chosen by itself."""
+"""The boards and export formats to choose from, and the ones that are chosen at first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw, and see at once what the network sees and what it thinks: always at the window's right."""
+"""The drawing panel at the window's right: the canvas, what the network sees, and its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Train page: what to train on, how, and how it goes."""
+"""The Train page: data and settings of a run, its progress and its curves."""
 
 from __future__ import annotations
 
