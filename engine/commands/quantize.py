@@ -100,13 +100,7 @@ def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison
         return model, None
     loss = LOSSES[trained_config(model).loss]
     found = compare_int8(model, loss, LabelledImages(test.images, test.labels), default_threads())
-    metrics = {
-        "float_accuracy": found.in_float.accuracy,
-        "accuracy": found.in_int8.accuracy,
-        "images": len(test),
-        "flips": len(found.flips),
-    }
-    return model.replace(quantization=replace(model.quantization, metrics=metrics)), found
+    return model.replace(quantization=replace(model.quantization, metrics=found.metrics)), found
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,28 +12,29 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from engine.data.dataset import Dataset
-from engine.nn.losses import LOSSES, Loss
+from engine.nn.losses import Loss
 from engine.nn.model import Model
-from engine.nn.predictor import output_activation
+from engine.nn.predictor import Predictor, output_activation
 from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.images import LabelledImages
 
-__all__ = ["Int8Comparison", "compare_int8", "evaluate_int8", "flips"]
+__all__ = ["Int8Comparison", "compare_in_parts", "compare_int8", "evaluate_int8"]
 
-
+BATCH = 32  # images that the float network takes at once
+PART = 256  # images between two reports
 LEAST_PROBABILITY = 1 / 512  # what an int8 probability of 0 may stand for: it has to have a logarithm
 
 
-def evaluate_int8(model: Model, loss: Loss, work: LabelledImages, threads: int = 1) -> Evaluation:
-    """Return the evaluation of the int8 network of `model`, on all images of `work`.
+def evaluate_int8(model: Model, loss: Loss, images: LabelledImages, threads: int = 1) -> Evaluation:
+    """Return the evaluation of the int8 network of `model`, on all of `images`.
 
     Raises
     ------
     QuantizationError
         When the model is not quantized.
     """
-    predictor, parts = IntegerPredictor(model), np.array_split(work.images, threads)
+    predictor, parts = IntegerPredictor(model), np.array_split(images.images, threads)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "evaluate") as pool:
         logits = np.concatenate(list(pool.map(predictor.logits, parts)))
     predictions = logits.argmax(axis=1)
@@ -39,8 +42,8 @@ def evaluate_int8(model: Model, loss: Loss, work: LabelledImages, threads: int =
     if loss.absorbs is not None and output_activation(model.spec) is loss.absorbs:
         outputs = np.log(np.maximum(outputs, np.float32(LEAST_PROBABILITY)))
     count = max(len(predictions), 1)
-    correct = np.count_nonzero(predictions == work.labels)
-    mean = loss.compute(outputs, work.labels, None, 1.0) / count
+    correct = np.count_nonzero(predictions == images.labels)
+    mean = loss.compute(outputs, images.labels, None, 1.0) / count
     return Evaluation(mean, float(correct / count), predictions)
 
 
@@ -56,14 +59,33 @@ class Int8Comparison:
         """Indices of the images that int8 takes for another class than float does."""
         return np.flatnonzero(self.in_float.predictions != self.in_int8.predictions)
 
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What a quantization keeps of it (`Quantization.metrics`)."""
+        return {
+            "float_accuracy": self.in_float.accuracy,
+            "accuracy": self.in_int8.accuracy,
+            "images": len(self.in_int8.predictions),
+            "flips": len(self.flips),
+        }
 
-def compare_int8(model: Model, loss: Loss, work: LabelledImages, threads: int = 1) -> Int8Comparison:
+
+def compare_int8(model: Model, loss: Loss, images: LabelledImages, threads: int = 1) -> Int8Comparison:
     """Evaluate a quantized `model` both ways."""
-    in_int8 = evaluate_int8(model, loss, work, threads)
-    return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, work), in_int8)
+    in_int8 = evaluate_int8(model, loss, images, threads)
+    return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, images), in_int8)
 
 
-def flips(model: Model, data: Dataset) -> NDArray[np.intp]:
-    """Return the indices of the images of `data` whose class flips when a quantized `model` goes to int8."""
-    work = LabelledImages(data.images, data.labels)
-    return compare_int8(model, next(iter(LOSSES.values())), work).flips
+def compare_in_parts(model: Model, data: Dataset) -> Generator[int, None, Int8Comparison]:
+    """Compare as `compare_int8` does, on one thread, yielding how many images are done; losses are nan."""
+    predictors: tuple[Predictor | IntegerPredictor, ...] = (Predictor(model, BATCH), IntegerPredictor(model))
+    answers = np.empty((2, len(data)), np.int64)
+    for start in range(0, len(data), PART):
+        part = data.images[start : start + PART]
+        for row, predictor in enumerate(predictors):
+            answers[row, start : start + len(part)] = predictor.logits(part).argmax(axis=1)
+        yield start + len(part)
+    right = (answers == data.labels).mean(axis=1)
+    return Int8Comparison(
+        *(Evaluation(math.nan, float(share), row) for share, row in zip(right, answers, strict=True))
+    )

@@ -45,3 +45,8 @@ class TinyCatalogue(Catalogue):
         self.loaded_on.add(threading.get_ident())
         key = Path(name_or_path).name
         return self.sets[key] if key in self.sets else super().load(name_or_path, part)
+
+
+def metrics_of(in_float: float, in_int8: float, images: int, flips: int = 0) -> dict[str, float]:
+    """Return what was measured as a quantization keeps it."""
+    return {"float_accuracy": in_float, "accuracy": in_int8, "images": images, "flips": flips}

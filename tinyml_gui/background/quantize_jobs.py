@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,20 @@ from engine.data import Catalogue, Dataset
 from engine.data.catalogue import STARTER
 from engine.errors import QuantizationError, TinyMLError
 from engine.nn.model import Model
-from engine.nn.predictor import Predictor
 from engine.record import Metrics
 from engine.training.events import BatchDone, Finished
 from engine.training.run_check import misfit
 from tinyml_gui.background.jobs import JobProgress
-from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images, metrics_of
+from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images
 from tinyml_gui.viewmodels.starts import trained_on
+
+if TYPE_CHECKING:
+    from engine.quantize.compare import Int8Comparison
 
 __all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
 
 EPOCHS: Final = 2  # of fine-tuning: more bring next to nothing
-_CHUNK: Final = 256  # images between two reports
 _SHOWN: Final = 60  # images of a gallery
-_BATCH: Final = 32
 
 
 @dataclass(frozen=True)
@@ -132,19 +132,15 @@ def calibrated(order: QuantizeOrder) -> Model:
 
 def compare(model: Model, test: Dataset) -> Generator[JobProgress, None, Compared]:
     """Find out what share of `test` is right in float and in int8, and what flips."""
-    from engine.quantize.network import IntegerPredictor
+    from engine.quantize.compare import compare_in_parts
 
-    predictors: tuple[Predictor | IntegerPredictor, ...] = (Predictor(model, _BATCH), IntegerPredictor(model))
-    answers = np.empty((2, len(test)), np.intp)
-    for start in range(0, len(test), _CHUNK):
-        part = test.images[start : start + _CHUNK]
-        for row, predictor in enumerate(predictors):
-            answers[row, start : start + len(part)] = predictor.logits(part).argmax(axis=1)
-        yield JobProgress(start + len(part), len(test))
-    right = answers == test.labels
-    flips = _flips(test, answers, right)
-    in_float, in_int8 = (float(share) for share in right.mean(axis=1))
-    return Compared(_measured(model, metrics_of(in_float, in_int8, len(test), flips.count)), flips)
+    parts = compare_in_parts(model, test)
+    while True:
+        try:
+            yield JobProgress(next(parts), len(test))
+        except StopIteration as end:
+            found: Int8Comparison = end.value
+            return Compared(_measured(model, found.metrics), _flips(test, found))
 
 
 def _measured(model: Model, metrics: Mapping[str, float]) -> Model:
@@ -155,9 +151,10 @@ def _measured(model: Model, metrics: Mapping[str, float]) -> Model:
     return model.replace(quantization=replace(quantization, metrics={**quantization.metrics, **metrics}))
 
 
-def _flips(test: Dataset, answers: NDArray[np.intp], right: NDArray[np.bool_]) -> Flips:
-    places = np.flatnonzero(answers[0] != answers[1])
-    in_float, in_int8 = right[:, places]
+def _flips(test: Dataset, found: Int8Comparison) -> Flips:
+    places = found.flips
+    answers = np.stack([found.in_float.predictions, found.in_int8.predictions])
+    in_float, in_int8 = answers[:, places] == test.labels[places]
     worst_first = places[np.argsort(~in_float, kind="stable")]
     shown = tuple(_flip(test, answers, int(place)) for place in worst_first[:_SHOWN])
     return Flips(len(test), len(places), int(in_float.sum()), int(in_int8.sum()), shown)

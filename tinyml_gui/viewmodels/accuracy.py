@@ -27,7 +27,6 @@ __all__ = [
     "loss_sentence",
     "measured",
     "measured_images",
-    "metrics_of",
     "summary",
     "test_accuracy",
     "tested_on",
@@ -47,7 +46,6 @@ class Activity(enum.Enum):
 _ACCURACY: Final = "accuracy"
 _FLOAT: Final = "float_accuracy"
 _IMAGES: Final = "images"
-_FLIPS: Final = "flips"
 _MANY: Final = 10**9  # what comes from a file may say anything
 _NAME_LENGTH: Final = 40
 _SEEN: Final = " – most of these images were in its training"
@@ -97,11 +95,6 @@ def measured(model: Model) -> Accuracies:
     count = _images(found)
     words = f"on {count:,} test images" if count else "on test images"
     return Accuracies(_share(found, _FLOAT), _share(found, _ACCURACY), words)
-
-
-def metrics_of(in_float: float, in_int8: float, images: int, flips: int = 0) -> dict[str, float]:
-    """Return what was measured as a quantization keeps it, the command line's too."""
-    return {_FLOAT: in_float, _ACCURACY: in_int8, _IMAGES: images, _FLIPS: flips}
 
 
 def measured_images(model: Model) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,9 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.nn.presets import PRESETS
+from engine.quantize import compare
 from engine.quantize.calibrate import calibrate
-from engine.quantize.compare import compare_int8, evaluate_int8, flips
+from engine.quantize.compare import compare_int8, evaluate_int8
 from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import BATCH, Evaluator
 from engine.training.images import LabelledImages
@@ -97,8 +100,18 @@ def test_flips_are_the_images_that_change_their_class() -> None:
         for index, image in enumerate(DATA.images)
         if in_float.logits(image[None]).argmax() != in_int8.logits(image[None]).argmax()
     ]
-    assert flips(QUANTIZED, DATA).tolist() == changed
     assert compare_int8(QUANTIZED, LOSSES["mse"], WORK, 2).flips.tolist() == changed
+
+
+def test_part_by_part_is_the_same_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "PART", 50)
+    found = []
+
+    def parts() -> Iterator[int]:
+        found.append((yield from compare.compare_in_parts(QUANTIZED, DATA)))
+
+    assert list(parts()) == [*range(50, len(DATA), 50), len(DATA)]
+    assert found[0].metrics == compare_int8(QUANTIZED, LOSSES["mse"], WORK).metrics
 
 
 def test_only_a_quantized_model_has_int8_answers() -> None:

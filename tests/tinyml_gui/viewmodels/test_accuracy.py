@@ -9,7 +9,7 @@ import pytest
 from engine.nn.model import Model
 from engine.quantize.network import untrained_quantization
 from engine.record import TrainingRecord
-from tests.tinyml_gui.tiny import spot_model
+from tests.tinyml_gui.tiny import metrics_of, spot_model
 from tinyml_gui.document.state import Document
 from tinyml_gui.viewmodels.accuracy import (
     Accuracies,
@@ -20,7 +20,6 @@ from tinyml_gui.viewmodels.accuracy import (
     flips_sentence,
     loss_sentence,
     measured,
-    metrics_of,
     summary,
     tuned_words,
 )
