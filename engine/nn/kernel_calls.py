@@ -41,12 +41,18 @@ __all__ = [
     "Training",
     "WeightedParts",
     "WeightedSum",
+    "channels_last",
     "scaled_sum",
     "weighted_parts",
 ]
 
 Order = NDArray[np.int64]
 """Which feature of the engine stands at each place of exported code's flat vector."""
+
+
+def channels_last(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the engine's feature map (height, channels, width), or a vector, flat as exported code holds it."""
+    return (values.transpose(0, 2, 1) if values.ndim == 3 else values).ravel()
 
 
 @dataclass(frozen=True, eq=False)

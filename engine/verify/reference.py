@@ -18,7 +18,7 @@ from engine.errors import VerifyError
 from engine.export import c_text
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
 from engine.nn.call_chain import Stage, build_network, output_orders
-from engine.nn.kernel_calls import Order
+from engine.nn.kernel_calls import Order, channels_last
 from engine.nn.model import Model
 from engine.quantize.network import IntegerPredictor, stage_outputs
 from engine.quantize.probe import OUTPUT, Point, Probe
@@ -156,7 +156,7 @@ class FloatReference(Reference):
         def observe(point: Point, values: NDArray[Any]) -> None:
             layer, kind = point
             if kind == OUTPUT:
-                seen[layer] = _channels_last(values[..., 0])
+                seen[layer] = channels_last(values[..., 0]).astype(np.float32)
 
         probe = Probe(self.model.spec, self.model.params, 1)
         probe.run(self.vectors.images[vector : vector + 1], observe)
@@ -177,12 +177,6 @@ class FloatReference(Reference):
 
     def agrees(self, found: NDArray[Any], expected: NDArray[Any]) -> bool:
         return bool(agree(found, expected).all())
-
-
-def _channels_last(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Return a feature map (height, channels, width), or a vector, as exported code holds it, flat."""
-    moved = values.transpose(0, 2, 1) if values.ndim == 3 else values
-    return np.array(moved, np.float32).ravel()
 
 
 def _in_order(values: NDArray[Any], order: Order | None) -> NDArray[Any]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.nn.kernel_calls import Call, Order
+from engine.nn.kernel_calls import Call, Order, channels_last
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
@@ -58,5 +58,4 @@ class Unroll(Call):
         if len(self.in_shape) != 3:
             return order
         height, width, channels = self.in_shape
-        places = np.arange(size(self.in_shape)).reshape(height, channels, width)
-        return places.transpose(0, 2, 1).ravel()
+        return channels_last(np.arange(size(self.in_shape)).reshape(height, channels, width))
