@@ -52,6 +52,7 @@ SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover
 
 def surrounded(layer: LayerSpec, shape: Shape, turn: int) -> ModelSpec:
     """Return a network in which gradients pass through `layer`; what is before it takes turns."""
+    flatten = GlobalAvgPool2D() if size(layer.out_shape(shape)) > MOST else Flatten()
     layers: tuple[LayerSpec, ...]
     if len(shape) == 1:
         before = (Dense(shape[0]), Dense(shape[0], "tanh"), Dropout(0))[turn % 3]
@@ -64,7 +65,6 @@ def surrounded(layer: LayerSpec, shape: Shape, turn: int) -> ModelSpec:
             Dropout(0),
         )[turn % 4]
         layers = (before, layer)
-    flatten = GlobalAvgPool2D() if size(layer.out_shape(shape)) > MOST else Flatten()
     return ModelSpec((*layers, flatten, Dense(3)), shape)
 
 
