@@ -4,6 +4,7 @@ VENV=.venv
 BIN=$VENV/bin
 LOGS=$(mktemp -d)
 BUNDLE_PARENT=$LOGS/elsewhere   # the bundle is tried outside the checkout
+INSTALLED=$LOGS/installed       # where the README's first command is tried
 FAILED=()
 trap 'rm -rf "$LOGS"' EXIT
 
@@ -99,7 +100,56 @@ run_readme_command() {
     command=$(readme_command "$1")
     [ -n "$command" ] || { echo "README.md has no command named $1"; return 1; }
     printf '%s\n' "$command"
+    export PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} --durations=20"
     timeout --kill-after=10 1800 bash -euo pipefail -c "$command" 2>&1 | tee "$LOGS/pytest"
+}
+
+# The README's first command as a user gives it, in a copy of what is committed: what is needed must be in
+# the package and its dependencies. Its last part starts the window and is left out.
+try_first_command() {
+    local command base
+    command=$(readme_command start)
+    [[ "$command" == *" && .venv/bin/tinyml-gui" ]] || { echo "the README's first command is another one"; return 1; }
+    command=${command% && .venv/bin/tinyml-gui}
+    printf '%s\n' "$command"
+    mkdir -p "$INSTALLED/copy" "$INSTALLED/elsewhere" "$INSTALLED/home"
+    git archive HEAD | tar -x -C "$INSTALLED/copy"
+    # python3 is the one that everything else here was made with; pip keeps its cache.
+    base=$("$BIN/python" -c 'import sys; print(sys.base_prefix)')
+    (cd "$INSTALLED/copy" && PATH="$base/bin:$PATH" timeout 600 \
+        env -u PYTHONPATH -u PYTHONHOME -u VIRTUAL_ENV bash -euo pipefail -c "$command") \
+        >"$LOGS/install" 2>&1 || { tail -n 20 "$LOGS/install"; return 1; }
+    cd "$INSTALLED/elsewhere"
+    outside env QT_QPA_PLATFORM=offscreen timeout 300 "$INSTALLED/copy/.venv/bin/tinyml-gui" --self-test
+    draw_one one.png
+    predict_one one.png
+}
+
+# outside COMMAND...: run it with nothing of this checkout's Python around.
+outside() { env -u PYTHONPATH -u PYTHONHOME -u VIRTUAL_ENV -u TINYML_DATA HOME="$INSTALLED/home" "$@"; }
+
+draw_one() {
+    outside "$INSTALLED/copy/.venv/bin/python" - "$1" <<'PYTHON'
+import sys
+
+from PIL import Image, ImageDraw
+
+picture = Image.new("L", (120, 120), 255)
+ImageDraw.Draw(picture).line([(64, 15), (56, 105)], fill=0, width=10)
+picture.save(sys.argv[1])
+PYTHON
+}
+
+# predict_one PICTURE: the shipped network must read it as a 1.
+predict_one() {
+    local found
+    found=$(outside timeout 120 "$INSTALLED/copy/.venv/bin/tinyml" predict digits "$1" --json)
+    echo "$found"
+    "$INSTALLED/copy/.venv/bin/python" -c '
+import json, sys
+best = json.loads(sys.argv[1])["results"][0]["top"][0]
+sys.exit(f"read as {best}, not as 1" if best["class"] != "1" else 0)
+' "$found"
 }
 
 build_bundle() {

@@ -79,6 +79,18 @@ CASES = [
 ]
 
 
+def share(part: int, parts: int) -> list[int]:
+    """Return which of `CASES` are part `part` of `parts`: a fair share of each kind of layer, at least one.
+
+    The parts together hold every case. Shapes and knobs are mixed, so that no part has one shape alone.
+    """
+    kinds: dict[str, list[int]] = {}
+    for number, (layer, _) in enumerate(CASES):
+        kinds.setdefault(layer.kind, []).append(number)
+    mixed = {kind: generator(kind).permutation(numbers) for kind, numbers in kinds.items()}
+    return sorted(int(n) for numbers in mixed.values() for n in numbers[part % len(numbers) :: parts])
+
+
 def case_id(value: object) -> str:
     """Return a readable test id for a layer or a shape."""
     return "x".join(map(str, value)) if isinstance(value, tuple) else repr(value).replace("'", "")

@@ -34,19 +34,17 @@ def window(qtbot: QtBot, settings: Settings, look: Theme) -> Iterator[MainWindow
     controller.shutdown()
 
 
-@pytest.mark.parametrize("size", [(960, 640), (1024, 700), (1440, 900)])
 @pytest.mark.parametrize("page", range(len(PAGES)))
-def test_no_page_is_wider_than_its_place(
-    window: MainWindow, qtbot: QtBot, page: int, size: tuple[int, int]
-) -> None:
-    window.resize(*size)
-    window.show_page(page)
-    for more in window.pages.currentWidget().findChildren(QScrollArea):
+def test_no_page_is_wider_than_its_place(window: MainWindow, page: int) -> None:
+    for size in ((960, 640), (1024, 700), (1440, 900)):
+        window.resize(*size)
+        window.show_page(page)
         QApplication.processEvents()
-        assert more.widget().minimumSizeHint().width() <= more.viewport().width()
-    holder = window.pages.currentWidget()
-    assert holder.minimumSizeHint().width() <= window.pages.width()
-    assert window.width() == size[0]
+        for more in window.pages.currentWidget().findChildren(QScrollArea):
+            assert more.widget().minimumSizeHint().width() <= more.viewport().width(), size
+        holder = window.pages.currentWidget()
+        assert holder.minimumSizeHint().width() <= window.pages.width(), size
+        assert window.width() == size[0]
 
 
 def test_a_dropped_model_is_opened_wherever_it_falls(

@@ -22,6 +22,7 @@ from engine.verify.reference import Answers, FloatReference
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
 C99, CPP = ("-std=c99",), ("-x", "c++", "-std=c++11")
+CAMPAIGN = (pytest.mark.campaign, pytest.mark.slow)  # many random networks, run by hand
 
 DRIVER = """
 #include <stdio.h>

@@ -124,7 +124,7 @@ int main(int argc, char **argv)
 
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ROUTES = {  # command, whether inputs are a caller's, whether weights are compact, number of drawn calls
-    "sanitizers": (("gcc", *C99, *SANITIZED), False, False, 40),
+    "sanitizers": (("gcc", *C99, *SANITIZED), False, False, 20),
     "sanitizers, compact, a caller's input": (("gcc", *C99, *SANITIZED), True, True, 10),
     "clang, undefined behaviour": (
         ("clang", *C99, "-O1", "-fsanitize=undefined", "-fsanitize-trap=all"),
@@ -196,12 +196,18 @@ GCC_LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og", "-O2 -fno-omit-frame-poi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("level", GCC_LEVELS)
-@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m3", "cortex-m0plus"])
+@pytest.mark.parametrize(
+    ("target", "level"),
+    [
+        *(("cortex-m4", level) for level in GCC_LEVELS),
+        *(("cortex-m0plus", level) for level in GCC_LEVELS),
+        *(("cortex-m3", level) for level in ("-O0", "-O2", "-Os")),  # otherwise as Cortex-M4
+    ],
+)
 def test_with_gcc(target: str, level: str, tmp_path: Path) -> None:
     """Assembly takes most registers there are: GCC must find them at every level."""
     need(target, "arm-none-eabi-gcc")
-    program = Program(calls(10), given=level != "-O2")
+    program = Program(calls(10 if level == "-O2" else 0), given=level != "-O2")
     run_on_core(target, "arm-none-eabi-gcc", level.split(), program, tmp_path)
 
 

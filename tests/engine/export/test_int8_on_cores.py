@@ -70,7 +70,7 @@ CALL = """    output[{classes}] = (int8_t){name}_predict(image, 0);
 @cache
 def cases() -> tuple[Case, ...]:
     rng = np.random.default_rng(7)
-    return tuple(cases_of([*DEPTHWISE, *POOLS, *(chain(rng) for _ in range(40))], IMAGES))
+    return tuple(cases_of([*DEPTHWISE, *POOLS, *(chain(rng) for _ in range(12))], IMAGES))
 
 
 @cache

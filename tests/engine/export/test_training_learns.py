@@ -97,9 +97,8 @@ def test_ten_thousand_steps_give_the_engines_weights(mnist: tuple[Dataset, Datas
 
 
 @pytest.mark.parametrize(("name", "rate", "least"), [("lenet", 0.005, 0.93), ("mlp-32-32", 0.02, 0.86)])
-@pytest.mark.parametrize("seed", [0, 1], ids=["same start", "random start"])
 def test_learns_as_well_as_the_engine(
-    name: str, rate: float, least: float, seed: int, mnist: tuple[Dataset, Dataset], tmp_path: Path
+    name: str, rate: float, least: float, mnist: tuple[Dataset, Dataset], tmp_path: Path
 ) -> None:
     """Near ties of maxima let single weights part after a few hundred steps, as they do with float64."""
     model = new_model(name)
@@ -107,7 +106,11 @@ def test_learns_as_well_as_the_engine(
     states = learn_in_engine(model, lessons)[1]
     expected = accuracy(model.replace(params=states[-1]), mnist[1])
     assert expected > least
-    assert accuracy_in_c(model, lessons, mnist[1], seed, tmp_path) == pytest.approx(expected, abs=0.02)
+    for seed in (0, 1):  # the same start; a random one
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        reached = accuracy_in_c(model, lessons, mnist[1], seed, folder)
+        assert reached == pytest.approx(expected, abs=0.02), seed
 
 
 def test_a_shipped_network_adapts_with_its_last_layer_alone(
