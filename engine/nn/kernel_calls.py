@@ -51,7 +51,7 @@ Order = NDArray[np.int64]
 
 
 def channels_last(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the engine's feature map (height, channels, width), or a vector, flat as exported code holds it."""
+    """Return a feature map (height, channels, width), or a vector, flat as exported code holds it."""
     return (values.transpose(0, 2, 1) if values.ndim == 3 else values).ravel()
 
 
