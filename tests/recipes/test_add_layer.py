@@ -10,57 +10,64 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.copied_tree import CopiedTree
+from tests.recipes.tree import copy_of_tree, replace_once, run_in, touched
 
 TEMPLATE = Path(__file__).parent / "layer"
 REGISTRY = "engine/nn/layers/__init__.py"
 TORCH = "tests/torch_nets.py"
-PROGRAM = 5
-"""How many files of the program a layer touches, as ARCHITECTURE.md says."""
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> CopiedTree:
-    tree = CopiedTree(tmp_path_factory.mktemp("tree"))
-    tree.add("engine/nn/layers/negate.py", (TEMPLATE / "negate.py").read_text(encoding="utf-8"))
-    for kernel in sorted(TEMPLATE.glob("*.c")):
-        tree.add(f"engine/export/kernels/{kernel.name}", kernel.read_text(encoding="utf-8"))
-    tree.insert(REGISTRY, "from engine.nn.layers.norm", "from engine.nn.layers.negate import Negate")
-    tree.insert(REGISTRY, "        Dropout,", "        Negate,")
-    tree.insert(TORCH, "from engine.nn.param", "from engine.nn.layers.negate import Negate")
-    tree.insert(TORCH, "class ChannelMean", NEGATIVE)
-    tree.insert(
-        TORCH, "    MaxPool2D: Translation", "    Negate: Translation(lambda layer, x: [Negative()]),"
-    )
-    return tree
-
-
+IMPORT = "from engine.nn.layers.negate import Negate\n"
 NEGATIVE = """class Negative(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return -x
 
 
 """
+PROGRAM = 5
+"""How many files of the program a layer touches, as ARCHITECTURE.md says."""
 
 
-def test_it_touches_as_few_files_as_promised(tree: CopiedTree) -> None:
-    program = {path for path in tree.touched if path.startswith("engine/")}
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tree = copy_of_tree(tmp_path_factory.mktemp("layer"))
+    (tree / "engine/nn/layers/negate.py").write_bytes((TEMPLATE / "negate.py").read_bytes())
+    for kernel in TEMPLATE.glob("*.c"):
+        (tree / "engine/export/kernels" / kernel.name).write_bytes(kernel.read_bytes())
+    before(tree / REGISTRY, "from engine.nn.layers.norm import", IMPORT)
+    before(tree / REGISTRY, "        Dropout,\n", "        Negate,\n")
+    before(tree / TORCH, "from engine.nn.param import", IMPORT)
+    before(tree / TORCH, "class ChannelMean", NEGATIVE)
+    before(
+        tree / TORCH,
+        "    MaxPool2D: Translation",
+        "    Negate: Translation(lambda layer, x: [Negative()]),\n",
+    )
+    return tree
+
+
+def before(path: Path, there: str, new: str) -> None:
+    """Write `new` before a text that stands in the file once."""
+    replace_once(path, there, new + there)
+
+
+def test_it_touches_as_few_files_as_promised(tree: Path) -> None:
+    program = {path for path in touched(tree) if path.startswith("engine/")}
     assert len(program) == PROGRAM
-    assert tree.touched - program == {TORCH}
+    assert touched(tree) - program == {TORCH}
 
 
-def test_the_contract_of_layers_holds(tree: CopiedTree) -> None:
+def test_the_contract_of_layers_holds(tree: Path) -> None:
     """JSON, shapes, gradients, PyTorch, C in floats and in all variants of int8, learning, cost."""
     files = ("nn/test_layers.py", "nn/test_gradients.py", "nn/test_torch.py", "test_layer_recipe.py")
-    said = tree.test("-k", "negate or Negate or every_layer", *(f"tests/engine/{file}" for file in files))
-    assert "passed" in said
+    tests = [f"tests/engine/{file}" for file in files]
+    assert "passed" in pytest_in(tree, "-k", "negate or Negate or every_layer", *tests)
 
 
-def test_no_kind_is_compared_and_the_form_is_made_of_its_knobs(tree: CopiedTree) -> None:
-    said = tree.test("-k", "negate or Negate", "tests/test_architecture.py", "tests/engine/test_knobs.py")
-    assert "passed" in said
+def test_no_kind_is_compared_and_the_form_is_made_of_its_knobs(tree: Path) -> None:
+    files = ("tests/test_architecture.py", "tests/engine/test_knobs.py")
+    assert "passed" in pytest_in(tree, "-k", "negate or Negate", *files)
 
 
-def test_the_copy_is_what_ran(tree: CopiedTree) -> None:
-    where = tree.run("import engine.nn.layers as l; print(l.__file__, 'negate' in l.LAYERS)")
-    assert where == f"{tree.folder / REGISTRY} True"
+def pytest_in(tree: Path, *words: str) -> str:
+    """Return what pytest says last about the copy, all of whose chosen tests pass."""
+    done = run_in(tree, "pytest", "-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", *words)
+    return done.stdout.strip().splitlines()[-1]
