@@ -103,7 +103,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from engine.commands import data, deploy, info, quantize, rate, report, train
+    from engine.commands import data, evaluate, export, find_rate, info, predict, quantize, train, verify
 
     parser = _Parser(
         prog="tinyml",
@@ -112,6 +112,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinyml {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for group in (data, train, rate, report, info, quantize, deploy):
-        group.register(commands)
+    for module in (data, train, find_rate, evaluate, predict, info, quantize, export, verify):
+        module.register(commands)
     return parser

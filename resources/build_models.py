@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from engine import cli
 from engine.nn.model import Model
-from engine.storage import project
+from engine.storage import model_file
 
 T = TypeVar("T")
 MODELS = Path(__file__).parent / "models"
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _rebuild(path: Path, options: argparse.Namespace) -> None:
-    shipped = project.load(path)
+    shipped = model_file.load(path)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / path.name
         if options.only_quantize:
@@ -45,7 +45,7 @@ def _rebuild(path: Path, options: argparse.Namespace) -> None:
             _run(*words, "--data-dir", options.data_dir)
         data = _told(shipped.record.data)
         _run("quantize", str(out), "--data", data, "--out", str(out), "--data-dir", options.data_dir)
-        _report(path, shipped, project.load(out))
+        _report(path, shipped, model_file.load(out))
         if options.replace:
             shutil.copy(out, path)
 

@@ -286,9 +286,9 @@ class MainWindow(QMainWindow):
 
     def rescue(self, path: Path) -> None:
         """Write a copy of the current model to `path`, whatever state the window is in."""
-        from engine.storage import project
+        from engine.storage import model_file
 
-        project.save(self.controller.model, path)
+        model_file.save(self.controller.model, path)
 
     # What is remembered
 

@@ -1,6 +1,6 @@
-"""The commands of ``tinyml``, one module a group; `engine.cli` lists them.
+"""The commands of ``tinyml``, one module each; `engine.cli` lists them.
 
-A module has ``register(commands)``, which adds its parsers. Each parser names a function
+A module has ``register(commands)``, which adds its parser. The parser names a function
 ``run(arguments, console)`` that returns the exit code and raises `TinyMLError` for what the user can mend.
 """
 

@@ -20,7 +20,7 @@ from engine.errors import FileError
 from engine.files import check_disk_space, is_file
 from engine.nn.model import Model
 from engine.record import TrainingRecord
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.events import Reason
 from engine.training.trainer import Trainer
@@ -35,7 +35,7 @@ VECTORS = 9  # as long as the parameters, in a file with a run, at most
 def unfinished_path(path: str) -> Path:
     """Return where a run that is to give `path` is kept: ``a.unfinished.tinyml`` for ``a.tinyml``."""
     target = Path(path)
-    suffix = target.suffix or project.SUFFIX
+    suffix = target.suffix or model_file.SUFFIX
     return target.parent / (target.name.removesuffix(suffix) + UNFINISHED + suffix)
 
 
@@ -60,7 +60,7 @@ def find_run(path: str) -> tuple[str, Model, Checkpoint]:
     place = str(unfinished_path(path))
     if not is_file(place):
         place = path
-    model, run = project.load_run(place)
+    model, run = model_file.load_run(place)
     if run is None:
         raise FileError(
             place, "it holds no interrupted run; to train this model further, give it as --model instead."
@@ -112,7 +112,7 @@ class Keeper:
         model = trainer.model()
         model = model.replace(record=recorded(model, origin, "unfinished"))
         try:
-            project.save(model, self._unfinished, trainer.checkpoint())
+            model_file.save(model, self._unfinished, trainer.checkpoint())
         except FileError as error:
             self._console.log(f"The unfinished run could not be kept. {error}")
         self._interval.kept(start, time.monotonic())
@@ -126,7 +126,7 @@ class Keeper:
             self._discard()
             return None
         try:
-            project.save(model, self.out, run if reason is Reason.STOPPED else None)
+            model_file.save(model, self.out, run if reason is Reason.STOPPED else None)
         except FileError as error:
             raise _rescued(model, error) from error
         self._discard()
@@ -142,7 +142,7 @@ def _rescued(model: Model, error: FileError) -> FileError:
     """Try to keep a trained model that could not be saved where it was wanted; return the error to raise."""
     place = Path(tempfile.mkdtemp(prefix="tinyml-")) / f"{model.name}.tinyml"
     try:
-        project.save(model, place)
+        model_file.save(model, place)
     except FileError:
         return error
     return FileError(error.path, f"{error.reason} The model was saved as {place} instead.")

@@ -21,6 +21,7 @@ __all__ = [
     "Commands",
     "add_command",
     "add_data_dir",
+    "add_int8",
     "add_knobs",
     "catalogue",
     "count",
@@ -54,6 +55,11 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder that holds mnist/, emnist/ …; TINYML_DATA names further ones",
     )
+
+
+def add_int8(parser: argparse.ArgumentParser) -> None:
+    """Add the option that runs a network in int8."""
+    parser.add_argument("--int8", action="store_true", help="in whole numbers, as on a microcontroller")
 
 
 def catalogue(arguments: argparse.Namespace) -> Catalogue:

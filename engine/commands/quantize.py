@@ -27,9 +27,9 @@ from engine.data import Dataset
 from engine.errors import DataError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.quantize.compare import Int8Comparison, compare_int8
+from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
 from engine.quantize.finetune import QuantizeConfig, quantize_run, trained_config
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.config import default_threads
 from engine.training.events import Finished, Reason
 from engine.training.images import LabelledImages
@@ -67,7 +67,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
         measured = finished.model, None
     result = _Result(arguments, finished.reason, *measured)
     named = result.model.replace(name=Path(arguments.out).stem)
-    project.save(named, arguments.out)
+    model_file.save(named, arguments.out)
     console.show(result.json(), result.lines())
     return 1 if finished.reason is Reason.DIVERGED else 0
 

@@ -18,8 +18,8 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
-from engine.storage import project
-from engine.training.run_check import misfit
+from engine.storage import model_file
+from engine.training.start_check import misfit
 
 __all__ = ["Source", "check_fit", "find_model", "load_model"]
 
@@ -104,7 +104,7 @@ def find_model(text: str) -> Source:
     path = Path(text)
     if path.suffix.lower() == ".json":
         return JsonSource(text)
-    if path.suffix.lower() == project.SUFFIX or path.exists() or _is_shipped(text):
+    if path.suffix.lower() == model_file.SUFFIX or path.exists() or _is_shipped(text):
         return ProjectSource(load_model(text))
     raise FileError(
         text, f"there is no such file, nor a preset of that name; presets are: {', '.join(PRESETS)}."
@@ -114,8 +114,8 @@ def find_model(text: str) -> Source:
 def load_model(text: str) -> Model:
     """Return the model in the file `text`, or the one that is shipped under that name."""
     if _is_shipped(text):
-        return project.from_bytes(resources.read_bytes(_resource(text)), text)
-    return project.load(text)
+        return model_file.from_bytes(resources.read_bytes(_resource(text)), text)
+    return model_file.load(text)
 
 
 def check_fit(path: str, model: Model, data: Dataset) -> None:
@@ -129,4 +129,4 @@ def _is_shipped(text: str) -> bool:
 
 
 def _resource(name: str) -> str:
-    return f"models/{name}{project.SUFFIX}"
+    return f"models/{name}{model_file.SUFFIX}"

@@ -44,7 +44,7 @@ from engine.training.evaluate import Evaluator
 from engine.training.events import EpochDone, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.run_check import run_notes
+from engine.training.start_check import run_notes
 from engine.training.trainer import Trainer
 
 __all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]

@@ -3,7 +3,7 @@
 Weights and the arena are counted: the exporter plans them the same way for an untrained network. Code, stack
 and executed instructions are predicted. A kernel's instructions are nearly a weighted sum of a few counts
 that follow from its shapes (`counts`), and the weights were fitted to networks that were compiled and
-emulated (`engine.cost.rates`, made by ``python -m tests.benchmarks.cost``).
+emulated (`engine.cost.instruction_rates`, made by ``python -m tests.benchmarks.cost``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from engine.boards.boards import Board
 from engine.cost.figures import Figure, counted, estimated
-from engine.cost.rates import RATES, KernelRates, TargetRates
+from engine.cost.instruction_rates import RATES, KernelRates, TargetRates
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.export.facts import Facts, KernelWorkload

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from engine.training.checkpoint import Checkpoint, set_generator
 from engine.training.config import TrainConfig
+from engine.training.data_parallel import StepResult
 from engine.training.events import Reason
 from engine.training.optimizers import OPTIMIZERS, OptimizerSettings
-from engine.training.replicas import StepResult
 
 __all__ = [
     "AveragedParameters",

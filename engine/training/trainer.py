@@ -30,6 +30,7 @@ from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.training.checkpoint import Checkpoint, Position, set_generator
 from engine.training.config import TrainConfig, default_threads
+from engine.training.data_parallel import Objective, Replicas, StepResult
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
 from engine.training.images import DrawnImages, LabelledImages
@@ -44,9 +45,8 @@ from engine.training.parts import (
     Place,
     RunningStatistics,
 )
-from engine.training.replicas import Objective, Replicas, StepResult
-from engine.training.run_check import check_run
 from engine.training.schedules import SCHEDULES, Schedule
+from engine.training.start_check import check_run
 
 __all__ = [
     "BatchDone",

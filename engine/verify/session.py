@@ -29,7 +29,7 @@ from engine.export.vectors import Vectors
 from engine.files import file_faults
 from engine.nn.model import Model
 from engine.verify.certificate import Certificate, Result, Skipped, code_options
-from engine.verify.comparison import compare_answers
+from engine.verify.differences import compare_answers
 from engine.verify.reference import Reference, reference_for
 from engine.verify.runners import RUNNERS, Trial
 from engine.verify.runners.trial import Progress

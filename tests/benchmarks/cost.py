@@ -1,4 +1,4 @@
-"""Fit the rates of `engine.cost.rates` to compiled and emulated networks; tell how well they predict others.
+"""Fit the rates of `engine.cost.instruction_rates` to emulated networks; tell how well they predict others.
 
     python -m tests.benchmarks.cost [--write] [--networks N] [--targets T ...]
 
@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 import resources
 from engine.boards.targets import TARGETS
-from engine.cost import rates as cost_rates
+from engine.cost import instruction_rates as cost_rates
 from engine.cost.estimate import code_bytes, counts, instructions, path, unrolled
-from engine.cost.rates import KernelRates, TargetRates
+from engine.cost.instruction_rates import KernelRates, TargetRates
 from engine.errors import SpecError, TinyMLError
 from engine.export import ExportOptions, make_vectors
 from engine.export.facts import Facts, KernelWorkload
@@ -360,7 +360,7 @@ def _told(name: str, samples: Sequence[Sample], base: TargetRates | None) -> Tar
 
 
 def write(rates: Mapping[str, TargetRates]) -> None:
-    """Replace the table that `engine.cost.rates` reads."""
+    """Replace the table that `engine.cost.instruction_rates` reads."""
     path = Path(resources.__file__).parent / cost_rates.FILE
     lines = [f"  {json.dumps(name)}: {_text(_rounded(asdict(found)))}" for name, found in rates.items()]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

@@ -13,7 +13,7 @@ from PIL import Image
 from engine.cli import main
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
-from engine.storage import project
+from engine.storage import model_file
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -45,7 +45,7 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
 def saved(tmp_path: Path) -> Path:
     """Return the path of an untrained model for digits."""
     path = tmp_path / "some digits.tinyml"
-    project.save(Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits"), path)
+    model_file.save(Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits"), path)
     return path
 
 
@@ -61,4 +61,4 @@ def drawing(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _threads_are_worthwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the tiny networks of tests run on as many threads as they ask for."""
-    monkeypatch.setattr("engine.training.replicas.WORTHWHILE", 1)
+    monkeypatch.setattr("engine.training.data_parallel.WORTHWHILE", 1)

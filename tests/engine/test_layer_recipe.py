@@ -26,7 +26,7 @@ from engine.nn.specs import LayerSpec, ModelSpec
 from engine.quantize.calibrate import calibrate
 from engine.quantize.network import check_int8, integer_network, untrained_quantization
 from engine.shapes import Shape
-from engine.storage import project
+from engine.storage import model_file
 from tests.engine.export.int8_programs import cases_of, run_cases
 from tests.engine.export.learners import Lessons, learn_in_c
 from tests.engine.export.programs import C99, STRICT, compiler, random_model, run_models, vectors_of
@@ -189,7 +189,7 @@ def test_the_command_line_says_so(
 ) -> None:
     monkeypatch.setitem(LAYERS, Silent.kind, Silent)  # type: ignore[arg-type]
     path = str(tmp_path / "silent.tinyml")
-    project.save(silent.replace(quantization=untrained_quantization(silent.spec)), path)
+    model_file.save(silent.replace(quantization=untrained_quantization(silent.spec)), path)
     arguments = {
         "quantize": [path, "--data", "starter", "--out", str(tmp_path / "q.tinyml")],
         "export": [path, "--format", "c-int8", "--out", str(tmp_path / "out")],

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
-from engine.storage import project
+from engine.storage import model_file
 from tests.recipes.tree import copy_of_tree, replace_once, run_in, touched
 
 WRITERS = "engine/export/writers"
@@ -57,7 +57,7 @@ def recipe() -> str:
 def save_digits(folder: Path) -> Model:
     """Save a model as ``digits.tinyml``."""
     model = Model.new(PRESETS["mlp-32-32"].build(), tuple("0123456789"), np.random.default_rng(0), "digits")
-    project.save(model, folder / "digits.tinyml")
+    model_file.save(model, folder / "digits.tinyml")
     return model
 
 

@@ -13,11 +13,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea
 from pytestqt.qtbot import QtBot
 
-from engine.storage import project
+from engine.storage import model_file
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.edits import change_layer
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import change_layer
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.model.panel import ModelPanel
@@ -51,7 +51,7 @@ def test_a_dropped_model_is_opened_wherever_it_falls(
     window: MainWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     path = tmp_path / "spots.tinyml"
-    project.save(spot_model(), path)
+    model_file.save(spot_model(), path)
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
     copy, none, left = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton

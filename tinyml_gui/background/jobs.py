@@ -79,10 +79,10 @@ class Score:
 
 def keep(path: Path, model: Model, run: Checkpoint | None = None) -> Generator[Any, None, None]:
     """Write a copy of `model`, and of the run that it is in, whole or not at all."""
-    from engine.storage import project
+    from engine.storage import model_file
 
     yield from ()
-    project.save(model, path, run)
+    model_file.save(model, path, run)
 
 
 def forget(path: Path) -> Generator[Any, None, None]:
@@ -94,10 +94,10 @@ def forget(path: Path) -> Generator[Any, None, None]:
 
 def load_run(path: Path) -> Generator[Any, None, tuple[Model, Checkpoint | None]]:
     """Read a model and the run that it is in."""
-    from engine.storage import project
+    from engine.storage import model_file
 
     yield from ()
-    return project.load_run(path)
+    return model_file.load_run(path)
 
 
 def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dataset]:

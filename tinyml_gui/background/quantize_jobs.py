@@ -16,13 +16,13 @@ from engine.errors import QuantizationError, TinyMLError
 from engine.nn.model import Model
 from engine.record import Metrics
 from engine.training.events import BatchDone, Finished
-from engine.training.run_check import misfit
+from engine.training.start_check import misfit
 from tinyml_gui.background.jobs import JobProgress
 from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images
 from tinyml_gui.viewmodels.starts import trained_on
 
 if TYPE_CHECKING:
-    from engine.quantize.compare import Int8Comparison
+    from engine.quantize.compare_float_int8 import Int8Comparison
 
 __all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
 
@@ -132,7 +132,7 @@ def calibrated(order: QuantizeOrder) -> Model:
 
 def compare(model: Model, test: Dataset) -> Generator[JobProgress, None, Compared]:
     """Find out what share of `test` is right in float and in int8, and what flips."""
-    from engine.quantize.compare import compare_in_parts
+    from engine.quantize.compare_float_int8 import compare_in_parts
 
     parts = compare_in_parts(model, test)
     while True:

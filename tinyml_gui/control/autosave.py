@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from engine.errors import TinyMLError
 from engine.nn.model import Model
-from engine.storage import project
+from engine.storage import model_file
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.document.recovery import RecoveryFiles
@@ -71,7 +71,7 @@ class Autosave(QObject):
         self._worker.shut_down()
         if self._state.is_modified:
             with suppress(TinyMLError):
-                project.save(self._state.model, self._recovery_files.model)
+                model_file.save(self._state.model, self._recovery_files.model)
 
     def close(self) -> None:
         """Wait for the thread; the copy stays."""

@@ -22,9 +22,11 @@ from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.control.training import TrainingController
+from tinyml_gui.document.document import Document
+from tinyml_gui.document.edits import Edit
 from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import Document, Edit, State
+from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.training import Interrupted
 
 __all__ = ["Controller"]
@@ -142,10 +144,10 @@ class Controller(QObject):
 
     def open_file(self, path: str | Path) -> None:
         """Open a ``.tinyml`` file; the current model stays where that fails."""
-        from engine.storage import project
+        from engine.storage import model_file
 
         try:
-            model, run = project.load_run(path)
+            model, run = model_file.load_run(path)
         except TinyMLError as error:
             self.error.emit(str(error))
             return
@@ -161,12 +163,12 @@ class Controller(QObject):
 
     def recover(self) -> None:
         """Go on with the recovered model; it is still unsaved."""
-        from engine.storage import project
+        from engine.storage import model_file
 
         if self.recovery_files is None or (path := self.recovery_files.offered) is None:
             return
         try:
-            model = project.load(path)
+            model = model_file.load(path)
         except TinyMLError as error:
             self.recovery_files.refuse()
             self.error.emit(str(error))
@@ -195,14 +197,14 @@ class Controller(QObject):
 
     def save_file(self, path: str | Path) -> None:
         """Save the model; an existing file stays whole where that fails."""
-        from engine.storage import project
+        from engine.storage import model_file
 
         if self.state.document.fault is not None:
             self.error.emit(f"The network has a fault and was not saved: {self.state.document.fault}")
             return
         model = self.model.replace(name=Path(path).stem)
         try:
-            project.save(model, path, self.training.run_of(model))
+            model_file.save(model, path, self.training.run_of(model))
         except TinyMLError as error:
             self.error.emit(str(error))
             return
@@ -341,6 +343,6 @@ def _misfit(preset: str, error: TinyMLError) -> str:
 
 
 def _shipped(name: str) -> Model:
-    from engine.storage import project
+    from engine.storage import model_file
 
-    return project.from_bytes(resources.read_bytes(f"models/{name}.tinyml"), f"{name}.tinyml")
+    return model_file.from_bytes(resources.read_bytes(f"models/{name}.tinyml"), f"{name}.tinyml")

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
-from engine.storage.project import SUFFIX
+from engine.storage.model_file import SUFFIX
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions

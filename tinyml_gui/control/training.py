@@ -17,13 +17,14 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.training.checkpoint import Checkpoint
-from engine.training.run_check import check_run, misfit, run_notes
+from engine.training.start_check import check_run, misfit, run_notes
 from engine.training.trainer import Finished, TrainConfig
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController
-from tinyml_gui.control.rates import RateController
-from tinyml_gui.document.state import State, adapted_spec
+from tinyml_gui.control.rate_finder import RateController
+from tinyml_gui.document.edits import adapted_spec
+from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, pretrained_on
 from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words
 

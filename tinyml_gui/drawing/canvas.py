@@ -32,7 +32,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
-from tinyml_gui.drawing.mime import ink_of, model_of
+from tinyml_gui.drawing.paste_and_drop import ink_of, model_of
 from tinyml_gui.drawing.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
 from tinyml_gui.look import theme
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QWidget
 
-from tinyml_gui.drawing.mime import model_of
+from tinyml_gui.drawing.paste_and_drop import model_of
 
 __all__ = ["ModelDrop"]
 

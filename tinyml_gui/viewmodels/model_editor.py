@@ -10,7 +10,7 @@ from engine.knobs import knobs_of
 from engine.nn.layers import LAYERS
 from engine.nn.specs import LayerRow, LayerSpec, ModelSpec
 from engine.shapes import describe_shape
-from tinyml_gui.document.state import Document
+from tinyml_gui.document.document import Document
 from tinyml_gui.viewmodels.accuracy import accuracies
 from tinyml_gui.viewmodels.quantities import count_words, percent
 

@@ -11,7 +11,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from engine.errors import ExportError
-from engine.export.plan import WORD, Arena, Buffer, arena_needs, plan
+from engine.export.arena_plan import WORD, Arena, Buffer, arena_needs, plan
 from engine.export.training.timetable import Timetable
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerCall

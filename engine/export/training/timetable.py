@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from engine.errors import ExportError
 from engine.export import kernel_files
-from engine.export.plan import WORD, Buffer, Plan, plan
+from engine.export.arena_plan import WORD, Buffer, Plan, plan
 from engine.nn.activations import ActivationFunction
 from engine.nn.call_chain import Step, merged_steps
 from engine.nn.kernel_calls import Call, Start, Training

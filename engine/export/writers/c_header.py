@@ -18,10 +18,10 @@ from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.data import preprocess
 from engine.errors import ExportError
 from engine.export import c_text, kernel_files
+from engine.export.arena_plan import Arena
 from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
-from engine.export.plan import Arena
 from engine.int8.stage_code import StageCode
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
+from engine.export.arena_plan import plan_arena
 from engine.export.context import Context
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.options import ExportOptions
-from engine.export.plan import plan_arena
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader

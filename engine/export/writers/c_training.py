@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
+from engine.export.arena_plan import WORD
 from engine.export.facts import Facts
 from engine.export.formats import PreparedExport
 from engine.export.options import ExportOptions
-from engine.export.plan import WORD
 from engine.export.training import outputs_behind_int8
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, vector_files

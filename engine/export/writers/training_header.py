@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from engine.errors import ExportError
 from engine.export import kernel_files
+from engine.export.arena_plan import WORD, Arena
 from engine.export.context import Context
 from engine.export.options import ExportOptions
-from engine.export.plan import WORD, Arena
 from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
 from engine.export.writers import c_header
 from engine.export.writers.c_header import CHeader

@@ -6,7 +6,7 @@ import pytest
 
 from engine.boards.boards import BOARDS, CORES, Board, Core
 from engine.boards.targets import TARGETS
-from engine.cost.rates import RATES
+from engine.cost.instruction_rates import RATES
 
 
 @pytest.mark.parametrize("core", CORES.values(), ids=str)

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine.commands.deploy
-import engine.commands.report
+import engine.commands.predict
+import engine.commands.verify
 from engine.data.idx import write_idx
 from engine.errors import FileError, VerifyError
 from engine.export import ExportOptions
@@ -21,7 +21,7 @@ from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
-from engine.storage import project
+from engine.storage import model_file
 from engine.verify.certificate import Certificate, Result, code_options
 from tests.engine.verify.emulation import need
 
@@ -204,7 +204,7 @@ def test_truncated_data_name_the_file(run: Run, tmp_path: Path) -> None:
 
 def test_classes_that_differ_are_refused(run: Run, tmp_path: Path) -> None:
     other = Model.new(PRESETS["mlp-32-32"].build(3), ("a", "b", "c"), np.random.default_rng(0))
-    project.save(other, tmp_path / "abc.tinyml")
+    model_file.save(other, tmp_path / "abc.tinyml")
     assert "3 classes" in one_fault(run("evaluate", "abc.tinyml", "--data", "starter"))
     code, _, err = run("train", "--model", "abc.tinyml", "--data", "starter")
     assert code == 2
@@ -255,7 +255,7 @@ def test_exported_code_agrees(run: Run, saved: Path) -> None:
 def test_code_that_differs_is_a_failure(run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = Result("host", "Here", "cc", "", "here", 9, 2, 1, 0.5, "Input 3 gives another class.")
     found = Certificate("x", "0", "c-float32", 9, "random", "", "", "", "", (result,))
-    monkeypatch.setattr(engine.commands.deploy, "verify_on", lambda *_: found)
+    monkeypatch.setattr(engine.commands.verify, "verify_on", lambda *_: found)
     code, out, _ = run("verify", saved, "--json")
     assert (code, json.loads(out)["passed"]) == (1, False)
     assert run("verify", saved)[1] == "Input 3 gives another class.\n"
@@ -264,7 +264,7 @@ def test_code_that_differs_is_a_failure(run: Run, saved: Path, monkeypatch: pyte
 def test_a_certificate_that_cannot_be_written_is_known_before_the_work(
     run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delattr(engine.commands.deploy, "verify_on")
+    monkeypatch.delattr(engine.commands.verify, "verify_on")
     assert "no/such/folder" in one_fault(run("verify", saved, "--certificate", "no/such/folder/c.json"))
 
 
@@ -276,7 +276,7 @@ def test_the_outcome_is_shown_even_if_the_certificate_cannot_be_saved(
 
     result = Result("host", "Here", "cc", "", "here", 9, 0, 0, 0.0)
     found = Certificate("x", "0", "c-float32", 9, "random", "", "", "", "", (result,))
-    monkeypatch.setattr(engine.commands.deploy, "verify_on", lambda *_: found)
+    monkeypatch.setattr(engine.commands.verify, "verify_on", lambda *_: found)
     monkeypatch.setattr(Certificate, "save", full)
     code, out, err = run("verify", saved, "--certificate", "c.json")
     assert (code, err) == (2, "tinyml: c.json: the disk is full; free some space and try again.\n")
@@ -289,7 +289,7 @@ def test_code_that_does_not_compile_is_a_failure(
     def fail(*_: object) -> None:
         raise VerifyError("The exported code does not compile.")
 
-    monkeypatch.setattr(engine.commands.deploy, "verify_on", fail)
+    monkeypatch.setattr(engine.commands.verify, "verify_on", fail)
     assert "does not compile" in one_fault(run("verify", saved), 1)
 
 
@@ -298,7 +298,7 @@ def test_a_certificate_goes_into_the_header(run: Run, saved: Path, tmp_path: Pat
     paper.write_text("{}", encoding="utf-8")
     assert "no certificate" in one_fault(run("export", saved, "--out", "made", "--certificate", paper))
     result = Result("host", "Here", "some compiler", "-O2", "here", 9, 0, 0, 0.0)
-    model = project.load(saved)
+    model = model_file.load(saved)
     about = ("x", model.fingerprint, "c-float32", 9, "random", "", "", "today", "us", (result,))
     good = Certificate(*about, options=code_options(ExportOptions()))
     good.save(paper)
@@ -363,8 +363,8 @@ def test_bugs_are_one_line_unless_asked(run: Run, saved: Path, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr(engine.commands.report, "preprocess", broken)
-    monkeypatch.setattr(engine.commands.report, "load_ink", lambda path: None)
+    monkeypatch.setattr(engine.commands.predict, "preprocess", broken)
+    monkeypatch.setattr(engine.commands.predict, "load_ink", lambda path: None)
     fault = one_fault(run("predict", saved, "a.png"), 1)
     assert "RuntimeError: boom" in fault
     assert "--debug" in fault

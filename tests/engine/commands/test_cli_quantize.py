@@ -15,9 +15,9 @@ import engine.quantize.finetune
 from engine.data import Catalogue
 from engine.nn.losses import LOSSES
 from engine.quantize.calibrate import METHODS
-from engine.quantize.compare import compare_int8
+from engine.quantize.compare_float_int8 import compare_int8
 from engine.quantize.network import IntegerPredictor
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.events import BatchDone, Finished, Reason
 from engine.training.images import LabelledImages
 
@@ -39,7 +39,7 @@ def test_a_quantized_model_says_what_it_costs(run: Run, saved: Path, method: str
     )
     assert code == 0
     report = json.loads(out)
-    model, plain = project.load("my q.tinyml"), project.load(saved)
+    model, plain = model_file.load("my q.tinyml"), model_file.load(saved)
     quantization = model.quantization
     assert quantization is not None
     assert model.name == "my q"
@@ -71,8 +71,8 @@ def test_fine_tuning_trains(run: Run, saved: Path) -> None:
     code, _, err = run("quantize", saved, "--data", "starter", "--finetune", 1, "--out", "q.tinyml")
     assert code == 0
     assert "Epoch 1/1" in err
-    model = project.load("q.tinyml")
-    assert model.params.tobytes() != project.load(saved).params.tobytes()
+    model = model_file.load("q.tinyml")
+    assert model.params.tobytes() != model_file.load(saved).params.tobytes()
     assert model.record.finetuning is not None
     assert model.record.finetuning.config is not None
     assert model.record.finetuning.config["epochs"] == 1
@@ -84,7 +84,7 @@ def test_evaluation_in_int8(run: Run, quantized: Path) -> None:
         for more in ((), ("--int8",))
     ]
     assert [report["numbers"] for report in reports] == ["float32", "int8"]
-    metrics = project.load(quantized).quantization.metrics
+    metrics = model_file.load(quantized).quantization.metrics
     accuracies = [report["accuracy"] for report in reports]
     assert accuracies == [metrics["float_accuracy"], metrics["accuracy"]]
     assert reports[0]["loss"] == pytest.approx(reports[1]["loss"], rel=0.05)
@@ -95,7 +95,7 @@ def test_info_tells_of_int8(run: Run, saved: Path, quantized: Path) -> None:
     assert json.loads(run("info", saved, "--json")[1])["quantization"] is None
     assert "\nint8: " not in run("info", saved)[1]
     found = json.loads(run("info", quantized, "--json")[1])["quantization"]
-    assert found == project.load(quantized).quantization.to_json()
+    assert found == model_file.load(quantized).quantization.to_json()
     assert "ranges by mse on 50 images of starter" in run("info", quantized)[1]
 
 
@@ -143,8 +143,8 @@ def test_a_place_that_cannot_be_written_is_known_before_the_work(
 
 
 def test_data_of_other_classes_is_refused(run: Run, saved: Path) -> None:
-    model = project.load(saved)
-    project.save(model.replace(classes=tuple("abcdefghij")), saved)
+    model = model_file.load(saved)
+    model_file.save(model.replace(classes=tuple("abcdefghij")), saved)
     code, _, err = run("quantize", saved, "--data", "starter", "--out", "q.tinyml")
     assert code == 2
     assert "choose the data set that it was trained on" in err
@@ -161,7 +161,7 @@ def test_a_diverged_run_fails_but_leaves_a_calibrated_model(
     code, out, _ = run("quantize", saved, "--data", "starter", "--finetune", 1, "--out", "q.tinyml")
     assert code == 1
     assert "diverged" in out
-    assert project.load("q.tinyml").quantization is not None
+    assert model_file.load("q.tinyml").quantization is not None
 
 
 def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
@@ -186,9 +186,9 @@ def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
     assert "Stopping after this batch" in err
     assert out.startswith("The fine-tuning was stopped; ")
     assert len(batches) <= 6
-    model = project.load("q.tinyml")
+    model = model_file.load("q.tinyml")
     assert model.quantization is not None
-    assert model.params.tobytes() != project.load(saved).params.tobytes()
+    assert model.params.tobytes() != model_file.load(saved).params.tobytes()
 
 
 def test_ctrl_c_while_measuring_keeps_the_model(
@@ -201,7 +201,7 @@ def test_ctrl_c_while_measuring_keeps_the_model(
     code, out, err = run("quantize", saved, "--data", "starter", "--images", 9, "--out", "q.tinyml")
     assert (code, out) == (0, "Saved q.tinyml.\n")
     assert "Interrupted before" in err
-    assert project.load("q.tinyml").quantization is not None
+    assert model_file.load("q.tinyml").quantization is not None
 
 
 def test_without_test_images_nothing_is_measured(
@@ -221,4 +221,4 @@ def test_without_test_images_nothing_is_measured(
     assert code == 0
     assert "cannot be measured" in err
     assert "int8" not in json.loads(out)
-    assert project.load("q.tinyml").quantization.metrics == {}
+    assert model_file.load("q.tinyml").quantization.metrics == {}

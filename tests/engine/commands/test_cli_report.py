@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import engine.commands.report
+import engine.commands.evaluate
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.spec_json import spec_from_json
 from engine.record import TrainingRecord
-from engine.storage import project
+from engine.storage import model_file
 
 DIGITS = tuple("0123456789")
 Run = Callable[..., tuple[int, str, str]]
@@ -48,8 +48,8 @@ def test_evaluation_adds_up(run: Run, saved: Path) -> None:
 def test_many_classes_list_the_worst_confusions(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.commands.report, "WIDEST_MATRIX", 5)
-    project.save(
+    monkeypatch.setattr(engine.commands.evaluate, "WIDEST_MATRIX", 5)
+    model_file.save(
         Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0)), tmp_path / "a.tinyml"
     )
     code, out, _ = run("evaluate", "a.tinyml", "--data", "starter")
@@ -75,7 +75,7 @@ def test_presets_are_described(run: Run, preset: str) -> None:
 def test_records_may_hold_anything(run: Run, tmp_path: Path, metrics: object) -> None:
     record = {"metrics": metrics, "command": ["\x1b[2J"], "config": [], "history": 4}
     model = Model.new(PRESETS["mlp-32-32"].build(), (*DIGITS[:-1], "\x1b]0;x\x07"), np.random.default_rng(0))
-    project.save(model.replace(record=TrainingRecord.from_json(record)), tmp_path / "odd.tinyml")
+    model_file.save(model.replace(record=TrainingRecord.from_json(record)), tmp_path / "odd.tinyml")
     code, out, err = run("info", "odd.tinyml")
     assert (code, err) == (0, "")
     assert "\x1b" not in out
@@ -85,7 +85,7 @@ def test_records_may_hold_anything(run: Run, tmp_path: Path, metrics: object) ->
 
 def test_shipped_models_are_known_by_name(run: Run, drawing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0), "digits")
-    content = project.to_bytes(model)
+    content = model_file.to_bytes(model)
     monkeypatch.setattr("resources.exists", lambda name: name == "models/mine.tinyml")
     monkeypatch.setattr("resources.read_bytes", lambda name: content)
     code, out, _ = run("info", "mine", "--json")
@@ -96,7 +96,7 @@ def test_shipped_models_are_known_by_name(run: Run, drawing: Path, monkeypatch: 
 
 def test_a_network_for_other_images_cannot_read_pictures(run: Run, drawing: Path, tmp_path: Path) -> None:
     spec = PRESETS["mlp-32-32"].build(10, (8, 8, 1))
-    project.save(Model.new(spec, DIGITS, np.random.default_rng(0)), tmp_path / "small.tinyml")
+    model_file.save(Model.new(spec, DIGITS, np.random.default_rng(0)), tmp_path / "small.tinyml")
     code, _, err = run("predict", "small.tinyml", drawing)
     assert code == 2
     assert "small.tinyml: the network reads images of 8×8×1" in err
@@ -104,7 +104,7 @@ def test_a_network_for_other_images_cannot_read_pictures(run: Run, drawing: Path
 
 def test_an_output_that_is_no_number_is_said(run: Run, drawing: Path, tmp_path: Path) -> None:
     model = Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0))
-    project.save(model.replace(params=model.params * np.float32(1e38)), tmp_path / "huge.tinyml")
+    model_file.save(model.replace(params=model.params * np.float32(1e38)), tmp_path / "huge.tinyml")
     with np.errstate(all="ignore"):
         code, _, err = run("predict", "huge.tinyml", drawing)
     assert code == 2

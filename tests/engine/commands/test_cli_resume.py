@@ -15,7 +15,7 @@ import pytest
 
 import engine.commands.train
 from engine.commands.keeper import finished_path, unfinished_path
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.events import BatchDone, EpochDone, Event
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,14 +74,14 @@ def test_a_killed_run_ends_with_the_same_bits(run: Run, tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert (tmp_path / "a.tinyml").read_bytes() == b"older work"
-    assert project.load(UNFINISHED).record.reason == "unfinished"
+    assert model_file.load(UNFINISHED).record.reason == "unfinished"
     with start(tmp_path, "--resume", "a.tinyml") as process:
         _, err = process.communicate()
     assert process.returncode == 0
     assert "Going on with the run in a.unfinished.tinyml" in err
     with start(tmp_path, *words, "--out", "whole.tinyml") as process:
         process.communicate()
-    whole, (resumed, rest) = project.load("whole.tinyml"), project.load_run("a.tinyml")
+    whole, (resumed, rest) = model_file.load("whole.tinyml"), model_file.load_run("a.tinyml")
     assert rest is None
     assert not (tmp_path / UNFINISHED).exists()
     assert resumed.fingerprint == whole.fingerprint
@@ -97,13 +97,13 @@ def test_an_interrupted_run_stays_resumable(run: Run, at: Callable[..., None], t
     assert "Saved a.tinyml." in out
     assert "--resume a.tinyml" in out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tinyml", "whole.tinyml"]
-    assert project.load("a.tinyml").record.reason == "stopped"
+    assert model_file.load("a.tinyml").record.reason == "stopped"
     before = (tmp_path / "a.tinyml").read_bytes()
     code, out, _ = run("train", "--resume", "a.tinyml", "--out", "b.tinyml", "--json")
     assert code == 0
-    assert json.loads(out)["fingerprint"] == project.load("whole.tinyml").fingerprint
+    assert json.loads(out)["fingerprint"] == model_file.load("whole.tinyml").fingerprint
     assert json.loads(out)["reason"] == "completed"
-    assert project.load("b.tinyml").name == "b"
+    assert model_file.load("b.tinyml").name == "b"
     assert (tmp_path / "a.tinyml").read_bytes() == before
     assert run("train", "--resume", "b.tinyml")[0] == 2
 

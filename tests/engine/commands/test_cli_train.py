@@ -25,7 +25,7 @@ from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.record import Metrics, StartingPoint
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
 from engine.training.events import Event
@@ -40,7 +40,7 @@ def test_a_model_is_trained_measured_and_saved(run: Run) -> None:
     assert code == 0
     assert "Saved my digits.tinyml." in out
     assert "Epoch 1/1" in err
-    model = project.load("my digits.tinyml")
+    model = model_file.load("my digits.tinyml")
     assert model.name == "my digits"
     metrics = model.record.metrics
     assert metrics is not None
@@ -72,13 +72,13 @@ def test_the_recorded_command_gives_the_same_bits(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
     run(*QUICK, *options, "--out", tmp_path / "a b.tinyml")
-    first = project.load("a b.tinyml")
+    first = model_file.load("a b.tinyml")
     (tmp_path / "again").mkdir()
     monkeypatch.chdir(tmp_path / "again")
     program, *words = shlex.split(first.record.command or "")
     assert program == "tinyml"
     assert run(*words)[0] == 0
-    second = project.load("a b.tinyml")
+    second = model_file.load("a b.tinyml")
     assert second.fingerprint == first.fingerprint
     assert second.record.command == first.record.command
 
@@ -108,12 +108,12 @@ def loss_of(model: Model) -> float:
 
 def test_a_saved_model_is_trained_on(run: Run) -> None:
     run(*QUICK[:3], "--model", "genann-2x19", "--epochs", "1", "--out", "first.tinyml")
-    first = project.load("first.tinyml")
+    first = model_file.load("first.tinyml")
     code, _, _ = run(
         "train", "--data", "starter", "--model", "first.tinyml", "--epochs", "1", "--out", "b.tinyml"
     )
     assert code == 0
-    second = project.load("b.tinyml")
+    second = model_file.load("b.tinyml")
     assert second.record.loss == "mse"
     begun_with = StartingPoint(fingerprint=first.fingerprint, command=first.record.command)
     assert second.record.start == begun_with
@@ -157,7 +157,7 @@ def test_being_told_to_end_stops_and_still_saves(
     assert code == 0
     assert "Ctrl+C" in err
     assert "Saved a.tinyml." in out
-    assert project.load("a.tinyml").record.reason == "stopped"
+    assert model_file.load("a.tinyml").record.reason == "stopped"
     assert signal.getsignal(number) is before
 
 
@@ -184,7 +184,7 @@ def test_being_told_to_end_while_measuring_still_saves(
     code, _, err = run(*QUICK, "--validation", "0", "--out", "a.tinyml")
     assert code == 0
     assert "Interrupted" in err
-    assert project.load("a.tinyml").record.metrics == Metrics()
+    assert model_file.load("a.tinyml").record.metrics == Metrics()
 
 
 def diverging(*options: str) -> tuple[str, ...]:
@@ -198,7 +198,7 @@ def test_divergence_fails_and_replaces_nothing(run: Run, tmp_path: Path) -> None
     assert code == 1
     assert "learning rate ten times smaller" in err
     assert "Training diverged" in out
-    assert np.isfinite(project.load("new.tinyml").params).all()
+    assert np.isfinite(model_file.load("new.tinyml").params).all()
     old = (tmp_path / "new.tinyml").read_bytes()
     code, out, _ = run(*diverging("--out", "new.tinyml", "--seed", "3"))
     assert code == 1
@@ -285,20 +285,20 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
 ) -> None:
     (tmp_path / "rescue").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rescue"))
-    save = project.save
+    save = model_file.save
 
     def full(model: Model, path: Any, run: Any = None) -> None:
         if str(path) in {"a.tinyml", "a.unfinished.tinyml"}:
             raise engine.files.FileError(path, "the disk is full; free some space and try again.")
         save(model, path, run)
 
-    monkeypatch.setattr(project, "save", full)
+    monkeypatch.setattr(model_file, "save", full)
     code, _, err = run(*QUICK, "--out", "a.tinyml")
     assert code == 2
     assert "run could not be kept" in err
     assert "disk is full" in err
     place = err.split("saved as ")[1].split(" instead")[0]
-    assert project.load(place).trained
+    assert model_file.load(place).trained
 
 
 def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
     code, _, err = run("train", "--data", "own", "--model", "mlp-32-32", "--epochs", "1", "--out", "a.tinyml")
     assert code == 0
     assert "test accuracy cannot be measured" in err
-    assert project.load("a.tinyml").record.metrics == Metrics()
+    assert model_file.load("a.tinyml").record.metrics == Metrics()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")

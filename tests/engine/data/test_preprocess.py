@@ -192,7 +192,7 @@ def digits(data_dir):
     import resources
     from engine.data import Catalogue
     from engine.nn.predictor import Predictor
-    from engine.storage.project import from_bytes
+    from engine.storage.model_file import from_bytes
 
     name = "models/digits.tinyml"
     if not resources.exists(name):

@@ -17,7 +17,7 @@ from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.shapes import size
-from engine.verify.comparison import compare_answers
+from engine.verify.differences import compare_answers
 from engine.verify.reference import Answers, FloatReference
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")

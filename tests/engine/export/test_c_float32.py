@@ -15,7 +15,7 @@ from engine.nn.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Dropo
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec
-from engine.storage import project
+from engine.storage import model_file
 from tests.engine.export.programs import (
     C99,
     CAMPAIGN,
@@ -156,7 +156,7 @@ def test_shipped_models_on_real_images(name: str, data_dir: Path, tmp_path: Path
     path = Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml"
     if not path.is_file():
         pytest.skip(f"resources/models/{name}.tinyml has not been trained yet")
-    model = project.load(path)
+    model = model_file.load(path)
     data = Catalogue([data_dir]).load({"digits": "mnist", "characters": "emnist"}[name], "test")
     vectors = make_vectors(model, 1000, data)
     (answer,) = run_models([model], [vectors], (compiler("gcc"), *C99, *STRICT, "-O2"), tmp_path)

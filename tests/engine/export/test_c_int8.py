@@ -38,7 +38,7 @@ from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import calibrate
 from engine.quantize.network import integer_network
 from engine.shapes import Shape
-from engine.storage import project
+from engine.storage import model_file
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
 from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, build, compiler, facts_of, random_model
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
@@ -157,7 +157,7 @@ def test_compilers_and_levels(route: str, tmp_path: Path) -> None:
 def shipped(request: pytest.FixtureRequest, data_dir: Path) -> Case:
     """A shipped model with all test images of its data."""
     name, data, count = request.param
-    model = project.load(Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml")
+    model = model_file.load(Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml")
     catalogue = Catalogue([data_dir])
     if model.quantization is None:
         model = model.replace(quantization=calibrate(model, catalogue.load(data, "train").images[:500]))
@@ -320,7 +320,7 @@ def test_an_arena_over_the_limit_is_refused() -> None:
 
 
 def test_the_command_line_writes_int8_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    project.save(MODEL, tmp_path / "net.tinyml")
+    model_file.save(MODEL, tmp_path / "net.tinyml")
     arguments = ["export", str(tmp_path / "net.tinyml"), "--format", "c-int8", "--out", str(tmp_path / "out")]
     assert main([*arguments, "--name", "net", "--test-vectors", "3", "--board", "pico"]) == 0
     assert f"{facts_of(MODEL, 'c-int8').arena_bytes:,} bytes" in capsys.readouterr().out
@@ -342,7 +342,7 @@ def test_the_command_line_writes_int8_code(tmp_path: Path, capsys: pytest.Captur
 def test_what_cannot_be_exported_is_refused_before_writing(
     model: Model, option: Sequence[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.save(model, tmp_path / "net.tinyml")
+    model_file.save(model, tmp_path / "net.tinyml")
     arguments = ["export", str(tmp_path / "net.tinyml"), "--format", "c-int8", "--out", str(tmp_path / "out")]
     assert main([*arguments, *option]) == 2
     assert reason in capsys.readouterr().err

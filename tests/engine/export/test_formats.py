@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import engine.export.plan
+import engine.export.arena_plan
 from engine.boards.boards import BOARDS
 from engine.cost.estimate import estimate
 from engine.errors import ExportError
@@ -19,7 +19,7 @@ from engine.knobs import Knob, knobs_of
 from engine.nn.layers import LAYERS
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
-from engine.storage import project
+from engine.storage import model_file
 from tests.engine.conftest import Run
 from tests.engine.export.int8_programs import quantized
 from tests.engine.helpers import CASES, network_around
@@ -110,11 +110,11 @@ def test_figures_are_known_before_training(form: Format) -> None:
 @FORMS
 def test_the_command_line_writes_every_file(form: Format, run: Run, tmp_path: Path) -> None:
     model = quantized(PRESETS["mlp-32-32"].build())
-    project.save(model, tmp_path / "net.tinyml")
+    model_file.save(model, tmp_path / "net.tinyml")
     code, out, err = run("export", "net.tinyml", "--format", form.name, "--out", "made", "--json")
     assert (code, err) == (0, "")
     options = ExportOptions(json.loads(out)["name"])
-    files = form.prepare(project.load(tmp_path / "net.tinyml"), options).files
+    files = form.prepare(model_file.load(tmp_path / "net.tinyml"), options).files
     assert {path: (Path("made") / path).read_bytes() for path in files} == files
     assert json.loads(out)["files"] == [str(Path("made") / path) for path in files]
     assert ("ram_bytes" in json.loads(out)) == form.has_facts
@@ -150,17 +150,17 @@ def test_an_export_for_a_board_plans_each_variant_once(
     variant: str, tried: list[str], run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = quantized(PRESETS["tinyml-cnn"].build(10))
-    project.save(model, tmp_path / "net.tinyml")
+    model_file.save(model, tmp_path / "net.tinyml")
     largest = ExportOptions(variant=tried[-1])
     flash = int(estimate(model, "c-int8", BOARDS[BOARD], largest).flash.value) + 1
     monkeypatch.setitem(BOARDS, BOARD, dataclasses.replace(BOARDS[BOARD], flash_bytes=flash))
-    plan, network = engine.export.plan.plan, c_int8.integer_network
+    plan, network = engine.export.arena_plan.plan, c_int8.integer_network
     plans, networks = [], []
-    monkeypatch.setattr(engine.export.plan, "plan", lambda *a: plans.append(a) or plan(*a))
+    monkeypatch.setattr(engine.export.arena_plan, "plan", lambda *a: plans.append(a) or plan(*a))
     monkeypatch.setattr(c_int8, "integer_network", lambda *a: networks.append(a) or network(*a))
     words = ("--format", "c-int8", "--board", BOARD, "--variant", variant, "--out", "made", "--name", "net")
     assert run("export", "net.tinyml", *words)[0] == 0
     assert len(plans) == len(networks) == len(tried)
     options = ExportOptions("net", variant=tried[-1])
-    files = prepare_export(project.load(tmp_path / "net.tinyml"), "c-int8", options).files
+    files = prepare_export(model_file.load(tmp_path / "net.tinyml"), "c-int8", options).files
     assert {path: (Path("made") / path).read_bytes() for path in files} == files

@@ -18,7 +18,7 @@ from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec
-from engine.storage import project
+from engine.storage import model_file
 from tests.engine.conftest import Run
 from tests.engine.export.learners import (
     Lessons,
@@ -230,7 +230,7 @@ def test_the_command_line_exports_code_that_learns(run: Run, saved: Path) -> Non
     code, out, _ = run("export", saved, "--out", "c", "--name", "net", "--training", "--train-layers", 2)
     options = ExportOptions("net", training=True, train_layers=2)
     assert code == 0
-    assert f"{training_memory(project.load(saved), options):,} bytes of static RAM" in out
+    assert f"{training_memory(model_file.load(saved), options):,} bytes of static RAM" in out
     text = Path("c/net.h").read_text(encoding="utf-8")
     assert "float net_train_step(const uint8_t *image, int label, float learning_rate);" in text
     assert f"#define NET_WEIGHT_COUNT {32 * 33 + 10 * 33} " in text

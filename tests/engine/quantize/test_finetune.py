@@ -15,7 +15,7 @@ from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import METHODS
-from engine.quantize.compare import compare_int8, evaluate_int8
+from engine.quantize.compare_float_int8 import compare_int8, evaluate_int8
 from engine.quantize.finetune import QuantizeConfig, calibration_images, quantize_run, trained_config
 from engine.record import TrainingRecord
 from engine.training.augment import Augmentation

@@ -19,7 +19,7 @@ import pytest
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.quantize.network import IntegerPredictor
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.events import Finished
 from engine.training.trainer import Trainer
 from tests.engine.helpers import blobs
@@ -41,7 +41,7 @@ def content(name: str) -> bytes:
 
 @pytest.fixture
 def model(name: str, content: bytes) -> Model:
-    return project.from_bytes(content, name)
+    return model_file.from_bytes(content, name)
 
 
 def digest(values: np.ndarray) -> str:
@@ -76,12 +76,12 @@ def entries(content: bytes) -> list[tuple[str, bytes]]:
 
 
 def test_saving_again_gives_the_same_bytes(content: bytes, name: str) -> None:
-    model, run = project.load_run(FOLDER / f"{name}.tinyml")
-    assert entries(project.to_bytes(model, run)) == entries(content)
+    model, run = model_file.load_run(FOLDER / f"{name}.tinyml")
+    assert entries(model_file.to_bytes(model, run)) == entries(content)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end() -> None:
-    model, run = project.load_run(FOLDER / "interrupted.tinyml")
+    model, run = model_file.load_run(FOLDER / "interrupted.tinyml")
     assert run is not None
     *_, last = Trainer.resumed(model, blobs(120, 3, 9), run).run()
     assert isinstance(last, Finished)

@@ -16,8 +16,8 @@ from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool
 from engine.nn.model import Model
 from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
-from engine.storage import project
-from engine.training import replicas
+from engine.storage import model_file
+from engine.training import data_parallel
 from engine.training.augment import Augmentation
 from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.config import TrainConfig
@@ -51,9 +51,9 @@ def interrupted(config: TrainConfig, events: int, path: Path, start: Model = MOD
     run = trainer.run()
     for _ in range(events):
         next(run)
-    project.save(trainer.model(), path, trainer.checkpoint())
+    model_file.save(trainer.model(), path, trainer.checkpoint())
     run.close()
-    model, checkpoint = project.load_run(path)
+    model, checkpoint = model_file.load_run(path)
     assert checkpoint is not None
     return Trainer.resumed(model, DATA, checkpoint)
 
@@ -72,8 +72,8 @@ def test_a_run_with_blended_images_and_parts_of_batches_resumes(
 ) -> None:
     spec = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dropout(0.1), Dense(3)), (8, 8, 1))
     start = Model.new(spec, DATA.classes, np.random.default_rng(1), "test")
-    monkeypatch.setattr(replicas, "micro_batches", lambda spec, batch: 2)
-    monkeypatch.setattr(replicas, "WORTHWHILE", 1)
+    monkeypatch.setattr(data_parallel, "micro_batches", lambda spec, batch: 2)
+    monkeypatch.setattr(data_parallel, "WORTHWHILE", 1)
     config = replace(CONFIG, mixup=0.4, smoothing=0.1, accumulate=2)
     expected = finish(Trainer(start, DATA, config))[1]
     found = finish(interrupted(config, 8, tmp_path / "run.tinyml", start))[1]
@@ -99,8 +99,8 @@ def test_every_optimizer_resumes(optimizer: str, tmp_path: Path) -> None:
 def test_a_finished_run_only_ends_once_more(tmp_path: Path) -> None:
     trainer = Trainer(MODEL, DATA, CONFIG)
     expected = finish(trainer)[1]
-    project.save(expected.model, tmp_path / "run.tinyml", trainer.checkpoint())
-    model, run = project.load_run(tmp_path / "run.tinyml")
+    model_file.save(expected.model, tmp_path / "run.tinyml", trainer.checkpoint())
+    model, run = model_file.load_run(tmp_path / "run.tinyml")
     assert run is not None
     events, found = finish(Trainer.resumed(model, DATA, run))
     assert events == []
@@ -110,15 +110,15 @@ def test_a_finished_run_only_ends_once_more(tmp_path: Path) -> None:
 
 def test_a_file_with_a_run_is_a_model_too(tmp_path: Path) -> None:
     interrupted(CONFIG, 5, tmp_path / "run.tinyml")
-    with_run = project.load(tmp_path / "run.tinyml")
-    project.save(with_run, tmp_path / "model.tinyml")
-    assert project.load_run(tmp_path / "model.tinyml")[1] is None
-    assert project.load(tmp_path / "model.tinyml").fingerprint == with_run.fingerprint
+    with_run = model_file.load(tmp_path / "run.tinyml")
+    model_file.save(with_run, tmp_path / "model.tinyml")
+    assert model_file.load_run(tmp_path / "model.tinyml")[1] is None
+    assert model_file.load(tmp_path / "model.tinyml").fingerprint == with_run.fingerprint
 
 
 def test_other_data_is_refused(tmp_path: Path) -> None:
     interrupted(CONFIG, 5, tmp_path / "run.tinyml")
-    model, run = project.load_run(tmp_path / "run.tinyml")
+    model, run = model_file.load_run(tmp_path / "run.tinyml")
     assert run is not None
     with pytest.raises(TrainingError, match=r"120 images of .* choose the data set"):
         Trainer.resumed(model, blobs(60), run)
@@ -188,9 +188,9 @@ def test_a_damaged_run_is_refused(damage: Callable[[dict[str, Any]], None], tmp_
             return facts
 
     path = tmp_path / "run.tinyml"
-    project.save(MODEL, path, Damaged())  # type: ignore[arg-type]
+    model_file.save(MODEL, path, Damaged())  # type: ignore[arg-type]
     with pytest.raises(ProjectError, match=r"run\.tinyml"):
-        project.load(path)
+        model_file.load(path)
 
 
 def test_configurations_survive_json() -> None:

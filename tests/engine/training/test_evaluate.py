@@ -12,9 +12,9 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.nn.presets import PRESETS
-from engine.quantize import compare
+from engine.quantize import compare_float_int8
 from engine.quantize.calibrate import calibrate
-from engine.quantize.compare import compare_int8, evaluate_int8
+from engine.quantize.compare_float_int8 import compare_int8, evaluate_int8
 from engine.quantize.network import IntegerPredictor
 from engine.training.evaluate import BATCH, Evaluator
 from engine.training.images import LabelledImages
@@ -104,11 +104,11 @@ def test_flips_are_the_images_that_change_their_class() -> None:
 
 
 def test_part_by_part_is_the_same_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compare, "PART", 50)
+    monkeypatch.setattr(compare_float_int8, "PART", 50)
     found = []
 
     def parts() -> Iterator[int]:
-        found.append((yield from compare.compare_in_parts(QUANTIZED, DATA)))
+        found.append((yield from compare_float_int8.compare_in_parts(QUANTIZED, DATA)))
 
     assert list(parts()) == [*range(50, len(DATA), 50), len(DATA)]
     assert found[0].metrics == compare_int8(QUANTIZED, LOSSES["mse"], WORK).metrics

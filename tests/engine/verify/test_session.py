@@ -20,7 +20,7 @@ from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.verify import session as verification
-from engine.verify.comparison import AnswerDifferences, compare_answers
+from engine.verify.differences import AnswerDifferences, compare_answers
 from engine.verify.firmware import Image
 from engine.verify.reference import REFERENCES, Answers, FloatReference, IntegerReference
 from engine.verify.session import OPTIMIZATIONS, Setup, verify

@@ -11,12 +11,12 @@ import resources
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.trainer import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.edits import change_layer, remove_layer
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import change_layer, remove_layer
 from tinyml_gui.viewmodels.starts import CONTINUE
 from tinyml_gui.viewmodels.training import Phase
 
@@ -61,7 +61,7 @@ def test_the_model_is_called_as_its_file(controller: Controller, tmp_path: Path)
     controller.save_file(tmp_path / "mine.tinyml")
     assert (controller.model.name, controller.path_or_name) == ("mine", "mine")
     assert not controller.is_modified
-    assert project.load(tmp_path / "mine.tinyml").name == "mine"
+    assert model_file.load(tmp_path / "mine.tinyml").name == "mine"
     (tmp_path / "mine.tinyml").rename(tmp_path / "yours.tinyml")
     controller.open_file(tmp_path / "yours.tinyml")
     assert controller.model.name == "yours"
@@ -93,13 +93,13 @@ def test_a_network_with_a_fault_is_not_saved_over_a_good_file(
     controller: Controller, faults: list[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "spots.tinyml"
-    project.save(spot_model(), path)
+    model_file.save(spot_model(), path)
     controller.open_file(path)
     controller.edit(remove_layer(controller.model.spec, 0))
     controller.save_file(path)
     assert "Layer 1" in faults[0]
-    assert project.load(path).fingerprint == spot_model().fingerprint
-    assert project.load(path).fingerprint == spot_model().fingerprint
+    assert model_file.load(path).fingerprint == spot_model().fingerprint
+    assert model_file.load(path).fingerprint == spot_model().fingerprint
 
 
 def test_each_kind_of_change_has_its_signal(controller: Controller, qtbot: QtBot) -> None:

@@ -13,8 +13,8 @@ from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.background import deploy_jobs
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.deployment import DeploymentController
+from tinyml_gui.document.edits import change_layer, remove_layer
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import change_layer, remove_layer
 from tinyml_gui.viewmodels.fit import Fit, FitOrder, measure
 
 

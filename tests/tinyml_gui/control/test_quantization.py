@@ -18,8 +18,8 @@ from tinyml_gui.background import quantize_jobs
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.quantization import QuantizationController
+from tinyml_gui.document.edits import change_layer
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import change_layer
 from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured
 
 LEARNED = TrainingRecord(data="starter")
@@ -121,13 +121,13 @@ def test_an_edit_drops_what_was_about_the_old_network(
 
 
 def test_flips_are_found_with_what_is_lost_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.quantize import compare
+    from engine.quantize import compare_float_int8
 
-    class Wrong(compare.IntegerPredictor):
+    class Wrong(compare_float_int8.IntegerPredictor):
         def logits(self, images: np.ndarray) -> np.ndarray:
             return -super().logits(images)
 
-    monkeypatch.setattr(compare, "IntegerPredictor", Wrong)
+    monkeypatch.setattr(compare_float_int8, "IntegerPredictor", Wrong)
     items, compared = run(QuantizeOrder(spot_model().replace(record=LEARNED), TinyCatalogue()))
     assert isinstance(items[0], Calibrated)
     flips = compared.flips

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.trainer import TrainConfig, Trainer
 from tests.tinyml_gui.tiny import SHAPE, TinyCatalogue, spot_model, spots
 from tinyml_gui.control.controller import Controller
@@ -85,7 +85,7 @@ def test_what_is_saved_during_a_run_tells_nothing_of_the_one_before(
     with qtbot.waitSignal(controller.message) as told:
         controller.save_file(tmp_path / "half.tinyml")
     assert "save again" in told.args[0]
-    record = project.load(tmp_path / "half.tinyml").record
+    record = model_file.load(tmp_path / "half.tinyml").record
     assert record.data == "starter"
     assert record.config is not None
     assert record.config["epochs"] == LONG.epochs

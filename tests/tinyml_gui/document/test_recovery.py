@@ -15,15 +15,15 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine.nn.layers import Dense
-from engine.storage import project
+from engine.storage import model_file
 from engine.training.trainer import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control import autosave
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.training import CONTINUE
+from tinyml_gui.document.edits import change_layer
 from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import change_layer
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.viewmodels.training import Phase
@@ -184,7 +184,7 @@ def test_a_file_holds_the_run_that_its_model_was_stopped_in(
     qtbot.waitUntil(lambda: not other.training.is_running)
     controller.edit(change_layer(controller.model.spec, 1, Dense(9)))
     controller.save_file(path)
-    assert project.load_run(path)[1] is None  # another network
+    assert model_file.load_run(path)[1] is None  # another network
 
 
 def test_starting_anew_or_discarding_ends_the_offer(start: Start, qtbot: QtBot) -> None:
@@ -209,7 +209,7 @@ def test_an_edit_is_kept_and_forgotten_once_saved(start: Start, qtbot: QtBot, tm
     controller.edit(change_layer(controller.model.spec, 1, Dense(9)))
     kept = controller.recovery_files.model
     qtbot.waitUntil(kept.exists)
-    qtbot.waitUntil(lambda: project.load(kept).spec == controller.model.spec)
+    qtbot.waitUntil(lambda: model_file.load(kept).spec == controller.model.spec)
     controller.save_file(tmp_path / "spots.tinyml")
     qtbot.waitUntil(lambda: not kept.exists())
 
@@ -264,7 +264,7 @@ def test_the_window_offers_what_was_left(
     opened: bool, folder: Path, start: Start, settings: Settings, look: Theme, qtbot: QtBot
 ) -> None:
     folder.mkdir()
-    project.save(spot_model(), folder / "recovered.tinyml")
+    model_file.save(spot_model(), folder / "recovered.tinyml")
     controller = start()
     window = MainWindow(controller, settings, look)
     qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())

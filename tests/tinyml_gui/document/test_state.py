@@ -10,8 +10,7 @@ from engine.nn.params import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.document.state import (
-    State,
+from tinyml_gui.document.edits import (
     adapted_spec,
     add_layer,
     change_layer,
@@ -19,6 +18,7 @@ from tinyml_gui.document.state import (
     move_layer,
     remove_layer,
 )
+from tinyml_gui.document.state import State
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from engine.nn.layers import Dense
-from engine.storage import project
+from engine.storage import model_file
 from tests.tinyml_gui.tiny import TinyCatalogue
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.edits import add_layer
 from tinyml_gui.document.recovery import RecoveryFiles
 from tinyml_gui.document.settings import Settings
-from tinyml_gui.document.state import add_layer
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.program.interrupt import Interrupt
@@ -67,6 +67,6 @@ def test_ending_now_asks_nothing_and_keeps_what_is_unsaved(
     controller.edit(add_layer(controller.model.spec, len(controller.model.spec.layers), Dense(10)))
     window.end_now()
     assert codes == [130]
-    assert project.load(recovery_files.model).spec == controller.model.spec
+    assert model_file.load(recovery_files.model).spec == controller.model.spec
     controller.shutdown()
     assert recovery_files.model.exists()

@@ -10,7 +10,7 @@ from engine.nn.model import Model
 from engine.quantize.network import untrained_quantization
 from engine.record import TrainingRecord
 from tests.tinyml_gui.tiny import metrics_of, spot_model
-from tinyml_gui.document.state import Document
+from tinyml_gui.document.document import Document
 from tinyml_gui.viewmodels.accuracy import (
     Accuracies,
     Activity,

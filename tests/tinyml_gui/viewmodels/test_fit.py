@@ -16,7 +16,7 @@ from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format
 from engine.nn.model import Model
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.document.state import change_layer
+from tinyml_gui.document.edits import change_layer
 from tinyml_gui.viewmodels import fit as fits
 from tinyml_gui.viewmodels.fit import (
     Fit,

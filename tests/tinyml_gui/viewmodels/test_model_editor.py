@@ -11,7 +11,8 @@ from engine.nn.specs import ModelSpec
 from engine.record import TrainingRecord
 from engine.shapes import describe_shape
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.document.state import Document, add_layer, change_layer, fault_of, remove_layer
+from tinyml_gui.document.document import Document
+from tinyml_gui.document.edits import add_layer, change_layer, fault_of, remove_layer
 from tinyml_gui.viewmodels.accuracy import tested_on as words_of_test
 from tinyml_gui.viewmodels.model_editor import head, layer_choices, layer_views, new_layer
 

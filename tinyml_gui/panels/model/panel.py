@@ -22,7 +22,7 @@ from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec
 from engine.shapes import describe_shape
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.state import add_layer, change_layer, move_layer, remove_layer
+from tinyml_gui.document.edits import add_layer, change_layer, move_layer, remove_layer
 from tinyml_gui.look import icons, theme
 from tinyml_gui.look.widgets import (
     Card,

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QWidget
 
 import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
 from engine.training.rate_finder import HIGHEST, LOWEST
-from tinyml_gui.control.rates import RateController
+from tinyml_gui.control.rate_finder import RateController
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, label, section, set_role
 from tinyml_gui.panels.forms import number_text

@@ -16,7 +16,7 @@ from engine.export import FORMATS
 from engine.verify.certificate import Certificate
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.state import change_layer, remove_layer
+from tinyml_gui.document.edits import change_layer, remove_layer
 from tinyml_gui.panels.deploy.panel import DeployPanel
 
 LEFT = Qt.MouseButton.LeftButton

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pytestqt.qtbot import QtBot
 
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.state import change_layer
+from tinyml_gui.document.edits import change_layer
 from tinyml_gui.panels.board_picker import BoardPicker
 from tinyml_gui.panels.model.budget_strip import BudgetStrip
 

@@ -11,10 +11,10 @@ from engine.nn.params import ParamLayout
 from engine.nn.predictor import output_activation
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.specs import ModelSpec
-from engine.training import replicas
+from engine.training import data_parallel
 from engine.training.augment import Augmentation
+from engine.training.data_parallel import Objective, Replicas, StepResult, useful_threads
 from engine.training.images import LabelledImages
-from engine.training.replicas import Objective, Replicas, StepResult, useful_threads
 from tests.engine.helpers import blobs
 
 DATA = blobs(40, side=28)
@@ -70,7 +70,7 @@ def test_parts_and_threads_get_their_own_augmented_images(
 ) -> None:
     spec, moving = PRESETS["lenet"].build(3), Augmentation(shift=2, rotate=20, stroke=0.5, noise=0.1)
     one, gradient = step(spec, 1, augmentation=moving)
-    monkeypatch.setattr(replicas, "micro_batches", several_parts)
+    monkeypatch.setattr(data_parallel, "micro_batches", several_parts)
     many, others = step(spec, threads, augmentation=moving)
     assert many.loss == pytest.approx(one.loss, rel=1e-5)
     np.testing.assert_allclose(others, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
@@ -151,7 +151,7 @@ def test_mixup_weighs_both_labels() -> None:
 
 
 def test_tiny_shares_get_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.replicas.WORTHWHILE", 1000)
+    monkeypatch.setattr("engine.training.data_parallel.WORTHWHILE", 1000)
     spec = ModelSpec((Flatten(), Dense(10, "linear")), (5, 5, 1))  # 250 multiply-accumulates an image
     assert [useful_threads(spec, batch, 3) for batch in (1, 8, 12, 100)] == [1, 2, 3, 3]
     assert useful_threads(spec, 2, 64) == 1

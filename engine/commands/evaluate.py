@@ -1,4 +1,4 @@
-"""``tinyml evaluate`` and ``predict``: what a network does and sees."""
+"""``tinyml evaluate``: how well a network does on the test part of a data set, class by class."""
 
 from __future__ import annotations
 
@@ -11,17 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.commands.console import Console, percent, table
-from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, catalogue, count
+from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, add_int8, catalogue
 from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.data import Dataset
-from engine.data.images import load_ink
-from engine.data.preprocess import SIDE, preprocess
-from engine.errors import DataError, ProjectError
 from engine.nn.losses import LOSSES
-from engine.nn.predictor import Predictor
-from engine.quantize.compare import evaluate_int8
-from engine.quantize.network import IntegerPredictor
-from engine.shapes import describe_shape
+from engine.quantize.compare_float_int8 import evaluate_int8
 from engine.training.config import default_threads
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.images import LabelledImages
@@ -35,25 +29,14 @@ FLOAT, INT8 = "float32", "int8"
 
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the commands."""
+    """Add the command."""
     parser = add_command(commands, "evaluate", evaluate, "measure a model on the test part of a data set")
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
     )
     add_data_dir(parser)
-    _add_int8(parser)
-    parser = add_command(commands, "predict", predict, "classify images")
-    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
-    parser.add_argument(
-        "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
-    )
-    _add_int8(parser)
-
-
-def _add_int8(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--int8", action="store_true", help="in whole numbers, as on a microcontroller")
+    add_int8(parser)
 
 
 def evaluate(arguments: argparse.Namespace, console: Console) -> int:
@@ -138,35 +121,3 @@ class _Report:
 
 def _cell(number: int) -> str:
     return str(number) if number else "·"
-
-
-def predict(arguments: argparse.Namespace, console: Console) -> int:
-    """Classify images."""
-    model = load_model(arguments.model)
-    if model.spec.input_shape != (SIDE, SIDE, 1):
-        raise ProjectError(
-            arguments.model,
-            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a picture becomes a "
-            f"drawing of {SIDE}×{SIDE}; use a network with that input.",
-        )
-    predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
-    results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
-    console.show({"model": model.name, "results": results}, map(_prediction_line, results))
-    return 0
-
-
-def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> list[dict[str, Any]]:
-    """Return the likeliest classes of the image at `path`, best first; none when nothing is drawn."""
-    image = preprocess(load_ink(path))
-    if image is None:
-        return []
-    probabilities = predictor.probabilities(image[None])[0]
-    if not np.isfinite(probabilities).all():
-        raise DataError(path, "the network's output for it is not a number; train the network again.")
-    best = np.argsort(-probabilities, kind="stable")[:number]
-    return [{"class": predictor.classes[i], "probability": float(probabilities[i])} for i in best]
-
-
-def _prediction_line(result: dict[str, Any]) -> str:
-    named = ", ".join(f"{best['class']} {percent(best['probability'])}" for best in result["top"])
-    return f"{result['image']}: {named or 'nothing drawn'}"

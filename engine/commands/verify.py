@@ -1,41 +1,20 @@
-"""``tinyml export`` and ``verify``: a model as code, and proof that the code does what the engine does."""
+"""``tinyml verify``: proof that exported code does what the engine does."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from engine.boards.boards import BOARDS
 from engine.boards.targets import TARGETS
 from engine.commands.console import Console, table
-from engine.commands.options import (
-    MODEL_HELP,
-    Commands,
-    add_command,
-    add_data_dir,
-    add_knobs,
-    catalogue,
-    count,
-    given_knobs,
-)
+from engine.commands.export_options import add_images, chosen_images, chosen_options
+from engine.commands.options import MODEL_HELP, Commands, add_command, add_knobs, count
 from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
-from engine.cost.choose_variant import fitted
-from engine.data import Dataset
-from engine.errors import ExportError
-from engine.export import (
-    FORMATS,
-    ExportOptions,
-    PreparedExport,
-    make_vectors,
-    prepare_export,
-    suggest_name,
-    write_files,
-)
+from engine.export import ExportOptions, make_vectors
 from engine.files import check_disk_space
-from engine.nn.model import Model
-from engine.verify.certificate import Certificate, Figures, Result, certified
+from engine.verify.certificate import Certificate, Figures, Result
 from engine.verify.certificate_json import MAX_BYTES
 from engine.verify.reference import REFERENCES
 from engine.verify.session import OPTIMIZATIONS, Setup
@@ -47,30 +26,7 @@ ALL = "all"
 
 
 def register(commands: Commands[Any]) -> None:
-    """Add the commands."""
-    parser = add_command(commands, "export", export, "write a model as code for a microcontroller")
-    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
-    parser.add_argument(
-        "--format", choices=tuple(FORMATS), default=next(iter(FORMATS)), help="default: %(default)s"
-    )
-    parser.add_argument(
-        "--out", required=True, metavar="PATH", help="folder for the files, or one file's path"
-    )
-    parser.add_argument("--force", action="store_true", help="allow overwriting files that exist")
-    parser.add_argument(
-        "--board", choices=tuple(BOARDS), help="choose the variant that fits it, refuse a model that does not"
-    )
-    parser.add_argument(
-        "--certificate",
-        metavar="C.json",
-        help="what tinyml verify has written about this model; its figures go into the head comment",
-    )
-    _add_images(parser)
-    add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})
-    _add_verify(commands)
-
-
-def _add_verify(commands: Commands[Any]) -> None:
+    """Add the command."""
     parser = add_command(commands, "verify", verify, "compile a model's export, run it and compare")
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     first = next(iter(TARGETS))
@@ -103,70 +59,19 @@ def _add_verify(commands: Commands[Any]) -> None:
         "--optimization", choices=OPTIMIZATIONS, default="2", help="the compiler's -O (default: %(default)s)"
     )
     parser.add_argument("--certificate", metavar="OUT.json", help="write what was found to this file")
-    _add_images(parser)
+    add_images(parser)
     add_knobs(parser, ExportOptions, "export options", without=("name", "test_vectors"))
-
-
-def _add_images(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", metavar="D", help="data set whose test images become test vectors (default: random images)"
-    )
-    add_data_dir(parser)
-
-
-def _options(arguments: argparse.Namespace, defaults: Mapping[str, Any]) -> ExportOptions:
-    """Return the export's options, or raise `ExportError` for one that changes nothing."""
-    options = ExportOptions(**{**defaults, **given_knobs(arguments, ExportOptions)})
-    if options.train_layers and not options.training:
-        raise ExportError("--train-layers says what learns on the device; add --training or leave it out.")
-    return options
-
-
-def export(arguments: argparse.Namespace, console: Console) -> int:
-    """Write a model as code."""
-    model = load_model(arguments.model)
-    options = _options(arguments, {"name": suggest_name(model.name)})
-    proof = Certificate.load(arguments.certificate) if arguments.certificate else None
-    prepared = _prepared(arguments, model, options)
-    files = prepared.files
-    if proof is not None:
-        files = certified(files, proof, model, arguments.format, prepared.options)
-    paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
-    result = {
-        "model": model.name,
-        "fingerprint": model.fingerprint,
-        "format": arguments.format,
-        "name": options.name,
-        "files": paths,
-    }
-    takes = []
-    if (facts := prepared.facts) is not None:
-        result |= {"ram_bytes": facts.arena_bytes, "weight_bytes": facts.weight_bytes}
-        takes.append(
-            f"It takes {facts.arena_bytes:,} bytes of static RAM and {facts.weight_bytes:,} bytes of flash "
-            "for weights (counted); code and stack are extra."
-        )
-    console.show(result, [*(f"Wrote {path}." for path in paths), *takes])
-    return 0
-
-
-def _prepared(arguments: argparse.Namespace, model: Model, options: ExportOptions) -> PreparedExport:
-    """Return the export, with the variant for the board where one is given."""
-    images = _images(arguments)
-    if arguments.board is None:
-        return prepare_export(model, arguments.format, options, images)
-    return fitted(model, arguments.format, BOARDS[arguments.board], options, images).prepared
 
 
 def verify(arguments: argparse.Namespace, console: Console) -> int:
     """Compile a model's export, run it and compare; fail when anything differs."""
     model = load_model(arguments.model)
-    vectors = make_vectors(model, arguments.vectors, _images(arguments))
+    vectors = make_vectors(model, arguments.vectors, chosen_images(arguments))
     everywhere = ALL in arguments.target
     setup = Setup(
         arguments.compiler,
         arguments.optimization,
-        _options(arguments, {}),
+        chosen_options(arguments, {}),
         skip_missing=everywhere,
     )
     targets = tuple(TARGETS) if everywhere else tuple(dict.fromkeys(arguments.target))
@@ -227,8 +132,3 @@ def _layers_table(counted: list[Result]) -> list[str]:
     titles = [layer.title for layer in networks[0].layers]
     columns = [[f"{layer.count:,.0f}" for layer in figures.layers] for figures in networks]
     return table([head, *zip(titles, *columns, strict=True)])
-
-
-def _images(arguments: argparse.Namespace) -> Dataset | None:
-    """Return the test images that the user wants as test vectors, if any."""
-    return catalogue(arguments).load(arguments.data, "test") if arguments.data else None

@@ -11,7 +11,7 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QImage
 
 from engine.errors import TinyMLError
-from engine.storage.project import SUFFIX
+from engine.storage.model_file import SUFFIX
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -1,8 +1,8 @@
 """A model in a file: ``.tinyml`` is a zip of one JSON text and one ``.npy`` array per parameter.
 
 Such files are passed around, so a loaded one is checked whole before anything of it is used: sizes are
-compared with what the network in it needs, names must be the expected ones (`engine.storage.archive` does the
-rest). The same model always gives the same bytes.
+compared with what the network in it needs, names must be the expected ones (`engine.storage.zip_archive` does
+the rest). The same model always gives the same bytes.
 
 A file may also hold an interrupted run, under ``run/``: who only wants the model passes over it, who trains
 goes on where it stopped.
@@ -27,7 +27,14 @@ from engine.nn.params import ParamLayout, ParamView
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
 from engine.record import TrainingRecord
-from engine.storage.archive import ArchiveFaultError, array_bytes, open_archive, pack, read_array, read_json
+from engine.storage.zip_archive import (
+    ArchiveFaultError,
+    array_bytes,
+    open_archive,
+    pack,
+    read_array,
+    read_json,
+)
 from engine.training.checkpoint import Checkpoint
 from engine.words import is_text, short
 

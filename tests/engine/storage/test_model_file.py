@@ -24,7 +24,7 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.record import TrainingRecord
-from engine.storage import project
+from engine.storage import model_file
 
 Entries = dict[str, bytes]
 
@@ -32,7 +32,7 @@ SPEC = ModelSpec((Conv2D(2, 3), BatchNorm(), MaxPool2D(2), Flatten(), Dense(3)),
 MODEL = Model.new(SPEC, ("a", "ä", "♥"), np.random.default_rng(1), "tiny").replace(
     record=TrainingRecord.from_json({"data": "mnist", "history": [{"loss": 0.25}]})
 )
-DATA = project.to_bytes(MODEL)
+DATA = model_file.to_bytes(MODEL)
 QUANTIZATION = Quantization(
     (LayerRanges(Range(-0.1, 1 / 3), Range(-5.5, 1 / 3)), *[LayerRanges(Range(0.0, 2.5))] * 4),
     "mse",
@@ -74,48 +74,48 @@ def npy(array: np.ndarray, **options: Any) -> bytes:
 @pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS.keys())
 def test_a_loaded_model_is_the_saved_one(preset: Any, tmp_path: Path) -> None:
     model = Model.new(preset.build(10), tuple("0123456789"), np.random.default_rng(3), "näme")
-    project.save(model, tmp_path / "a.tinyml")
-    loaded = project.load(tmp_path / "a.tinyml")
+    model_file.save(model, tmp_path / "a.tinyml")
+    loaded = model_file.load(tmp_path / "a.tinyml")
     assert (loaded.spec, loaded.classes, loaded.name) == (model.spec, model.classes, model.name)
     assert loaded.params.tobytes() == model.params.tobytes()
 
 
 def test_the_record_comes_back() -> None:
-    assert project.from_bytes(DATA, "x").record == MODEL.record
+    assert model_file.from_bytes(DATA, "x").record == MODEL.record
 
 
 def test_the_quantization_comes_back_to_the_bit() -> None:
     quantized = MODEL.replace(quantization=QUANTIZATION)
-    loaded = project.from_bytes(project.to_bytes(quantized), "x")
+    loaded = model_file.from_bytes(model_file.to_bytes(quantized), "x")
     assert loaded.quantization == QUANTIZATION
     assert loaded.fingerprint == quantized.fingerprint
 
 
 def test_a_file_without_quantization_has_none() -> None:
     assert "quantization" not in json.loads(entries_of(DATA)["model.json"])
-    assert project.from_bytes(DATA, "x").quantization is None
+    assert model_file.from_bytes(DATA, "x").quantization is None
 
 
 def test_numbers_that_json_lacks_are_dropped_from_the_record() -> None:
     diverged = MODEL.replace(
         record=TrainingRecord.from_json({"history": ({"loss": float("nan")}, {"loss": 1.0})})
     )
-    record = project.from_bytes(project.to_bytes(diverged), "x").record
+    record = model_file.from_bytes(model_file.to_bytes(diverged), "x").record
     assert record.to_json() == {"history": [{"loss": None}, {"loss": 1.0}]}
 
 
 def test_the_same_model_gives_the_same_bytes() -> None:
-    assert project.to_bytes(project.from_bytes(DATA, "x")) == DATA
+    assert model_file.to_bytes(model_file.from_bytes(DATA, "x")) == DATA
 
 
 def test_stored_entries_are_read_too() -> None:
-    assert project.from_bytes(zipped(entries_of(DATA), zipfile.ZIP_STORED), "x").name == "tiny"
+    assert model_file.from_bytes(zipped(entries_of(DATA), zipfile.ZIP_STORED), "x").name == "tiny"
 
 
 def test_saving_replaces_the_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.tinyml"
     path.write_bytes(b"old")
-    project.save(MODEL, path)
+    model_file.save(MODEL, path)
     assert path.read_bytes() == DATA
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.tinyml"]
 
@@ -129,14 +129,14 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match="disk is full"):
-        project.save(MODEL.replace(name="other"), path)
+        model_file.save(MODEL.replace(name="other"), path)
     assert path.read_bytes() == DATA
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.tinyml"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match=r"absent\.tinyml: there is no such file"):
-        project.load(tmp_path / "absent.tinyml")
+        model_file.load(tmp_path / "absent.tinyml")
 
 
 def swap_declared_size(data: bytes, size: int) -> bytes:
@@ -282,7 +282,7 @@ def test_a_bad_file_gives_one_sentence(make: Callable[[], bytes], sentence: str,
     path = tmp_path / "bad.tinyml"
     path.write_bytes(make())
     with pytest.raises(ProjectError, match=sentence) as caught:
-        project.load(path)
+        model_file.load(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert message.endswith(".")
@@ -296,23 +296,23 @@ def test_a_doubled_entry_is_refused() -> None:
     with zipfile.ZipFile(stream, "a") as archive:
         archive.writestr("model.json", b"{}")
     with pytest.raises(ProjectError, match="occurs twice"):
-        project.from_bytes(stream.getvalue(), "x")
+        model_file.from_bytes(stream.getvalue(), "x")
 
 
 def test_content_is_limited_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     content = sum(map(len, entries_of(DATA).values()))
-    monkeypatch.setattr(project, "_MAX_BYTES", content)
-    assert project.to_bytes(project.from_bytes(DATA, "x")) == DATA
-    monkeypatch.setattr(project, "_MAX_BYTES", content - 1)
+    monkeypatch.setattr(model_file, "_MAX_BYTES", content)
+    assert model_file.to_bytes(model_file.from_bytes(DATA, "x")) == DATA
+    monkeypatch.setattr(model_file, "_MAX_BYTES", content - 1)
     with pytest.raises(ProjectError, match="content is larger"):
-        project.from_bytes(DATA, "x")
+        model_file.from_bytes(DATA, "x")
     with pytest.raises(ProjectError, match="more than"):  # or a file would be saved that never opens again
-        project.to_bytes(MODEL)
+        model_file.to_bytes(MODEL)
 
 
 def load_or_refuse(data: bytes) -> None:
     with suppress(ProjectError):
-        project.from_bytes(data, "x.tinyml")
+        model_file.from_bytes(data, "x.tinyml")
 
 
 @settings(max_examples=400, deadline=None)

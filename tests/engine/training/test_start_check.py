@@ -8,7 +8,7 @@ from engine.data.dataset import Dataset
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
-from engine.training.run_check import misfit
+from engine.training.start_check import misfit
 
 
 def model_of(classes: str, side: int = 4) -> Model:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.export.plan import Buffer, Link, Plan, find_overlap, plan
+from engine.export.arena_plan import Buffer, Link, Plan, find_overlap, plan
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerMaxPool, Window
 from engine.int8.calls.leads import pixel_lead, row_lead

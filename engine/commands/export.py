@@ -1,0 +1,89 @@
+"""``tinyml export``: a model as code for a microcontroller, or in another format."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from engine.boards.boards import BOARDS
+from engine.commands.console import Console
+from engine.commands.export_options import add_images, chosen_images, chosen_options
+from engine.commands.options import (
+    MODEL_HELP,
+    Commands,
+    add_command,
+    add_knobs,
+)
+from engine.commands.sources import load_model
+from engine.cost.choose_variant import fitted
+from engine.export import (
+    FORMATS,
+    ExportOptions,
+    PreparedExport,
+    prepare_export,
+    suggest_name,
+    write_files,
+)
+from engine.nn.model import Model
+from engine.verify.certificate import Certificate, certified
+
+__all__ = ["register"]
+
+
+def register(commands: Commands[Any]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "export", export, "write a model as code for a microcontroller")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
+    parser.add_argument(
+        "--format", choices=tuple(FORMATS), default=next(iter(FORMATS)), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--out", required=True, metavar="PATH", help="folder for the files, or one file's path"
+    )
+    parser.add_argument("--force", action="store_true", help="allow overwriting files that exist")
+    parser.add_argument(
+        "--board", choices=tuple(BOARDS), help="choose the variant that fits it, refuse a model that does not"
+    )
+    parser.add_argument(
+        "--certificate",
+        metavar="C.json",
+        help="what tinyml verify has written about this model; its figures go into the head comment",
+    )
+    add_images(parser)
+    add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})
+
+
+def export(arguments: argparse.Namespace, console: Console) -> int:
+    """Write a model as code."""
+    model = load_model(arguments.model)
+    options = chosen_options(arguments, {"name": suggest_name(model.name)})
+    proof = Certificate.load(arguments.certificate) if arguments.certificate else None
+    prepared = _prepared(arguments, model, options)
+    files = prepared.files
+    if proof is not None:
+        files = certified(files, proof, model, arguments.format, prepared.options)
+    paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
+    result = {
+        "model": model.name,
+        "fingerprint": model.fingerprint,
+        "format": arguments.format,
+        "name": options.name,
+        "files": paths,
+    }
+    takes = []
+    if (facts := prepared.facts) is not None:
+        result |= {"ram_bytes": facts.arena_bytes, "weight_bytes": facts.weight_bytes}
+        takes.append(
+            f"It takes {facts.arena_bytes:,} bytes of static RAM and {facts.weight_bytes:,} bytes of flash "
+            "for weights (counted); code and stack are extra."
+        )
+    console.show(result, [*(f"Wrote {path}." for path in paths), *takes])
+    return 0
+
+
+def _prepared(arguments: argparse.Namespace, model: Model, options: ExportOptions) -> PreparedExport:
+    """Return the export, with the variant for the board where one is given."""
+    images = chosen_images(arguments)
+    if arguments.board is None:
+        return prepare_export(model, arguments.format, options, images)
+    return fitted(model, arguments.format, BOARDS[arguments.board], options, images).prepared

@@ -1,0 +1,63 @@
+"""``tinyml predict``: the likeliest classes of pictures."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from engine.commands.console import Console, percent
+from engine.commands.options import MODEL_HELP, Commands, add_command, add_int8, count
+from engine.commands.sources import load_model
+from engine.data.images import load_ink
+from engine.data.preprocess import SIDE, preprocess
+from engine.errors import DataError, ProjectError
+from engine.nn.predictor import Predictor
+from engine.quantize.network import IntegerPredictor
+from engine.shapes import describe_shape
+
+__all__ = ["register"]
+
+
+def register(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = add_command(commands, "predict", predict, "classify images")
+    parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
+    parser.add_argument(
+        "--top", type=count(1, 256), default=3, metavar="N", help="classes to name (default: %(default)s)"
+    )
+    add_int8(parser)
+
+
+def predict(arguments: argparse.Namespace, console: Console) -> int:
+    """Classify images."""
+    model = load_model(arguments.model)
+    if model.spec.input_shape != (SIDE, SIDE, 1):
+        raise ProjectError(
+            arguments.model,
+            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a picture becomes a "
+            f"drawing of {SIDE}×{SIDE}; use a network with that input.",
+        )
+    predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
+    results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
+    console.show({"model": model.name, "results": results}, map(_prediction_line, results))
+    return 0
+
+
+def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> list[dict[str, Any]]:
+    """Return the likeliest classes of the image at `path`, best first; none when nothing is drawn."""
+    image = preprocess(load_ink(path))
+    if image is None:
+        return []
+    probabilities = predictor.probabilities(image[None])[0]
+    if not np.isfinite(probabilities).all():
+        raise DataError(path, "the network's output for it is not a number; train the network again.")
+    best = np.argsort(-probabilities, kind="stable")[:number]
+    return [{"class": predictor.classes[i], "probability": float(probabilities[i])} for i in best]
+
+
+def _prediction_line(result: dict[str, Any]) -> str:
+    named = ", ".join(f"{best['class']} {percent(best['probability'])}" for best in result["top"])
+    return f"{result['image']}: {named or 'nothing drawn'}"
