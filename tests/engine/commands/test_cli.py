@@ -205,7 +205,9 @@ def test_truncated_data_name_the_file(run: Run, tmp_path: Path) -> None:
 def test_classes_that_differ_are_refused(run: Run, tmp_path: Path) -> None:
     other = Model.new(PRESETS["mlp-32-32"].build(3), ("a", "b", "c"), np.random.default_rng(0))
     model_file.save(other, tmp_path / "abc.tinyml")
-    assert "3 classes" in one_fault(run("evaluate", "abc.tinyml", "--data", "starter"))
+    fault = one_fault(run("evaluate", "abc.tinyml", "--data", "starter"))
+    assert "abc.tinyml" in fault
+    assert "starter has 10 classes (0 1 2 3 4 5 …), but the model knows 3 (a b c)" in fault
     code, _, err = run("train", "--model", "abc.tinyml", "--data", "starter")
     assert code == 2
     assert "classes" in err
