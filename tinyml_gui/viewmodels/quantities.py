@@ -13,7 +13,7 @@ _HOW_TIPS: Final = {
     "compiled": "Compiled: read from the program that the compiler made",
     "emulated": "Emulated: counted while the program ran on an emulated core",
     "estimated": "Estimated: predicted by a formula; verify to know",
-    "roughly estimated": "Roughly estimated: from sizes alone, as nothing like it was measured; verify to know",
+    "roughly estimated": "Roughly estimated: from sizes alone, nothing like it was measured; verify to know",
 }
 
 
