@@ -1,7 +1,7 @@
 """Where a command's output goes: results to standard output, everything else to standard error.
 
-With ``--json`` the result is one JSON object; without, lines to read. A progress bar appears only where a
-person is watching, that is on a terminal.
+With ``--json`` the result is one JSON object, otherwise lines of text. A progress bar appears only on a
+terminal, where a person is watching.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Console:
 
 
 def plain(value: Any) -> Any:
-    """Return `value` made of what JSON has: nan and infinity become null, NumPy's numbers plain ones."""
+    """Return `value` in types that JSON has: nan and infinity become None, NumPy arrays become lists."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -73,7 +73,7 @@ def printable(text: str) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share of 1 as people read it, ``97.53 %``; a dash where there is none."""
+    """Return a share of 1 as a percentage, ``97.53 %``; a dash if it is not finite."""
     return f"{100 * share:.2f} %" if math.isfinite(share) else "–"
 
 

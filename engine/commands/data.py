@@ -1,4 +1,4 @@
-"""``tinyml data``: which data sets there are, what they hold, and getting them."""
+"""``tinyml data``: list, describe and download data sets."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _describe(info: DatasetInfo) -> list[str]:
 
 def _download(arguments: argparse.Namespace, console: Console) -> None:
     name = _name(arguments)
-    found = Catalogue(default_data_dirs(arguments.data_dir))  # the folder may be one to make
+    found = Catalogue(default_data_dirs(arguments.data_dir))  # the folder need not exist yet
     with console.progress(0, "B", scale=True) as bar:
         for done, total in found.download(name, arguments.data_dir):
             bar.total = total

@@ -1,4 +1,4 @@
-"""``tinyml evaluate``: how well a network does on the test part of a data set, class by class."""
+"""``tinyml evaluate``: measure a network on the test images of a data set, class by class."""
 
 from __future__ import annotations
 
@@ -52,15 +52,16 @@ def evaluate(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _evaluation(source: ProjectSource, data: Dataset, int8: bool) -> Evaluation:
-    loss, work, threads = LOSSES[source.loss], LabelledImages(data.images, data.labels), default_threads()
+    model, loss, threads = source.saved, LOSSES[source.loss], default_threads()
+    labelled = LabelledImages(data.images, data.labels)
     if int8:
-        return evaluate_int8(source.saved, loss, work, threads)
-    return Evaluator(source.saved.spec, loss, threads).run(source.saved.params, work)
+        return evaluate_int8(model, loss, labelled, threads)
+    return Evaluator(model.spec, loss, threads).run(model.params, labelled)
 
 
 @dataclass(frozen=True)
 class _Report:
-    """An evaluation, to be written down in two ways."""
+    """An evaluation, which can be written as JSON or as lines."""
 
     source: ProjectSource
     data: Dataset

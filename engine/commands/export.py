@@ -1,4 +1,4 @@
-"""``tinyml export``: a model as code for a microcontroller, or in another format."""
+"""``tinyml export``: write a model as code for a microcontroller, or in another format."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _prepared(arguments: argparse.Namespace, model: Model, options: ExportOptions) -> PreparedExport:
-    """Return the export, with the variant for the board where one is given."""
+    """Return the prepared export, with the variant that fits the board if one is given."""
     images = chosen_images(arguments)
     if arguments.board is None:
         return prepare_export(model, arguments.format, options, images)

@@ -1,4 +1,4 @@
-"""What ``tinyml export`` and ``verify`` ask alike: the export's options, and images for test vectors."""
+"""Arguments that ``tinyml export`` and ``tinyml verify`` share: export options, images for test vectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_images(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_options(arguments: argparse.Namespace, defaults: Mapping[str, Any]) -> ExportOptions:
-    """Return the export's options, or raise `ExportError` for one that changes nothing."""
+    """Return the export's options; raise `ExportError` for one that has no effect."""
     options = ExportOptions(**{**defaults, **given_knobs(arguments, ExportOptions)})
     if options.train_layers and not options.training:
         raise ExportError("--train-layers says what learns on the device; add --training or leave it out.")

@@ -1,4 +1,4 @@
-"""``tinyml find-rate``: which learning rate to train with, found by trying all of them for a moment."""
+"""``tinyml find-rate``: find a learning rate by raising it step by step and watching the loss."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Raise the rate step by step and tell what the loss did."""
+    """Raise the rate step by step and report the loss."""
     data = catalogue(arguments).load(arguments.data, "train")
     source = find_model(arguments.model)
     config = chosen_config(arguments, source)
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise TrainingError("The loss is no usable number even at the smallest rate; choose another loss.")
     rate = suggest_rate(points, calm_loss(model, config))
     words = shlex.join(["tinyml", "train", "--data", arguments.data, "--model", arguments.model])
-    usual = replace(config, learning_rate=TrainConfig().learning_rate)  # so that it names no rate itself
+    usual = replace(config, learning_rate=TrainConfig().learning_rate)  # so that settings name no rate
     command = f"{words} {settings_text(usual, ('optimizer',))} --lr {rate:g}"
     result = {"rate": rate, "command": command, "points": [asdict(point) for point in points]}
     console.show(result, [*_rows(points), "", f"A good rate to train with is {rate:g}:", f"  {command}"])

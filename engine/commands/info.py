@@ -1,4 +1,4 @@
-"""``tinyml info``: the layers of a network, what they cost, and whether they fit a board."""
+"""``tinyml info``: the layers of a network, their sizes, and whether the network fits a board."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def info(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> dict[str, Cost | str]:
-    """Return what the network takes on the board that was asked for, by format, or why it cannot run."""
+    """Return the cost on the chosen board in each format, or a sentence why it cannot run there."""
     if arguments.board is None:
         return {}
     known = tuple(form.name for form in FORMATS.values() if form.has_facts)
@@ -66,7 +66,7 @@ def _costs(source: Source, spec: ModelSpec, arguments: argparse.Namespace) -> di
 
 
 def _cost(model: Model, name: str, board: Board) -> Cost | str:
-    """Return the cost of the variant that fits, of the usual one where none does, or a sentence."""
+    """Return the cost of the variant that fits, or of the default one if none does, or a sentence."""
     options = ExportOptions()
     with suppress(ExportError, QuantizationError):
         return fitted(model, name, board, options).cost
@@ -77,7 +77,7 @@ def _cost(model: Model, name: str, board: Board) -> Cost | str:
 
 
 def _model(source: Source, spec: ModelSpec) -> Model:
-    """Return the saved model, or an untrained one: what it takes is the same."""
+    """Return the saved model, or an untrained one, whose cost is the same."""
     if isinstance(source, ProjectSource):
         return source.saved
     classes = tuple(str(i) for i in range(spec.classes))

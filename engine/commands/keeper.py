@@ -1,10 +1,10 @@
-"""Where ``tinyml train`` keeps its work, so that neither a kill nor a full disk loses it.
+"""Saves the runs of ``tinyml train``, so that neither a kill nor a full disk loses them.
 
-While a run goes on, its state is written after each epoch to ``F.unfinished.tinyml`` beside the file
-``F.tinyml`` that was asked for, which stays untouched until the run is over. Then the model takes its place
-and the unfinished file goes away. A run that was stopped by Ctrl+C or SIGTERM is over too: it is saved inside
-of ``F.tinyml``, together with the model as it was. Either file is a model that can be used, and either can be
-resumed.
+During a run, a checkpoint is written after each epoch to ``F.unfinished.tinyml``, beside the file
+``F.tinyml`` that the user asked for. ``F.tinyml`` is not touched before the run is over. Then the model is
+written to it and the unfinished file is removed. A run that was stopped by Ctrl+C or SIGTERM is over too: its
+checkpoint is saved in ``F.tinyml``, together with the model. Either file holds a model that can be used and a
+run that can be resumed.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ __all__ = ["Keeper", "find_run", "finished_path", "recorded", "unfinished_path"]
 
 UNFINISHED = ".unfinished"
 SPARE_BYTES = 1 << 17  # for the record beside the parameters
-VECTORS = 9  # as long as the parameters, in a file with a run, at most
+VECTORS = 9  # at most, each as long as the parameters, in a file with a run
 
 
 def unfinished_path(path: str) -> Path:
-    """Return where a run that is to give `path` is kept: ``a.unfinished.tinyml`` for ``a.tinyml``."""
+    """Return the unfinished file of `path`: ``a.unfinished.tinyml`` for ``a.tinyml``."""
     target = Path(path)
     suffix = target.suffix or model_file.SUFFIX
     return target.parent / (target.name.removesuffix(suffix) + UNFINISHED + suffix)
 
 
 def finished_path(path: str) -> str:
-    """Return the file that the run kept in `path` is to give."""
+    """Return the file for the finished model of the run in `path`."""
     target = Path(path)
     if not target.stem.endswith(UNFINISHED):
         return path
@@ -48,14 +48,14 @@ def finished_path(path: str) -> str:
 
 
 def find_run(path: str) -> tuple[str, Model, Checkpoint]:
-    """Return the file that holds the run of `path`, its model and the run.
+    """Return the file with the interrupted run of `path`, and its model and checkpoint.
 
-    That is the unfinished file, if there is one: it goes away with every run that ends.
+    It is the unfinished file if there is one, because every run that ends removes its own.
 
     Raises
     ------
     FileError
-        When there is no such run, or the file is damaged.
+        When there is no interrupted run, or the file is damaged.
     """
     place = str(unfinished_path(path))
     if not is_file(place):
@@ -69,17 +69,17 @@ def find_run(path: str) -> tuple[str, Model, Checkpoint]:
 
 
 def recorded(model: Model, origin: TrainingRecord, reason: str) -> TrainingRecord:
-    """Return the record in `model` with the command and start of `origin`, and why the run ended."""
+    """Return the record of `model` with command and start from `origin`, and the reason why the run ended."""
     return replace(model.record, command=origin.command, start=origin.start, reason=reason)
 
 
 class Keeper:
-    """Keeps one run.
+    """Saves one run.
 
     Parameters
     ----------
     out : str or None
-        The file that is to come; None to keep nothing.
+        The file to write; None to save nothing.
     console : Console
     """
 
@@ -90,12 +90,12 @@ class Keeper:
         self._interval = KeepInterval()
 
     def check_disk_space(self, parameters: int) -> None:
-        """Raise `FileError` now, rather than after hours, if the model cannot be written."""
+        """Raise `FileError` now, rather than after hours, if the disk has no space for the model."""
         if self.out is not None:
             check_disk_space(self.out, 4 * VECTORS * parameters + SPARE_BYTES)
 
     def announce(self) -> None:
-        """Say so if nothing will be saved, or if a run of before will be lost."""
+        """Say so if nothing will be saved, or if an earlier unfinished run will be overwritten."""
         if self.out is None:
             self._console.log("Nothing will be saved; give --out F.tinyml to keep the network.")
         if self._unfinished is not None and is_file(self._unfinished):
@@ -105,7 +105,7 @@ class Keeper:
             )
 
     def keep(self, trainer: Trainer, origin: TrainingRecord) -> None:
-        """Write down the run as it is, unless that was done only a moment ago."""
+        """Write a checkpoint of the run, unless the last one was written only a moment ago."""
         start = time.monotonic()
         if self._unfinished is None or not self._interval.due(start):
             return
@@ -118,9 +118,9 @@ class Keeper:
         self._interval.kept(start, time.monotonic())
 
     def save(self, model: Model, reason: Reason, run: Checkpoint) -> str | None:
-        """Save the model, and `run` in it if it was stopped; return where.
+        """Save the model, with the checkpoint `run` if it was stopped; return the path, None if not saved.
 
-        One that diverged never replaces another.
+        A model that diverged never replaces an existing file.
         """
         if self.out is None or (reason is Reason.DIVERGED and Path(self.out).exists()):
             self._discard()
@@ -139,7 +139,7 @@ class Keeper:
 
 
 def _rescued(model: Model, error: FileError) -> FileError:
-    """Try to keep a trained model that could not be saved where it was wanted; return the error to raise."""
+    """Save a model elsewhere that could not be saved where it was wanted; return the error to raise."""
     place = Path(tempfile.mkdtemp(prefix="tinyml-")) / f"{model.name}.tinyml"
     try:
         model_file.save(model, place)

@@ -97,10 +97,19 @@ def add_knobs(
     defaults: Mapping[str, str] = MappingProxyType({}),
     without: Container[str] = (),
 ) -> None:
-    """Add one option for each knob of `owner`; those not given leave no trace in the arguments.
+    """Add one option for each knob of `owner`; the arguments have only the options that are given.
 
-    `defaults` describes, by field, the defaults that depend on something else; the fields in `without` get
-    no option.
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+    owner : type
+        A dataclass with knobs.
+    title : str
+        Of the group of options in the help text.
+    defaults : mapping of str to str
+        For fields whose default depends on something else: the default in words.
+    without : container of str
+        Fields that get no option.
     """
     group = parser.add_argument_group(title)
     for knob in knobs_of(owner):

@@ -1,4 +1,4 @@
-"""``tinyml predict``: the likeliest classes of pictures."""
+"""``tinyml predict``: name the most probable classes of image files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as a person watches it: a bar, a line for each epoch, and Ctrl+C or SIGTERM that ends it in order."""
+"""Show a run in a terminal: a bar, and a line for each epoch; Ctrl+C or SIGTERM ends it in good order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.training.events import BatchDone, Diverged, EpochDone, Event, Learni
 
 __all__ = ["TrainingDisplay", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
 
-SWITCH_SECONDS = 1e-4  # training threads meet after every step: waiting for the interpreter costs them less
+SWITCH_SECONDS = 1e-4  # threads synchronize after every step: so they wait less for the interpreter
 
 
 class TrainingDisplay:
@@ -48,7 +48,7 @@ class TrainingDisplay:
             self._console.log(f"Diverged in epoch {event.epoch}, step {event.step}. {event.advice}")
 
     def _hint(self, done: EpochDone) -> None:
-        """Say once that nothing is learned."""
+        """Say, once at most, that nothing is learned."""
         hint = self._learning.hint(done)
         if hint and not self._hinted:
             self._hinted = True
@@ -64,7 +64,7 @@ def _epoch_line(done: EpochDone) -> str:
 
 @contextmanager
 def quick_switches() -> Iterator[None]:
-    """Have the interpreter hand over between threads quickly inside the block."""
+    """Let the interpreter switch between threads more often inside the block."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
@@ -89,7 +89,10 @@ def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterato
 
 @contextmanager
 def asking_for_interrupts() -> Iterator[Callable[[], bool]]:
-    """Yield what says whether Ctrl+C was pressed: work that calls back from other languages must ask."""
+    """Yield a function that says whether Ctrl+C was pressed.
+
+    Code that libraries in other languages call back must ask it: an exception would not pass through them.
+    """
     pressed = threading.Event()
 
     def press(*_: object) -> None:

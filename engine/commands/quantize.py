@@ -1,4 +1,4 @@
-"""``tinyml quantize``: a trained model becomes one that also knows how to be int8."""
+"""``tinyml quantize``: find calibration ranges for a trained model, so that it can also run in int8."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from engine.errors import DataError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
-from engine.quantize.finetune import QuantizeConfig, quantize_run, trained_config
+from engine.quantize.finetune import QuantizeConfig, quantize_run
 from engine.storage import model_file
-from engine.training.config import default_threads
+from engine.training.config import default_threads, trained_config
 from engine.training.events import Finished, Reason
 from engine.training.images import LabelledImages
 
@@ -62,7 +62,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
     try:
         measured = _measured(finished.model, _test_part(found, arguments, console))
-    except KeyboardInterrupt:  # the model comes first
+    except KeyboardInterrupt:  # the model is saved all the same
         console.log("Interrupted before it was measured what int8 costs.")
         measured = finished.model, None
     result = _Result(arguments, finished.reason, *measured)
@@ -95,7 +95,7 @@ def _test_part(found: Any, arguments: argparse.Namespace, console: Console) -> D
 
 
 def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison | None]:
-    """Return the model with what was measured of it in its quantization."""
+    """Return the model with the measured figures in its quantization, and the comparison."""
     if test is None or model.quantization is None:
         return model, None
     loss = LOSSES[trained_config(model).loss]
@@ -105,7 +105,7 @@ def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison
 
 @dataclass(frozen=True)
 class _Result:
-    """A quantized model, to be written down in two ways."""
+    """A quantized model, which can be described as JSON or as lines."""
 
     arguments: argparse.Namespace
     reason: Reason

@@ -1,4 +1,4 @@
-"""What ends a program. Nothing that computes is imported here: signals come while that is still loading."""
+"""Signals that end a program. No large module is imported here: signals may come while those are loading."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 __all__ = ["SIGNALS", "on_signals"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Ctrl+C, and being told to end; both interrupt where nothing else is said (`engine.cli`)."""
+"""Ctrl+C, and the request to end; by default both raise KeyboardInterrupt (`engine.cli`)."""
 
 
 @contextmanager
 def on_signals(
     handler: Callable[[int, FrameType | None], Any], numbers: tuple[signal.Signals, ...] = SIGNALS
 ) -> Iterator[None]:
-    """Let `handler` have the signals inside the block; nothing changes on other threads than the main one."""
+    """Let `handler` handle the signals inside the block; has no effect on threads other than the main one."""
     try:
         before = {number: signal.signal(number, handler) for number in numbers}
     except ValueError:  # not the main thread: signals go elsewhere

@@ -36,16 +36,16 @@ class Source(ABC):
 
     @abstractmethod
     def model(self, data: Dataset, rng: np.random.Generator, name: str) -> Model:
-        """Return the model to start with, for the classes and images of `data`."""
+        """Return the model to start with, for classes and images of `data`; `rng` draws its parameters."""
 
     @abstractmethod
     def spec(self) -> ModelSpec:
-        """Return the network as it stands, for the images and classes that are usual for it."""
+        """Return the network for its own input and number of classes."""
 
 
 @dataclass(frozen=True)
 class PresetSource(Source):
-    """A preset takes the shape of the data."""
+    """A preset, which takes the shape of the data."""
 
     preset: Preset
 
@@ -58,7 +58,7 @@ class PresetSource(Source):
 
 @dataclass(frozen=True)
 class JsonSource(Source):
-    """A JSON description says all but the parameters."""
+    """A JSON description gives the layers; parameters are drawn at random."""
 
     path: str
 
@@ -82,7 +82,7 @@ class JsonSource(Source):
 
 @dataclass(frozen=True)
 class ProjectSource(Source):
-    """A saved model is trained on."""
+    """A saved model, which is trained further."""
 
     saved: Model
 
@@ -119,7 +119,7 @@ def load_model(text: str) -> Model:
 
 
 def check_fit(path: str, model: Model, data: Dataset) -> None:
-    """Raise `TrainingError` unless the model in `path` is one for `data`."""
+    """Raise `TrainingError` unless the model from `path` fits `data`."""
     if wrong := misfit(model, data):
         raise TrainingError(f"{path} does not fit the data: {wrong}")
 

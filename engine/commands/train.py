@@ -1,9 +1,9 @@
 """``tinyml train``: a network, a data set and a configuration become a ``.tinyml`` file.
 
-What the file records as its command gives the same model to the bit when it is run again: everything that
-matters, the seed and the number of threads too, is written out. So does ``--resume`` for a run that was
-interrupted, however that happened (`engine.commands.keeper`). The test part is used once, at the end, to
-report.
+The file records a command that gives the same model to the bit when it is run again: it names every setting
+that matters, including the seed and the number of threads. ``--resume`` also gives the same bits, however a
+run was interrupted (`engine.commands.keeper`). The test set is used only once, at the end, to report the
+accuracy.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def add_task(parser: argparse.ArgumentParser, required: bool = False) -> None:
-    """Add what to learn from and what is to learn."""
+    """Add the options for the data set and the network."""
     parser.add_argument(
         "--data", required=required, metavar="D", help="name of a data set, or a folder of IDX files"
     )
@@ -98,7 +98,7 @@ def add_task(parser: argparse.ArgumentParser, required: bool = False) -> None:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run that is about to begin or to go on."""
+    """A run that is ready to begin or to be resumed."""
 
     trainer: Trainer
     classes: int
@@ -142,7 +142,7 @@ def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
 
 
 def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
-    """Return the run that was interrupted."""
+    """Return the interrupted run, ready to be resumed."""
     _refuse_settings(arguments)
     place, model, run = find_run(arguments.resume)
     out = arguments.out or finished_path(arguments.resume)
@@ -159,7 +159,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
 
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
-    """Raise `TinyMLError` if a setting is given: the run has its own."""
+    """Raise `TinyMLError` if a setting is given: a resumed run keeps its own."""
     given = [name for name in NEEDED if getattr(arguments, name) is not None]
     given += [*given_knobs(arguments, TrainConfig), *given_knobs(arguments, Augmentation)]
     if given:
@@ -178,7 +178,7 @@ def _test_part(found: Catalogue, name: str, console: Console) -> Dataset | None:
 
 
 def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
-    """Return the configuration that is given, with the defaults that suit the source and the optimizer."""
+    """Return the given configuration, with defaults that suit the network and the optimizer."""
     given = given_knobs(arguments, TrainConfig)
     config = replace(TrainConfig(loss=source.loss), **given)
     if "learning_rate" not in given:
@@ -187,7 +187,7 @@ def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
 
 
 def log_notes(config: TrainConfig, console: Console) -> None:
-    """Say which settings are not carried out as asked."""
+    """Say which settings have no effect or are changed."""
     for note in run_notes(config, lambda knob: option_of(knob.name)):
         console.log(note)
 
@@ -200,7 +200,7 @@ def _opening(model: Model, data: Dataset, config: TrainConfig, threads: int) -> 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run gave."""
+    """The result of a run."""
 
     model: Model
     reason: Reason
@@ -223,7 +223,7 @@ def _train(prepared: PreparedRun, console: Console) -> FinishedRun:
 
 
 def _origin(arguments: argparse.Namespace, config: TrainConfig, model: Model) -> TrainingRecord:
-    """Return how the model comes about, as far as the trainer does not know it."""
+    """Return the part of the record that the trainer does not know: command and starting point."""
     start = None
     if model.trained:
         start = StartingPoint(fingerprint=model.fingerprint, command=model.record.command or "")
@@ -239,7 +239,7 @@ def _command(arguments: argparse.Namespace, config: TrainConfig) -> str:
 
 
 def settings_text(config: TrainConfig, always: Sequence[str]) -> str:
-    """Return the options that give `config` again: those in `always` and what is not as usual."""
+    """Return the options that give `config` again: those in `always`, and all that are not the default."""
     settings = knobs_to_json(config)
     told = {name: settings[name] for name in always}
     told |= _changed(settings, knobs_to_json(TrainConfig()), always)
@@ -252,7 +252,7 @@ def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[s
 
 
 def _measure(model: Model, prepared: PreparedRun, console: Console) -> Metrics:
-    """Return the figures on the test part; none without one, or when interrupted: the model comes first."""
+    """Return the figures on the test set; empty without one, or if interrupted (the model is still saved)."""
     test = prepared.test
     if test is None:
         return Metrics()

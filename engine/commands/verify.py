@@ -1,4 +1,4 @@
-"""``tinyml verify``: proof that exported code does what the engine does."""
+"""``tinyml verify``: run exported code and compare its outputs with the engine's."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _figures_table(measured: list[tuple[Result, Figures]]) -> list[str]:
 
 
 def _layers_table(counted: list[Result]) -> list[str]:
-    """Return what each stage of the bare network takes, one column for each target."""
+    """Return the counts of each stage of the bare network, one column for each target."""
     networks = [figures for result in counted if (figures := result.network) is not None]
     head = [f"{networks[0].function}, layer by layer", *(result.title for result in counted)]
     titles = [layer.title for layer in networks[0].layers]

@@ -1,1 +1,1 @@
-"""What a network will take on a board, before it is trained; and the variant of the code that fits."""
+"""Flash, RAM and time of a network on a board, known before training; and which variant of the code fits."""

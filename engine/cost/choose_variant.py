@@ -1,4 +1,4 @@
-"""Choose among variants of exported code the one for a board: the fastest that fits."""
+"""Choose the variant of exported code for a board: the fastest one that fits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Fitted", "fitted"]
 
 @dataclass(frozen=True)
 class Fitted:
-    """An export that is prepared, with what it takes on the board that it was prepared for."""
+    """A prepared export, with its cost on the board that it was prepared for."""
 
     prepared: PreparedExport
     cost: Cost
@@ -33,8 +33,8 @@ def fitted(
     Raises
     ------
     ExportError
-        When none fits, or the one that `options` name does not, or nothing is known of the format's exports
-        on boards.
+        When no variant fits, when the one that `options` ask for does not fit, or when the format has no
+        facts.
     """
     form, costs = format_with_facts(format_name), []
     for candidate in _candidates(board, options):
@@ -49,7 +49,7 @@ def _candidates(board: Board, options: ExportOptions) -> list[ExportOptions]:
     if options.variant != AUTO:
         return [options]
     others = [dataclasses.replace(options, variant=variant) for variant in VARIANTS[1:]]
-    from_fast = [options, *others]  # as it is, it is the fastest
+    from_fast = [options, *others]  # AUTO is the fast variant
     return from_fast[::-1] if board.core.narrow else from_fast
 
 

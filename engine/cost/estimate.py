@@ -1,4 +1,4 @@
-"""What a model will take on a board, known before it is trained: flash, RAM, instructions and time.
+"""Estimate flash, RAM, instructions and time of a model on a board, before it is trained.
 
 Weights and the arena are counted: the exporter plans them the same way for an untrained network. Code, stack
 and executed instructions are predicted. A kernel's instructions are nearly a weighted sum of a few counts
@@ -38,7 +38,7 @@ _PATHS = ("phases", "lines", "stride", "pool")  # sizes that decide which loops 
 
 @dataclass(frozen=True)
 class StageCost:
-    """What one stage of a network takes.
+    """The cost of one stage of a network.
 
     Attributes
     ----------
@@ -56,17 +56,17 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one inference of a model takes on a board.
+    """The cost of a model on a board.
 
     Attributes
     ----------
     board : Board
     flash, ram : Figure
-        In bytes; the caller's image and scores are not in it.
+        In bytes, without the caller's image and scores.
     arena : Figure
-        The part of the RAM that is planned.
+        The part of the RAM for feature maps and scratch memory, in bytes.
     instructions : Figure
-        Executed for one image.
+        Executed for one image; on AVR, cycles.
     milliseconds : Figure
         For one image at the board's clock.
     stages : tuple of StageCost
@@ -97,7 +97,7 @@ class Cost:
 
 
 def estimate(model: Model, format_name: str, board: Board, options: ExportOptions | None = None) -> Cost:
-    """Return what `model`, trained or not, takes on `board` when exported as `format_name`.
+    """Return the cost on `board` of `model`, trained or not, exported as `format_name`.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def estimate(model: Model, format_name: str, board: Board, options: ExportOption
 
 
 def format_with_facts(format_name: str) -> Format:
-    """Return the format; raise `ExportError` if nothing can be said of its exports on boards."""
+    """Return the format `format_name`; raise `ExportError` if its exports have no facts."""
     found = FORMATS[format_name]
     if not found.has_facts:
         known = ", ".join(form.name for form in FORMATS.values() if form.has_facts)
@@ -119,12 +119,12 @@ def format_with_facts(format_name: str) -> Format:
 
 
 def cost_on(prepared: PreparedExport, board: Board) -> Cost:
-    """Return what an export that has facts takes on `board`.
+    """Return the cost on `board` of an export that has facts.
 
     Raises
     ------
     ExportError
-        When the core cannot hold the weights in memory that the board has.
+        When the board's memory is large enough, but its core cannot address the weights.
     """
     facts = prepared.facts
     assert facts is not None
@@ -136,7 +136,7 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
     arena = counted(facts.arena_bytes)
     flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates), rough)
     cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
-    if cost.fits:  # where it does not, the figures say more
+    if cost.fits:  # otherwise the figures explain more than an error
         _check_constants(facts, board)
     return cost
 
@@ -162,7 +162,7 @@ def _stage(workload: KernelWorkload, rates: TargetRates) -> StageCost:
 
 
 def _is_rough(workload: KernelWorkload, rates: TargetRates) -> bool:
-    """Whether no kernel like that of `workload` was measured, so that all there is are its sizes."""
+    """Whether no such kernel was measured, so that the estimate rests on sizes alone."""
     return not rates.knows(path(workload), workload.kernel)
 
 
@@ -175,7 +175,7 @@ def instructions(workload: KernelWorkload, rates: TargetRates) -> float:
 
 
 def code_bytes(facts: Facts, rates: TargetRates) -> float:
-    """Return the predicted bytes of code, each stage being compiled for its own shapes."""
+    """Return the predicted bytes of code; each stage is compiled for its own shapes."""
     kernels = sum(
         _kernel_code(workload, rates.of(path(workload), workload.kernel)) for workload in facts.workloads
     )
@@ -188,24 +188,24 @@ def _kernel_code(workload: KernelWorkload, kernel: KernelRates) -> float:
 
 
 def unrolled(workload: KernelWorkload) -> int:
-    """Return how many steps of a kernel's inner loop may stand in its code one after the other."""
+    """Return how many steps of a kernel's inner loop a compiler may unroll."""
     return min(workload.taps, _MOST_UNROLLED)
 
 
 def path(workload: KernelWorkload) -> str:
-    """Return the way that a call takes through its kernel: its name, and the sizes that decide."""
+    """Return the key of rates for a call: the kernel's name, and the sizes that decide which loops run."""
     chosen = (f"{name} {min(workload.sizes[name], 2)}" for name in _PATHS if name in workload.sizes)
     return ", ".join((workload.kernel, *chosen))
 
 
 def counts(workload: KernelWorkload) -> tuple[float, ...]:
-    """Return what the instructions of a kernel are a weighted sum of.
+    """Return the counts of which a kernel's instructions are a weighted sum.
 
     Returns
     -------
     tuple of float
-        1, numbers read, numbers written, pixels, runs of a kernel's rows, multiplications. Kernels work on
-        pairs of outputs and of inputs: odd counts are rounded up.
+        1, numbers read, numbers written, pixels, rows of the kernel window over all outputs, and
+        multiplications. Kernels work on pairs of outputs and of inputs: odd counts are rounded up.
     """
     channels = workload.out_shape[-1]
     pixels = size(workload.out_shape) // channels * workload.sizes.get("pool", 1) ** 2

@@ -1,4 +1,4 @@
-"""Numbers that say how they were obtained: a sum is worth no more than its weakest part."""
+"""Numbers that know how they were obtained. A sum is only as reliable as its least reliable part."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["Figure", "How", "counted", "estimated"]
 
 
 class How(IntEnum):
-    """How a figure was obtained, the strongest last."""
+    """How a figure was obtained, the most reliable last."""
 
-    ROUGH = 0  # estimated from sizes alone: nothing of its kind was ever measured
+    ROUGH = 0  # estimated from sizes alone: nothing like it was measured
     ESTIMATED = 1
     EMULATED = 2
     COMPILED = 3
@@ -43,10 +43,10 @@ class Figure:
 
 
 def counted(value: float) -> Figure:
-    """Return a figure that follows from what is written."""
+    """Return a figure that was counted, and so is exact."""
     return Figure(value, How.COUNTED)
 
 
 def estimated(value: float, rough: bool = False) -> Figure:
-    """Return a figure that a formula predicts, which `rough` ones do without a measurement of their kind."""
+    """Return a figure that a formula predicts; `rough` if nothing like it was measured."""
     return Figure(value, How.ROUGH if rough else How.ESTIMATED)

@@ -1,6 +1,6 @@
-"""Rates that turn counts into instructions and bytes, for each target: measured, see `engine.cost.estimate`.
+"""Measured rates of each target, which turn counts into instructions and bytes (see `engine.cost.estimate`).
 
-On AVR, where cycles are counted, they are cycles.
+On AVR, where cycles are counted, instructions are cycles.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FILE = "cost_rates.json"  # written by `python -m tests.benchmarks.cost --write`
 
 @dataclass(frozen=True)
 class KernelRates:
-    """What one kernel takes.
+    """The cost of one kernel.
 
     Attributes
     ----------
     instructions : tuple of float
-        For each of the counts of `engine.cost.estimate.counts`; for a function, for each output.
+        For each of `engine.cost.estimate.counts`; for a function, one rate per output.
     code, code_for_tap : float
-        Bytes of code, and of what is unrolled for each number read, see `engine.cost.estimate.unrolled`.
+        Bytes of code, and bytes more for each unrolled step, see `engine.cost.estimate.unrolled`.
     """
 
     instructions: tuple[float, ...]
@@ -37,15 +37,15 @@ class KernelRates:
 
 @dataclass(frozen=True)
 class TargetRates:
-    """What networks take on one target.
+    """The cost of networks on one target.
 
     Attributes
     ----------
     kernels : mapping of str to KernelRates
-        By `engine.cost.estimate.path`, and by the kernel's name alone for paths that were hardly
-        ever measured.
+        By `engine.cost.estimate.path`; also by the kernel's name alone, for paths with too few
+        measurements.
     functions : mapping of str to KernelRates
-        Instructions for each output that a function is applied to; its code is there once.
+        Activation functions by name: instructions for each output, and bytes of code, which is there once.
     others : KernelRates
         For kernels that were not measured.
     call : float
@@ -80,7 +80,7 @@ def _target(raw: Mapping[str, Any]) -> TargetRates:
 
 
 class _Rates(Mapping[str, TargetRates]):
-    """The file's content, read when it is first asked for: a program must start without it too."""
+    """The file's content, read when first needed: the program must start without the file too."""
 
     @cached_property
     def _found(self) -> dict[str, TargetRates]:

@@ -1,4 +1,4 @@
-"""Models for other programs: `prepare_export` plans an export, `write_files` puts its files on the disk."""
+"""Export models as code and files: `prepare_export` plans an export, `write_files` writes its files."""
 
 from __future__ import annotations
 

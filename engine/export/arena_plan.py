@@ -1,9 +1,9 @@
-"""Where each buffer of a network stands in one arena of memory.
+"""Place the buffers of a network in one arena of memory.
 
-Buffers that are never alive together may share their place. A *link* allows more: a stage that reads its
-input from front to back can write its output over what it has read, so the output may begin where the input
-does, or a little before. Several ways to place buffers are tried and the smallest result is taken; whichever
-it is, it is *checked*: no plan leaves here in which buffers overlap that must not.
+Buffers that are never in use at the same time may overlap. A *link* allows more: a stage that reads its input
+from front to back can write its output over what it has read, so the output may begin where the input does,
+or a little before. Several ways to place buffers are tried and the smallest result is taken. The result is
+always checked: no plan is returned in which buffers overlap that must not.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ WORD = 4  # bytes; everything in an arena begins at a multiple of it
 
 @dataclass(frozen=True)
 class Buffer:
-    """Memory that is needed for a while.
+    """Memory that is in use for some time.
 
     Attributes
     ----------
     size : int
-        In elements.
+        Number of elements.
     first, last : int
         The first and last moment at which it is in use, both inclusive.
     """
@@ -53,14 +53,14 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Link:
-    """Leave for a stage's output to overlap its input.
+    """Permission for the output of a stage to overlap its input.
 
     Attributes
     ----------
     source, target : int
-        Which buffers.
+        Indices of the input and the output.
     lead : int
-        How many elements before the input the output must begin, at least.
+        The output must begin at least so many elements before the input.
     """
 
     source: int
@@ -82,7 +82,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Arena:
-    """Where a network's feature maps and its stages' scratch memory stand, in bytes.
+    """The places of feature maps and of scratch memory in an arena, in bytes.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Arena:
 
 
 def plan(buffers: Sequence[Buffer], links: Sequence[Link] = ()) -> Plan:
-    """Return a plan for `buffers`, the smallest that is found."""
+    """Return the smallest plan for `buffers` that is found."""
     candidates = [_both_ends(buffers)]
     for used in (links, ()):
         blocks = _blocks(buffers, used)
@@ -113,7 +113,7 @@ def plan(buffers: Sequence[Buffer], links: Sequence[Link] = ()) -> Plan:
 def plan_arena(
     network: Network[Any], element: int, codes: Sequence[StageCode], with_input: bool = True
 ) -> Arena:
-    """Return where everything stands; the arguments are those of `arena_needs`."""
+    """Return the arena of a network; for the arguments see `arena_needs`."""
     needs, links = arena_needs(network, element, codes, with_input)
     planned = plan(needs, links)
     offsets = iter([WORD * offset for offset in planned.offsets])
@@ -133,9 +133,9 @@ def arena_needs(
     element : int
         Bytes of one number.
     codes : sequence of StageCode
-        What each stage needs.
+        The C of each stage, with its scratch memory and lead.
     with_input : bool
-        Whether the input is in the arena too.
+        Whether the input of the network has a place in the arena.
     """
     hidden = 0 if with_input else 1
     lives = list(zip(network.sizes, network.lifetimes(), strict=True))
@@ -156,7 +156,7 @@ def _words(size: int) -> int:
 def find_overlap(
     buffers: Sequence[Buffer], planned: Plan, links: Sequence[Link] = ()
 ) -> tuple[int, int] | None:
-    """Return two buffers that `planned` lets overlap (or one twice that leaves the arena), else None."""
+    """Return a forbidden overlap of two buffers, or a buffer outside the arena twice; None if all is well."""
     allowed = {frozenset((link.source, link.target)) for link in links if link.allows(planned.offsets)}
     for i, a in enumerate(buffers):
         start, stop = planned.offsets[i], planned.offsets[i] + a.size
@@ -171,7 +171,7 @@ def find_overlap(
 
 
 def _both_ends(buffers: Sequence[Buffer]) -> Plan:
-    """Put buffers in turn at both ends: in a chain only neighbours meet, and nothing is smaller."""
+    """Put buffers at both ends in turn. In a chain only neighbours meet, and no plan is smaller."""
     total = max(sum(b.size for b in buffers if b.meets(a) and b.first <= a.first) for a in buffers)
     in_turn = sorted(range(len(buffers)), key=lambda i: buffers[i].first)
     offsets = [0] * len(buffers)
@@ -182,15 +182,15 @@ def _both_ends(buffers: Sequence[Buffer]) -> Plan:
 
 @dataclass(frozen=True)
 class _Block:
-    """Buffers that links hold together.
+    """Buffers that are joined by links.
 
     Attributes
     ----------
     members : tuple of int
     places : tuple of int
-        Where each begins, from the begin of the block.
+        The start of each member, relative to the start of the block.
     size, first : int
-        Of all together.
+        Size and first moment of the whole block.
     """
 
     members: tuple[int, ...]
@@ -207,7 +207,7 @@ _ORDERS: tuple[Callable[[_Block], tuple[int, int]], ...] = (
 
 
 def _blocks(buffers: Sequence[Buffer], links: Sequence[Link]) -> list[_Block]:
-    """Return the chains that `links` make of `buffers`; a buffer without any is a chain alone."""
+    """Return the blocks that `links` make of `buffers`; a buffer without links is a block of its own."""
     following = {link.source: link for link in links}
     targets = {link.target for link in links}
     return [_block(buffers, i, following) for i in range(len(buffers)) if i not in targets]
@@ -225,7 +225,7 @@ def _block(buffers: Sequence[Buffer], start: int, following: dict[int, Link]) ->
 
 
 def _lowest_first(buffers: Sequence[Buffer], blocks: Sequence[_Block]) -> Plan:
-    """Put one block after the other as low as it fits among those before."""
+    """Put each block in turn at the lowest place where it meets none of those before."""
     offsets: dict[int, int] = {}
     for block in blocks:
         offset = 0
@@ -237,7 +237,7 @@ def _lowest_first(buffers: Sequence[Buffer], blocks: Sequence[_Block]) -> Plan:
 
 
 def _pushed(buffers: Sequence[Buffer], offsets: dict[int, int], block: _Block, offset: int) -> int:
-    """Return `offset`, or how far up something that is already placed pushes a block that is put there."""
+    """Return `offset`, or a higher place to which obstacles push a block at that offset."""
     return max((offset, *_obstacles(buffers, offsets, block, offset)))
 
 

@@ -1,4 +1,4 @@
-"""C text from plain values: numbers, arrays, strings, comments. It knows no models."""
+"""C text from plain values: numbers, arrays, strings, comments. Models are not known here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def array(declaration: str, values: NDArray[Any]) -> str:
     Parameters
     ----------
     declaration : str
-        Type and name, ``static const float digits_bias``.
+        Type and name, such as ``static const float digits_bias``.
+    values : ndarray of floats or integers, any shape
 
     Raises
     ------
@@ -86,7 +87,7 @@ def wrapped(items: Sequence[str], indent: str = "    ") -> str:
 
 
 def comment_text(text: str) -> str:
-    """Return `text` such that a comment can hold it: printable ASCII that neither ends nor nests it."""
+    """Return `text` for use inside a comment: printable ASCII that neither ends the comment nor opens one."""
     plain = text.replace("×", "x").encode("ascii", "backslashreplace").decode()
     plain = "".join(c if " " <= c <= "~" else " " for c in plain)
     return plain.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")

@@ -1,4 +1,4 @@
-"""The names of one exported model: everything is prefixed, so that several models fit into one program."""
+"""The names in exported code: all have the model's name as prefix, so a program may hold several models."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Context", "check_name", "suggest_name"]
 
 MAX_NAME = 40
 
-# C99, C11, C23, C++20 and the names that boards' headers define as macros or types.
+# Keywords of C99, C11, C23 and C++20, and names that boards' headers define as macros or types.
 _KEYWORDS = (
     "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t "
     "char32_t class compl concept const const_cast consteval constexpr constinit continue co_await "
@@ -23,7 +23,7 @@ _KEYWORDS = (
     "virtual void volatile wchar_t while xor xor_eq int8_t int16_t int32_t int64_t uint8_t uint16_t "
     "uint32_t uint64_t tm stdin stdout"
 )
-# A file of this name in an include path would take the place of a header of the compiler or of Arduino.
+# A header with one of these names would hide the one of the compiler or of Arduino.
 _HEADERS = (
     "arduino assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal stdarg "
     "stdbool stddef stdint stdio stdlib string tgmath time wchar wctype"
@@ -33,7 +33,7 @@ _RESERVED = frozenset(f"{_KEYWORDS} {_HEADERS}".split())
 
 @dataclass(frozen=True)
 class Context:
-    """Names of the model that is exported as `name`, a checked C identifier."""
+    """The names of a model that is exported as `name`, a checked C identifier."""
 
     name: str
 
@@ -51,12 +51,12 @@ class Context:
         return f"{self.upper}_{name}"
 
     def renamed(self, text: str) -> str:
-        """Return kernel source with this model's prefix in the place of ``tm_`` and ``TM_``."""
+        """Return the source of a kernel with this model's prefix in place of ``tm_`` and ``TM_``."""
         return re.sub(r"\bTM_", f"{self.upper}_", re.sub(r"\btm_", f"{self.name}_", text))
 
 
 def check_name(name: str) -> str:
-    """Return `name`, or raise `ExportError` unless it is an identifier that C and C++ leave to programs."""
+    """Return `name`; raise `ExportError` unless it is an identifier that programs may use in C and C++."""
     suggestion = f"; try {suggest_name(name)}"
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or "__" in name or name.endswith("_"):
         raise ExportError(

@@ -1,4 +1,4 @@
-"""What is known of an exported model, each figure with how it was obtained."""
+"""The figures of an exported model that are known without a compiler, and how they were obtained."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class KernelWorkload:
     sizes : mapping of str to int
         The kernel's constant arguments by name.
     functions : tuple of str
-        What it applies to each output besides: activations, a table.
+        Functions that it applies to each output: activations, a table.
     taps : int
-        How many numbers are read for each that is computed.
+        How many inputs are read for each output.
     weight_bytes, array_bytes : int
-        Constant memory that it reads, in all and in its largest array.
+        Bytes of constant memory that it reads, in all and in its largest array.
     """
 
     layers: tuple[int, ...]
@@ -51,9 +51,9 @@ class Facts:
     ----------
     model : Model
     arena_bytes : int
-        Memory for all feature maps, input and output of ``predict`` included.
+        Static memory for feature maps and scratch memory.
     weight_bytes : int
-        Constant memory for the arrays that were written.
+        Constant memory for all arrays.
     workloads : tuple of KernelWorkload
         The kernels called for one inference, in order.
     """

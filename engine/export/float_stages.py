@@ -1,4 +1,4 @@
-"""The stages of a float network as C: each call says which kernel computes it and how its weights lie."""
+"""The C of the stages of a float network: each call gives its kernel and the layout of its weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["stage_codes"]
 
 
 def stage_codes(calls: Sequence[Call], fast: bool = True) -> tuple[StageCode, ...]:
-    """Return the C of each of a network's `calls`, `fast` or small."""
+    """Return the C of each of the `calls` of a network, in the fast or the small variant."""
     variant = Variant(fast, registers=fast and any(call.many_registers for call in calls))
     return tuple(_asked(call.code(variant)) for call in calls)
 

@@ -1,8 +1,8 @@
-"""What an export format is: it prepares a model, and the prepared export has its files and its figures.
+"""Export formats: a format prepares a model, and the prepared export has the files and their figures.
 
-A format need not be C: its files are bytes at relative paths, folders included. Preparing plans; what takes
-long, or needs a quantized model, is done when the files are first asked for. So a prepared export answers
-"will it fit?" and is the one that is written afterwards: nothing is planned twice.
+A format need not be C: its files are bytes at relative paths, folders included. Preparing only plans. What
+takes long, or needs a quantized model, is done when the files are first asked for. So the same prepared
+export can be asked whether it fits a board, and written afterwards: nothing is planned twice.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.nn.model import Model
 __all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport"]
 
 ALL_OPTIONS = frozenset(knob.name for knob in knobs_of(ExportOptions))
-"""For formats that take every option."""
+"""The options of a format that takes all of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +31,12 @@ class PreparedExport:
     Attributes
     ----------
     options : ExportOptions
-        What it was prepared with.
+        The options that it was prepared with.
     contents : callable
         ``contents()`` gives each file's content by its path relative to the folder of the export, with
-        slashes: bytes, or text that is written as UTF-8. Called once at most.
+        slashes: bytes, or text, which is encoded as UTF-8. Called once at most.
     facts : Facts or None
-        The figures of the code; None for formats that are no code with kernels.
+        The figures of the code; None for formats that are not code with kernels.
     """
 
     options: ExportOptions
@@ -50,7 +50,7 @@ class PreparedExport:
         Raises
         ------
         ExportError, QuantizationError
-            When the model cannot be written so.
+            When the model cannot be written in the format.
         """
         made = self.contents().items()
         return {path: text.encode() if isinstance(text, str) else text for path, text in made}
@@ -70,13 +70,12 @@ class Format:
     title, doc : str
         For people.
     writer : callable
-        ``writer(model, options, data)`` prepares an export; `data` is where test vectors come from, random
-        images without it.
+        ``writer(model, options, data)`` prepares an export, see `prepare`.
     takes : frozenset of str
-        The fields of `ExportOptions`, besides the name, that mean something to it. Others must keep their
-        defaults or be off.
+        The fields of `ExportOptions`, besides the name, that the format uses. Others must have their defaults
+        or be off.
     has_facts : bool
-        Whether its exports have `PreparedExport.facts`: only then can be said what a board needs for them.
+        Whether its exports have `PreparedExport.facts`, from which the cost on a board is estimated.
     """
 
     name: str
@@ -97,10 +96,10 @@ class Format:
         Parameters
         ----------
         model : Model
-            Without a quantization an int8 format knows its facts, but has no files.
+            If it has no quantization, an export in int8 has facts but cannot give its files.
         options : ExportOptions
         data : Dataset or None
-            Where test vectors are taken from; random images without it.
+            Images for the test vectors; None takes random images.
 
         Raises
         ------
@@ -111,7 +110,7 @@ class Format:
         return self.writer(model, options, data)
 
     def _check_options(self, options: ExportOptions) -> None:
-        """Raise `ExportError` for an option that asks for something that the format does not know."""
+        """Raise `ExportError` if an option is set that the format does not take."""
         for knob in knobs_of(ExportOptions):
             value, is_taken = getattr(options, knob.name), knob.name in {"name", *self.takes}
             if value and value != knob.default and not is_taken:

@@ -1,8 +1,8 @@
-"""The C files under ``kernels``, as text and as signatures.
+"""Read the C files under ``kernels``: their text, what they include, and the parameters of their functions.
 
-They are real C that an editor can check; here they are read and put in the order in which they need one
-another. What a call passes is matched with a kernel's parameters *by name*, so a kernel and a layer that
-disagree are found when exporting, not when running.
+They are real C that an editor can check. An export gets each file that it needs once, after those that the
+file includes. The arguments of a call are matched with a kernel's parameters *by name*, so a kernel and a
+layer that disagree are found when exporting, not when running.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ def _source(file: str) -> str:
 
 
 def body(file: str) -> str:
-    """Return what exported code gets of a kernel file: all between the marks."""
+    """Return the part of a kernel file that exported code gets: what stands between the two marks."""
     return _source(file).partition(_BEGIN)[2].partition(_END)[0]
 
 
 def collect(names: Iterable[str], base: Sequence[str]) -> str:
-    """Return the kernels `names` and all that they include, each once, what is needed first.
+    """Return the text of the kernels `names` and of all that they include, each once, after its includes.
 
     Parameters
     ----------
     names : iterable of str
     base : sequence of str
-        Headers under ``kernels`` that all of them rely on.
+        Headers under ``kernels`` that all of them need; they come first.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -46,7 +46,7 @@ def collect(names: Iterable[str], base: Sequence[str]) -> str:
 
 
 def needed_by(name: str) -> list[str]:
-    """Return the kernels that the file of `name` includes itself."""
+    """Return the kernels that the file of the kernel `name` includes directly."""
     return _INCLUDE.findall(_source(f"{name}.c"))
 
 

@@ -1,4 +1,4 @@
-"""What a user chooses when exporting; forms and the command line read it from the knobs."""
+"""The options of an export. Each is a knob, from which forms and command-line options are made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["AUTO", "VARIANTS", "ExportOptions"]
 
 AUTO = "auto"
 VARIANTS = ("fast", "compact", "small")
-"""The fastest first, the one with the least flash last."""
+"""The variants of code: the fastest first, the one with the least flash last."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +79,10 @@ class ExportOptions:
 
     @property
     def fast(self) -> bool:
-        """Whether fast code is wanted where small code exists too."""
+        """Whether to take fast kernels where there are also small ones."""
         return self.variant != "small"
 
     @property
     def compact(self) -> bool:
-        """Whether fast code is to use small weights where there are such."""
+        """Whether fast kernels read compact weights, where there is such a layout."""
         return self.variant == "compact"

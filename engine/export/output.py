@@ -1,4 +1,4 @@
-"""Put exported files on the disk: all of them or none, and never over files that are already there."""
+"""Write exported files: all of them or none, and not over existing files unless that is allowed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.files import file_faults, write_all
 
 __all__ = ["is_safe_path", "write_files"]
 
-_NOT_IN_NAMES = frozenset('\\:*?"<>|')  # as Windows has it, so that an export is the same everywhere
+_NOT_IN_NAMES = frozenset('\\:*?"<>|')  # on Windows; refused on all systems, so that exports are the same
 
 
 def write_files(
@@ -22,8 +22,7 @@ def write_files(
     Parameters
     ----------
     target : path-like
-        The folder, made if it is missing; or the path of one of the files at its top, which then says the
-        folder.
+        The folder, which is made if it is missing; or the path that one of `files` will have directly in it.
     files : mapping of str to bytes or str
         Content by path relative to the folder, with slashes; subfolders are made. Text is written as UTF-8.
     overwrite : bool
@@ -37,10 +36,10 @@ def write_files(
     Raises
     ------
     ExportError
-        When a file exists already (nothing has been written then), the target names another file or a path
-        leaves the folder.
+        When a file exists already, when the target names a file that is not exported, or when a path leads
+        out of the folder. Nothing has been written then.
     FileError
-        When the system refuses; files that were there are then as before.
+        When the system refuses to write; files that existed are then unchanged.
     """
     folder = _folder(Path(target), files)
     paths = {_inside(folder, name): _bytes(content) for name, content in files.items()}
@@ -66,7 +65,7 @@ def is_safe_path(name: str) -> bool:
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """Return the path of the file `name` in `folder`, through no link that leaves it."""
+    """Return the path of the file `name` in `folder`; raise `ExportError` if it leads out of it."""
     path = folder / name
     with file_faults(folder):
         is_inside = is_safe_path(name) and path.parent.resolve().is_relative_to(folder.resolve())

@@ -1,4 +1,4 @@
-"""The way in to all formats: a model and a format's name give an export that is ready to be written."""
+"""Prepare an export of a model in a format that is given by name."""
 
 from __future__ import annotations
 

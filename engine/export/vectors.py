@@ -1,4 +1,4 @@
-"""Inputs with the outputs that the engine gives for them: what exported code is tested with."""
+"""Test vectors: inputs, with the outputs that the engine gives for them and exported code must give."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.shapes import describe_shape
 
-__all__ = ["TOLERANCE", "Vectors", "agree", "make_vectors"]
+__all__ = ["TOLERANCE", "Vectors", "agree", "make_vectors", "relative_error"]
 
 TOLERANCE = 1e-5
 """Largest allowed difference of float outputs, relative to the expected one or to 1 where that is smaller."""
@@ -27,7 +27,7 @@ class Vectors:
     ----------
     images : ndarray of uint8, shape (n, height, width, channels)
     outputs : ndarray of float32, shape (n, classes)
-        What the network gives for each.
+        Outputs of the float network.
     probabilities : ndarray of float32, shape (n, classes)
     origin : str
         Where the images are from, in words.
@@ -43,19 +43,33 @@ class Vectors:
 
 
 def make_vectors(model: Model, count: int, data: Dataset | None = None) -> Vectors:
-    """Return `count` vectors: images spread evenly over `data`, or seeded random ones without it."""
+    """Return test vectors of `model`.
+
+    Parameters
+    ----------
+    model : Model
+    count : int
+        Number of vectors; fewer if `data` has fewer images.
+    data : Dataset or None
+        The images are spread evenly over it; None for random images, always the same.
+
+    Raises
+    ------
+    ExportError
+        When the images of `data` have another shape than the network's input.
+    """
     images, origin = _random(model, count) if data is None else _from_data(model, count, data)
     predictor = Predictor(model, batch=min(32, max(1, len(images))))
     return Vectors(images, predictor.logits(images), predictor.probabilities(images), origin)
 
 
 def agree(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which numbers differ by no more than `TOLERANCE`."""
+    """Return which numbers differ by no more than `TOLERANCE`, in the shape of the arguments."""
     return relative_error(found, expected) <= TOLERANCE
 
 
 def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the differences relative to the expected numbers, or to 1 where those are smaller."""
+    """Return the differences relative to the expected numbers, or to 1 if that is smaller; inf for nan."""
     wide = expected.astype(np.float64)
     error: NDArray[np.float64] = np.abs(found - wide) / np.maximum(1.0, np.abs(wide))
     return np.where(np.isnan(error), np.inf, error)

@@ -1,8 +1,8 @@
 """Choose the calibration range of each tensor of a network, by running it on images.
 
-The float network shows every tensor on training images: once for the extremes, and again for a histogram
-between them. A *method* then chooses the range that int8 will span. What lies outside is clipped, what lies
-inside gets finer steps the narrower the range is.
+The float network runs on training images twice: once to find the extremes of each tensor, and again for a
+histogram between them. A *method* then chooses the range that int8 covers. Numbers outside the range are
+clipped; the narrower the range, the finer the steps inside it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["DEFAULT_IMAGES", "DEFAULT_METHOD", "METHODS", "Histogram", "Method",
 
 DEFAULT_IMAGES = 1000
 BATCH = 50  # images at once, or fewer of a large network
-ROOM = 1 << 24  # numbers at once
+BATCH_NUMBERS = 1 << 24  # in the feature maps of a batch, at most: bounds the memory
 BINS = 4096
 CANDIDATES = np.linspace(0.1, 1.0, 91)
 ROUNDS = 3
@@ -44,9 +44,9 @@ class Histogram:
     Attributes
     ----------
     low, high : float
-        The extremes, with 0 between them.
+        The extremes; 0 lies between them or is one of them.
     counts : ndarray of int64, shape (bins,)
-        Over equal parts from `low` to `high`.
+        Numbers in each of the equal parts from `low` to `high`.
     """
 
     low: float
@@ -55,14 +55,14 @@ class Histogram:
 
     @property
     def centres(self) -> Floats:
-        """The value in the middle of each bin."""
+        """The value in the middle of each bin, (bins,)."""
         width = (self.high - self.low) / len(self.counts)
         return np.asarray(self.low + width * (np.arange(len(self.counts)) + 0.5), np.float64)
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to choose a range.
+    """A way to choose a calibration range.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ def _extremes(histogram: Histogram) -> Range:
 
 
 def _percentile(share: float) -> Callable[[Histogram], Range]:
-    """Return the choice that leaves out the share ``1 - share`` of the numbers, half at either end.
+    """Return the method that clips a share of ``1 - share`` of the numbers, half of it at each end.
 
-    Where nothing is below 0, as behind a rectifier, all of it is left out above.
+    Where no number is below 0, as after a rectifier, all of the share is clipped at the upper end.
     """
 
     def choose(histogram: Histogram) -> Range:
@@ -100,14 +100,14 @@ def _percentile(share: float) -> Callable[[Histogram], Range]:
 
 
 def squared_error(histogram: Histogram, low: float, high: float) -> float:
-    """Return the sum of squared differences when numbers are held as int8 from `low` to `high`."""
+    """Return the sum of squared errors of rounding to int8 with the range from `low` to `high`."""
     affine, centres = Affine.of(low, high), histogram.centres
     steps = np.clip(np.rint(centres / affine.scale) + affine.zero_point, -128, 127) - affine.zero_point
     return float((histogram.counts * (steps * affine.scale - centres) ** 2).sum())
 
 
 def _least_squares(histogram: Histogram) -> Range:
-    """Search both ends in turn for the least squared error."""
+    """Move the upper and the lower end in turn to where the squared error is least."""
     low, high = histogram.low, histogram.high
     for _ in range(ROUNDS):
         for_high = [squared_error(histogram, low, share * histogram.high) for share in CANDIDATES]
@@ -122,7 +122,7 @@ METHODS: Mapping[str, Method] = {
     "percentile": Method("99.99 %", "one number in ten thousand is clipped", _percentile(0.9999)),
     "mse": Method("Least squared error", "clipping and rounding are weighed", _least_squares),
 }
-"""Every way to choose ranges by name."""
+"""Every method by name."""
 
 DEFAULT_METHOD = "mse"
 
@@ -130,17 +130,17 @@ DEFAULT_METHOD = "mse"
 def calibrate(
     model: Model, images: NDArray[np.uint8], method: str = DEFAULT_METHOD, data: str = ""
 ) -> Quantization:
-    """Choose the ranges of `model` on `images`.
+    """Choose the calibration ranges of `model` on `images`.
 
     Parameters
     ----------
     model : Model
-    images : ndarray of uint8
-        (n, height, width) or (n, height, width, channels), some hundreds of training images.
+    images : ndarray of uint8, shape (n, height, width) or (n, height, width, channels)
+        Some hundreds of training images.
     method : str
         A key of `METHODS`.
     data : str
-        Where the images are from, to be remembered.
+        Where the images are from; the quantization records it.
 
     Raises
     ------
@@ -170,9 +170,15 @@ def _by_layer(spec: ModelSpec, ranges: Mapping[Point, Range]) -> tuple[LayerRang
 
 
 def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
-    """Return the histogram of every tensor of `model` over `images` (n, H, W, C)."""
+    """Return the histogram of every tensor of `model`.
+
+    Parameters
+    ----------
+    model : Model
+    images : ndarray of uint8, shape (n, height, width, channels)
+    """
     numbers = sum(size(row.out_shape) for row in model.spec.rows())
-    batch = max(1, min(BATCH, len(images), ROOM // numbers))
+    batch = max(1, min(BATCH, len(images), BATCH_NUMBERS // numbers))
     probe = Probe(model.spec, model.params, batch)
     extremes: dict[Point, tuple[float, float]] = {}
     counts: dict[Point, NDArray[np.int64]] = {}

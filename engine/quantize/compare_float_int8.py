@@ -1,4 +1,4 @@
-"""A float network beside its int8 form: the same images, where the answers differ, and what that costs."""
+"""Compare a float network with its int8 form on the same images: accuracy, loss, and where they differ."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ __all__ = ["Int8Comparison", "compare_in_parts", "compare_int8", "evaluate_int8"
 
 BATCH = 32  # images that the float network takes at once
 PART = 256  # images between two reports
-LEAST_PROBABILITY = 1 / 512  # what an int8 probability of 0 may stand for: it has to have a logarithm
+LEAST_PROBABILITY = 1 / 512  # taken in place of an int8 probability of 0, which has no logarithm
 
 
-def evaluate_int8(model: Model, loss: Loss, images: LabelledImages, threads: int = 1) -> Evaluation:
-    """Return the evaluation of the int8 network of `model`, on all of `images`.
+def evaluate_int8(model: Model, loss: Loss, labelled: LabelledImages, threads: int = 1) -> Evaluation:
+    """Return the evaluation of the int8 network of `model` on all images of `labelled`.
 
     Raises
     ------
     QuantizationError
         When the model is not quantized.
     """
-    predictor, parts = IntegerPredictor(model), np.array_split(images.images, threads)
+    predictor, parts = IntegerPredictor(model), np.array_split(labelled.images, threads)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads, "evaluate") as pool:
         logits = np.concatenate(list(pool.map(predictor.logits, parts)))
     predictions = logits.argmax(axis=1)
@@ -42,8 +42,8 @@ def evaluate_int8(model: Model, loss: Loss, images: LabelledImages, threads: int
     if loss.absorbs is not None and output_activation(model.spec) is loss.absorbs:
         outputs = np.log(np.maximum(outputs, np.float32(LEAST_PROBABILITY)))
     count = max(len(predictions), 1)
-    correct = np.count_nonzero(predictions == images.labels)
-    mean = loss.compute(outputs, images.labels, None, 1.0) / count
+    correct = np.count_nonzero(predictions == labelled.labels)
+    mean = loss.compute(outputs, labelled.labels, None, 1.0) / count
     return Evaluation(mean, float(correct / count), predictions)
 
 
@@ -56,12 +56,12 @@ class Int8Comparison:
 
     @property
     def flips(self) -> NDArray[np.intp]:
-        """Indices of the images that int8 takes for another class than float does."""
+        """Indices of the images, (flips,), to which int8 and float assign different classes."""
         return np.flatnonzero(self.in_float.predictions != self.in_int8.predictions)
 
     @property
     def metrics(self) -> dict[str, float]:
-        """What a quantization keeps of it (`Quantization.metrics`)."""
+        """The figures that are kept in `Quantization.metrics`."""
         return {
             "float_accuracy": self.in_float.accuracy,
             "accuracy": self.in_int8.accuracy,
@@ -70,14 +70,14 @@ class Int8Comparison:
         }
 
 
-def compare_int8(model: Model, loss: Loss, images: LabelledImages, threads: int = 1) -> Int8Comparison:
-    """Evaluate a quantized `model` both ways."""
-    in_int8 = evaluate_int8(model, loss, images, threads)
-    return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, images), in_int8)
+def compare_int8(model: Model, loss: Loss, labelled: LabelledImages, threads: int = 1) -> Int8Comparison:
+    """Evaluate a quantized `model` in float and in int8, on all images of `labelled`."""
+    in_int8 = evaluate_int8(model, loss, labelled, threads)
+    return Int8Comparison(Evaluator(model.spec, loss, threads).run(model.params, labelled), in_int8)
 
 
 def compare_in_parts(model: Model, data: Dataset) -> Generator[int, None, Int8Comparison]:
-    """Compare as `compare_int8` does, on one thread, yielding how many images are done; losses are nan."""
+    """Compare on one thread and yield the number of images that are done; losses in the result are nan."""
     predictors: tuple[Predictor | IntegerPredictor, ...] = (Predictor(model, BATCH), IntegerPredictor(model))
     answers = np.empty((2, len(data)), np.int64)
     for start in range(0, len(data), PART):

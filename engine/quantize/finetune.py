@@ -1,8 +1,8 @@
-"""Quantization-aware fine-tuning: a trained network learns to live with the rounding of int8.
+"""Quantization-aware fine-tuning: a trained network adapts to the rounding of int8.
 
-Batch norm is folded into the weights, ranges are calibrated, and then an ordinary run goes on at a low rate
-while weights and tensors are rounded as int8 rounds them (`engine.nn.fake_int8`). At the end the ranges are
-calibrated once more, as the weights have moved.
+Batch norm is folded into the weights and the ranges are calibrated. Then an ordinary run goes on at a low
+learning rate with fake quantization: weights and tensors are rounded as int8 rounds them
+(`engine.nn.fake_int8`). At the end the ranges are calibrated again, because the weights have changed.
 """
 
 from __future__ import annotations
@@ -14,20 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
-from engine.errors import FieldError
 from engine.knobs import check_knobs, knob
-from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.quantize.calibrate import DEFAULT_IMAGES, DEFAULT_METHOD, METHODS, calibrate
 from engine.quantize.fold_batch_norm import fold
 from engine.quantize.network import rounding_of
-from engine.training.config import TrainConfig
+from engine.training.config import TrainConfig, trained_config
 from engine.training.events import Event, Finished, Reason
 from engine.training.trainer import Trainer
 
-__all__ = ["QuantizeConfig", "calibration_images", "quantize_run", "trained_config"]
+__all__ = ["QuantizeConfig", "calibration_images", "quantize_run"]
 
-AVERAGING = 0.999  # of the weights while they are fine-tuned: it evens out what single steps do
+AVERAGING = 0.999  # decay of the weights' average during fine-tuning: it evens out single steps
 
 
 @dataclass(frozen=True)
@@ -84,8 +82,8 @@ def quantize_run(
     """Quantize `model`, yielding what happens; the last event, `Finished`, carries the quantized model.
 
     Without fine-tuning that is the only event and the parameters stay as they are. With it, the events are
-    those of a training run, which may be paused by not pulling, and given up by closing the generator. A
-    run that diverges ends in a model that was only calibrated.
+    those of a training run: not asking for the next event pauses it, closing the generator gives it up. If
+    the run diverges, the quantized model is the one that was calibrated before it.
 
     Parameters
     ----------
@@ -94,7 +92,7 @@ def quantize_run(
         Training images.
     config : QuantizeConfig
     stopped : callable
-        Asked after each event; true ends the fine-tuning there, and what it has learned is kept.
+        Called after each event; if it returns true, fine-tuning ends there and its result is kept.
 
     Raises
     ------
@@ -122,7 +120,7 @@ def quantize_run(
 
 
 def calibration_images(data: Dataset, config: QuantizeConfig) -> NDArray[np.uint8]:
-    """Return the training images that ranges are found on: some of all, in the order of the data."""
+    """Return the training images to calibrate on: a random choice, in the order of the data."""
     count = min(config.images, len(data))
     chosen = np.random.default_rng(config.seed).choice(len(data), count, replace=False)
     return data.images[np.sort(chosen)]
@@ -132,16 +130,8 @@ def _calibrated(model: Model, images: NDArray[np.uint8], data: Dataset, config: 
     return model.replace(quantization=calibrate(model, images, config.method, data.name))
 
 
-def trained_config(model: Model) -> TrainConfig:
-    """Return the settings that `model` was trained with, as far as its record tells; else the usual ones."""
-    try:
-        return TrainConfig.from_json(model.record.config)
-    except FieldError:
-        return TrainConfig(loss=suitable_loss(model.spec).name)
-
-
 def _tuning(model: Model, config: QuantizeConfig) -> TrainConfig:
-    """Return the settings of the run: those of the training before, but gentle."""
+    """Return the settings of the fine-tuning: those of the training before, with small steps."""
     return replace(
         trained_config(model),
         epochs=config.finetune,

@@ -1,4 +1,4 @@
-"""Batch norm folded into the weights before it: the same network with fewer layers, as int8 computes it."""
+"""Fold batch norm into the weights before it: the same function with fewer layers, as int8 computes it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Filled = tuple[LayerSpec, Mapping[str, FloatArray]]
 
 
 def fold(model: Model) -> Model:
-    """Return a model that predicts the same, with every batch norm folded that follows a linear layer.
+    """Return a model with the same outputs, in which batch norm after linear layers is folded into weights.
 
-    A batch norm behind anything else stays. Where none is folded the model itself is returned.
+    A batch norm after any other layer stays. If there is nothing to fold, the model itself is returned.
     """
     layout = ParamLayout(model.spec)
     layers: list[Filled] = []

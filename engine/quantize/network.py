@@ -1,8 +1,8 @@
-"""The int8 network of a model, and what it answers: the reference that exported code equals to the bit.
+"""The int8 network of a model and its outputs: the reference that exported code equals to the bit.
 
-Every call of the float network (`engine.nn.call_chain`) becomes the integer call that it says it is. How its
-input is held is known from the call before, how its output is held follows from the ranges that calibration
-found (`engine.quantize.calibrate`). Nothing else is needed, so the same model always gives the same integers.
+Every call of the float network (`engine.nn.call_chain`) gives its integer call. The scale and zero point of
+its input are those of the call before; those of its output follow from the calibration range
+(`engine.quantize.calibrate`). Nothing else is needed, so the same model always gives the same integers.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ __all__ = [
 ]
 
 BATCH = 64  # images at once, or fewer of a large network
-ROOM = 1 << 24  # numbers at once
+BATCH_NUMBERS = 1 << 24  # that a stage works on for a batch, at most: bounds the memory
 
 
 def untrained_quantization(spec: ModelSpec) -> Quantization:
-    """Return made-up ranges, so that the size of the int8 network can be planned before training."""
+    """Return placeholder ranges, so that the size of the int8 network can be planned before training."""
     ranges = LayerRanges(Range(-1.0, 1.0), Range(-1.0, 1.0))
     return Quantization((ranges,) * len(spec.layers), "untrained")
 
 
 def with_quantization(model: Model) -> Model:
-    """Return `model`, with made-up ranges where it has none."""
+    """Return `model`, with placeholder ranges if it is not quantized."""
     if model.quantization is not None:
         return model
     return model.replace(quantization=untrained_quantization(model.spec))
@@ -97,9 +97,13 @@ def _no_int8_form(spec: ModelSpec, stage: Stage[Call]) -> QuantizationError:
 def _ranges(
     layers: tuple[LayerRanges, ...], stage: Stage[Call], following: Sequence[Stage[Call]]
 ) -> LayerRanges:
-    """Return the ranges of a stage: those of its layers, ending inside one if the next goes on with it."""
+    """Return the calibration ranges of a stage.
+
+    A layer may be split over two stages, before its activation function: the output range of the first one is
+    then that of the function's argument.
+    """
     if not stage.layers:
-        return LayerRanges(Range(0.0, 0.0), Range(0.0, 0.0))  # only moves numbers
+        return LayerRanges(Range(0.0, 0.0), Range(0.0, 0.0))  # not used: the stage only moves numbers
     last = layers[stage.layers[-1]]
     inside = any(after.layers[:1] == stage.layers[-1:] for after in following)
     arguments = (layers[i].argument for i in stage.layers)
@@ -108,7 +112,7 @@ def _ranges(
 
 
 def rounding_of(model: Model) -> Rounding:
-    """Return how the int8 network of `model` rounds, so that floats can be rounded in the same places."""
+    """Return where and how the int8 network of `model` rounds, for fake quantization."""
     assert model.quantization is not None
     layers = model.quantization.layers
     outputs: dict[int, Affine] = {}
@@ -126,7 +130,17 @@ def rounding_of(model: Model) -> Rounding:
 
 
 def stage_outputs(network: Network[IntegerCall], images: NDArray[np.uint8]) -> Iterator[Int8s]:
-    """Yield what each stage gives for `images` (n, height, width[, channels]), in order."""
+    """Yield the output of each stage, in order.
+
+    Parameters
+    ----------
+    network : Network of IntegerCall
+    images : ndarray of uint8, shape (n, height, width) or (n, height, width, channels)
+
+    Yields
+    ------
+    ndarray of int8, shape (n, height, width, channels) or (n, features)
+    """
     x = (images ^ 0x80).view(np.int8)
     for stage in network.stages:
         x = stage.call.run(x.reshape(len(x), *stage.call.in_shape))
@@ -134,7 +148,7 @@ def stage_outputs(network: Network[IntegerCall], images: NDArray[np.uint8]) -> I
 
 
 def run_stages(network: Network[IntegerCall], images: NDArray[np.uint8]) -> Int8s:
-    """Return what the last stage gives for `images`, (n, numbers)."""
+    """Return the output of the last stage, flat (n, numbers); see `stage_outputs`."""
     output = np.empty(0, np.int8)
     for output in stage_outputs(network, images):  # noqa: B007
         pass
@@ -142,7 +156,7 @@ def run_stages(network: Network[IntegerCall], images: NDArray[np.uint8]) -> Int8
 
 
 class IntegerPredictor:
-    """Runs the int8 network of a model on images, as exported code does.
+    """Runs the int8 network of a model on images and gives the outputs of exported code.
 
     Parameters
     ----------
@@ -161,25 +175,31 @@ class IntegerPredictor:
         self.network = integer_network(model)
         self.output: Affine = self.network.stages[-1].call.target
         largest = max(stage.call.working_size for stage in self.network.stages)
-        self._batch = max(1, min(BATCH, ROOM // largest))
+        self._batch = max(1, min(BATCH, BATCH_NUMBERS // largest))
         self._scores = scores(model.spec)
 
     def run(self, images: NDArray[np.uint8]) -> Int8s:
-        """Return the output tensor, (n, classes), for `images` (n, height, width[, channels])."""
+        """Return the output tensor.
+
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width) or (n, height, width, channels)
+
+        Returns
+        -------
+        ndarray of int8, shape (n, classes)
+        """
         images = checked_images(self.spec, images)
         starts = range(0, len(images), self._batch)
-        parts = [self._part(images[start : start + self._batch]) for start in starts]
+        parts = [run_stages(self.network, images[start : start + self._batch]) for start in starts]
         return np.concatenate(parts) if parts else np.empty((0, len(self.classes)), np.int8)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the real numbers that `run` stands for."""
+        """Return the outputs as real numbers, (n, classes); see `run`."""
         return self.output.dequantize(self.run(images))
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return scores in [0, 1], (n, classes)."""
+        """Return scores in [0, 1], (n, classes); see `run`."""
         outputs = np.ascontiguousarray(self.logits(images).T)
         self._scores(outputs)
         return np.ascontiguousarray(outputs.T)
-
-    def _part(self, images: NDArray[np.uint8]) -> Int8s:
-        return run_stages(self.network, images)

@@ -1,7 +1,7 @@
-"""A network run layer by layer, showing what each layer gives and what its activation function receives.
+"""Run a network layer by layer and observe the output of each layer and the argument of its activation.
 
-A workspace reorders and works in place; here the operations stay in the order in which the layers say
-them, and each result is shown before it is overwritten.
+A workspace reorders operations and works in place. A probe runs the operations in the order of the layers,
+and shows each result before it is overwritten.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["ARGUMENT", "OUTPUT", "Point", "Probe"]
 
 OUTPUT, ARGUMENT = 0, 1
 Point = tuple[int, int]
-"""A layer's index with `OUTPUT` or `ARGUMENT`, that of its activation function."""
+"""A layer's index, and `OUTPUT` for its output or `ARGUMENT` for that of its activation function."""
 Observer = Callable[[Point, FloatArray], None]
 
 
 @dataclass(frozen=True)
 class _Step:
-    """One operation; `before` and `after` are the points to show its input and output at."""
+    """One operation. Its input is shown as the point `before`, its output as `after`; None is not shown."""
 
     forward: Callable[[], None]
     x: FloatArray
@@ -67,7 +67,7 @@ class Probe:
     def _attach(self, op: Op, layer: int, x: FloatArray, after: Point | None) -> FloatArray:
         shape = batch_shape(op.out_shape, self._batch)
         y = x.reshape(shape) if op.view else np.zeros(shape, np.float32)
-        source = y if op.in_place else x  # copied there first
+        source = y if op.in_place else x  # x is copied to y first
         state = self._layout.layer(layer, self._params)
         rng = np.random.default_rng(0)
         memory = self._memory
@@ -83,9 +83,15 @@ class Probe:
         return y
 
     def run(self, images: NDArray[np.uint8], observe: Observer) -> None:
-        """Call ``observe(point, values)`` at each point for `images` (n, H, W, C), at most a batch of them.
+        """Run the network and show its tensors.
 
-        `values` has the n images as its last axis and is only valid during the call.
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, height, width, channels)
+            At most a batch of them.
+        observe : callable
+            ``observe(point, values)`` is called for each point. `values` is float32 with the n images as its
+            last axis, and is only valid during the call.
         """
         load_images(images, self._x)
         count = len(images)

@@ -1,11 +1,11 @@
 """A model in a file: ``.tinyml`` is a zip of one JSON text and one ``.npy`` array per parameter.
 
-Such files are passed around, so a loaded one is checked whole before anything of it is used: sizes are
-compared with what the network in it needs, names must be the expected ones (`engine.storage.zip_archive` does
-the rest). The same model always gives the same bytes.
+People send such files to each other, so a file is checked completely before any of it is used: sizes must be
+those that its network needs, names must be the expected ones (`engine.storage.zip_archive` does the rest).
+The same model always gives the same bytes.
 
-A file may also hold an interrupted run, under ``run/``: who only wants the model passes over it, who trains
-goes on where it stopped.
+A file may also hold the checkpoint of an interrupted run, under ``run/``. Loading the model ignores it;
+training goes on from it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def save(model: Model, path: str | os.PathLike[str], run: Checkpoint | None = No
     Raises
     ------
     FileError
-        When the system refuses to write, or the content is larger than any that is read again.
+        When the system refuses to write, or the content is too large to be read again.
     """
     write_bytes(path, to_bytes(model, run))
 
@@ -94,7 +94,7 @@ def to_bytes(model: Model, run: Checkpoint | None = None) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> Model:
-    """Return the model whose file has the content `data`; `name` is what errors call the file."""
+    """Return the model in `data`, the content of a file; errors call the file `name`."""
     return _from_bytes(data, name)[0]
 
 
@@ -145,7 +145,7 @@ def _describe(model: Model) -> bytes:
         "layout": _layout_json(ParamLayout(model.spec)),
         "record": model.record.to_json(),
     }
-    if model.quantization is not None:  # what is older than quantization passes over it
+    if model.quantization is not None:  # programs from before quantization ignore it
         description["quantization"] = model.quantization.to_json()
     return _json(description)
 

@@ -1,8 +1,8 @@
-"""Zips of JSON texts and ``.npy`` arrays that may come from anyone.
+"""Zip files of JSON texts and ``.npy`` arrays, which may come from anyone.
 
-Nothing is ever unpickled or written to disk, and nothing that a file says of itself is trusted: what is read
-ends at a limit that the caller knows, an array must have the shape and type that is asked for, numbers
-must be finite. The same entries always give the same bytes.
+Nothing is ever unpickled or written to disk, and nothing that a file says about itself is trusted: reading
+stops at a limit that the caller gives, an array must have the expected shape and type, and numbers must be
+finite. The same entries always give the same bytes.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ _HEADER_FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionErro
 
 
 class ArchiveFaultError(Exception):
-    """What is wrong with the content, before it is known which file it came from."""
+    """Says what is wrong with the content; the caller knows which file it came from."""
 
 
 def pack(entries: Iterable[tuple[str, bytes]], limit: int) -> bytes:
-    """Return a zip of `entries`, (name, content) each, of `limit` bytes at most in all."""
+    """Return a zip of `entries`, pairs of name and content, whose contents have `limit` bytes at most."""
     stream = io.BytesIO()
     total = 0
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -68,7 +68,7 @@ def pack(entries: Iterable[tuple[str, bytes]], limit: int) -> bytes:
 
 
 def array_bytes(array: NDArray[np.float32]) -> bytes:
-    """Return the ``.npy`` content for a float32 array."""
+    """Return the content of an ``.npy`` file for a float32 array of any shape."""
     stream = io.BytesIO()
     npy.write_array(stream, np.ascontiguousarray(array, "<f4"), (1, 0), allow_pickle=False)
     return stream.getvalue()
@@ -85,21 +85,21 @@ def _zip_faults() -> Iterator[None]:
 
 
 def open_archive(data: bytes, limit: int) -> zipfile.ZipFile:
-    """Open a zip in memory whose content has `limit` bytes at most; each name in it occurs once."""
+    """Open a zip in memory; refuse contents of more than `limit` bytes and names that occur twice."""
     _check_directory(data)
     with _zip_faults():
         archive = zipfile.ZipFile(io.BytesIO(data))
     names = archive.namelist()
     if len(set(names)) < len(names):
         raise ArchiveFaultError("an entry occurs twice; the file is damaged or hostile.")
-    # What an entry declares is also what is unpacked of it at most.
+    # No more of an entry is unpacked than the size that it declares.
     if sum(info.file_size for info in archive.infolist()) > limit:
         raise ArchiveFaultError(f"its content is larger than the {limit:,} bytes it may have.")
     return archive
 
 
 def _check_directory(data: bytes) -> None:
-    """Refuse what is no plain zip before `zipfile` reads its directory, which it does without limit."""
+    """Refuse what is not a plain zip before `zipfile` reads the directory, which it does without limit."""
     end = data[-_END_BYTES:]
     if not data.startswith(b"PK") or not end.startswith(b"PK\5\6") or len(end) < _END_BYTES:
         raise ArchiveFaultError("this is not a .tinyml file, or its end is missing; take an intact copy.")
@@ -128,7 +128,7 @@ def _read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 
 
 def read_json(archive: zipfile.ZipFile, name: str, limit: int) -> Any:
-    """Return the parsed JSON text `name` of at most `limit` bytes; what is returned can be written again."""
+    """Return the parsed JSON text `name` of at most `limit` bytes; its values can be written again."""
     data = _read_entry(archive, name, limit)
     try:
         value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
@@ -143,7 +143,7 @@ def _refuse_constant(text: str) -> Any:
 
 
 def _check_writable(value: object, depth: int) -> None:
-    """Raise `ValueError` for what JSON can be parsed to but never written: 1e999, half a character."""
+    """Raise `ValueError` for what can be parsed but not written: infinity (1e999), half a surrogate pair."""
     if isinstance(value, str):
         value.encode()
     elif isinstance(value, float) and not math.isfinite(value):
@@ -156,7 +156,7 @@ def _check_writable(value: object, depth: int) -> None:
 
 
 def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.float32]:
-    """Return the array `name`: float32 of just this shape, all numbers finite."""
+    """Return the array `name`, which must be float32, have this shape and hold finite numbers only."""
     count = math.prod(shape)
     stream = io.BytesIO(_read_entry(archive, name, 4 * count + _MAX_HEADER))
     try:

@@ -1,1 +1,1 @@
-"""Learning: a run from its settings to its last event, and what measures it."""
+"""Training: a run from its settings to its last event, and the evaluation of networks."""

@@ -1,8 +1,8 @@
 """Show training images a little differently each time, as another hand might have drawn them.
 
-The transforms of a whole batch are computed at once, and a few of its images share one. For each output
-pixel the source position follows from one small matrix product, to a 128th of a pixel; the four neighbours
-come from a single gather, because they are packed into one 32-bit word beforehand, and are blended as
+The transforms of a whole batch are computed at once, and `SHARED` images share one transform. A small matrix
+product gives the source position of each output pixel, to a 128th of a pixel. The four pixels around that
+position are packed into one 32-bit word beforehand, so that one gather fetches them; they are blended as
 integers.
 """
 
@@ -21,9 +21,9 @@ from engine.shapes import Shape
 __all__ = ["Augmentation", "Warp"]
 
 GRID = 5  # points of the elastic grid on each side
-SHARED = 4  # images of a batch that move alike, anew in each step: positions are half of the work
-BORDER = 1  # pixels around an image: everything outside reads them
-SHIFT = 7  # bits of a position behind the point
+SHARED = 4  # images that share a transform, others in each step: half of the time goes into positions
+BORDER = 1  # black pixels around an image; positions outside are moved onto them
+SHIFT = 7  # bits of a position after the binary point
 ONE = 1 << SHIFT
 WHITE = 255
 UPPER_AND_LOWER = 0x00FF00FF  # the first and the third byte of a word
@@ -35,7 +35,7 @@ Words = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much images may be changed; each amount is drawn uniformly up to the bound, both ways."""
+    """How much images may be changed. Each amount is drawn uniformly between minus and plus its bound."""
 
     shift: float = knob(0.0, "Shift", "largest shift in each direction", low=0, high=14, unit="px")
     rotate: float = knob(0.0, "Rotation", "largest rotation", low=0, high=180, unit="°")
@@ -87,7 +87,7 @@ class Augmentation:
 
 
 class Warp:
-    """Transforms `batch` images of one shape at a time, or fewer; keeps the buffers for each count.
+    """Transforms up to `batch` images of one shape at a time; buffers are kept for each number of images.
 
     Parameters
     ----------
@@ -103,16 +103,21 @@ class Warp:
         self.augmentation = augmentation
         self._basis = _basis(height, width, bool(augmentation.elastic))
         middle = [[(height - 1) / 2], [(width - 1) / 2]]
-        rounding = 0.5 / ONE  # positions are cut off
+        rounding = 0.5 / ONE  # converting positions to integers truncates
         self._centre = np.array(middle, np.float32) + np.float32(BORDER + rounding)
         self._limit = np.array([height + BORDER, width + BORDER], np.float32)[:, None, None] * ONE
         self._kept: dict[int, _Buffers] = {}
         self._buffers(batch)
 
     def __call__(self, images: NDArray[np.uint8], x: FloatArray, rng: np.random.Generator) -> None:
-        """Write transformed `images` (n, H, W, C) to the first n columns of `x` (H, C, W, N).
+        """Write transformed images, scaled to [0, 1], to an input.
 
-        White is 1, to 2e-5.
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (n, H, W, C)
+        x : ndarray of floats, shape (H, C, W, N)
+            Its first n columns are written. White becomes 1, within 2e-5.
+        rng : numpy.random.Generator
         """
         count, strength = len(images), self.augmentation.stroke
         buffers = self._buffers(count)
@@ -135,7 +140,7 @@ class Warp:
         return self._kept[count]
 
     def _place(self, buffers: _Buffers, shares: _Shares | None) -> int:
-        """Fill `value` with the pixels in their places; return what stands for white."""
+        """Fill `value` with the moved pixels; return the number that stands for white."""
         if shares is None:
             np.copyto(buffers.value.reshape(self.height, self.width, -1), buffers.inside.transpose(1, 2, 0))
             return WHITE
@@ -144,14 +149,14 @@ class Warp:
         return _blend(buffers, shares)
 
     def _hand_over(self, buffers: _Buffers, white: int, x: FloatArray) -> None:
-        """Scale `value` to [0, 1] on its way to the columns of `x`."""
+        """Write `value`, scaled to [0, 1], to the columns of `x`."""
         groups = buffers.value.shape[2]
         for number, value in enumerate(buffers.value.reshape(-1, self.height, self.width, groups)):
             columns = x[..., number * groups : (number + 1) * groups]
             np.multiply(value[..., : columns.shape[2]], np.float32(1 / white), out=columns)
 
     def _sample(self, buffers: _Buffers, rng: np.random.Generator) -> _Shares:
-        """Work out where in the packed images to look, and how much of each of four pixels to take."""
+        """Compute where to read the packed images, and the shares of the four pixels there."""
         groups = buffers.where.shape[1]
         terms = [self.augmentation.draw(groups, rng)]
         terms[0][:, 2] += self._centre
@@ -168,7 +173,7 @@ class Warp:
 
 
 class _Shares(NamedTuple):
-    """What each pixel and its neighbours give, (pixels, groups), of `ONE`; the last has two in a word."""
+    """Shares of a pixel and its neighbours, (pixels, groups), in units of 1 / `ONE`; the last holds two."""
 
     left: Words
     right: Words
@@ -176,9 +181,10 @@ class _Shares(NamedTuple):
 
 
 class _Buffers:
-    """Room for `count` images: memory that is fetched anew costs more than what fills it.
+    """Arrays for `count` images. They are kept, because allocating them costs more than filling them.
 
-    Image n is number n % groups of those that move alike; arrays of samples are (shared, pixels, groups).
+    Image n belongs to group n % groups, whose images share a transform; arrays of samples are (shared,
+    pixels, groups).
     """
 
     def __init__(self, height: int, width: int, count: int, shared: int) -> None:
@@ -189,7 +195,7 @@ class _Buffers:
         area, pixels = rows * self.pitch, height * width
         self.padded = np.zeros((groups * shared, rows, self.pitch), np.uint8)
         self.inside = self.padded[:count, BORDER : BORDER + height, BORDER:]
-        # what is used one after the other shares memory: it stays in the cache
+        # arrays that are not needed at the same time share memory, which then stays in the cache
         packed, shifted = np.empty((2, groups * shared * area), np.uint32)
         samples = shared, pixels, groups
         self.packed, self.value = packed.reshape(shared, -1), _viewed(packed, samples, np.float32)
@@ -207,7 +213,7 @@ def _viewed(words: Words, shape: tuple[int, ...], dtype: type[Any]) -> NDArray[A
 
 
 def _pack(buffers: _Buffers) -> None:
-    """Fill words with a pixel and, from its second byte on, its right, lower and lower right neighbour."""
+    """Fill each word with a pixel and its right, lower and lower right neighbours, lowest byte first."""
     words, shifted = buffers.packed.reshape(-1), buffers.shifted
     np.copyto(words, buffers.padded.reshape(-1))
     for distance, bits in ((1, 8), (buffers.pitch, 16)):
@@ -216,11 +222,11 @@ def _pack(buffers: _Buffers) -> None:
 
 
 def _blend(buffers: _Buffers, shares: _Shares) -> int:
-    """Fill `value` with what lies between the four bytes of each word; return what stands for white.
+    """Fill `value` with blends of the four bytes of each word; return the number that stands for white.
 
-    Upper and lower pixel are blended along the row at once, in the two halves of a word. One product of the
-    halves with both shares then has the blend of the two in its upper half: (l + h·2¹⁶)(b + a·2¹⁶) modulo 2³²
-    is l·b + (l·a + h·b)·2¹⁶, and nothing is carried as long as the shares have seven bits.
+    The upper and the lower pair are blended along the row at once, in the two halves of a word. One product
+    of the halves with both shares then has the blend of the two in its upper half: (l + h·2¹⁶)(b + a·2¹⁶)
+    modulo 2³² is l·b + (l·a + h·b)·2¹⁶, and nothing is carried as long as the shares have seven bits.
     """
     words, others = buffers.words, buffers.others
     np.right_shift(words, 8, out=others)
@@ -242,7 +248,7 @@ def _amounts(bound: float, shape: int | tuple[int, ...], rng: np.random.Generato
 
 
 def _basis(height: int, width: int, elastic: bool) -> NDArray[np.float32]:
-    """Return the matrix (pixels, terms) that takes coefficients of y, x, 1 and bends to positions."""
+    """Return the matrix (pixels, terms) that maps coefficients of y, x, 1 and grid points to positions."""
     y, x = np.mgrid[:height, :width].reshape(2, -1, 1)
     columns = [y - (height - 1) / 2, x - (width - 1) / 2, np.ones_like(x)]
     if elastic:
@@ -284,7 +290,7 @@ def _stroke(buffers: _Buffers, amounts: NDArray[np.float32]) -> None:
 def _add_noise(buffers: _Buffers, bound: float, white: int, rng: np.random.Generator) -> None:
     """Add one of 256 evenly spaced amounts to each `value`, from `-bound` to just below `bound`.
 
-    Eight are drawn at once, which is faster than a float.
+    Each 64-bit random number gives eight of them, which is faster than drawing floats.
     """
     value, grain = buffers.value, buffers.grain
     drawn = np.asarray(rng.bit_generator.random_raw(-(-value.size // 8)), "<u8").view(np.int8)

@@ -1,4 +1,4 @@
-"""An interrupted run: everything that it needs to go on as if nothing had happened, to the bit."""
+"""A checkpoint: everything that an interrupted run needs to go on and give the same bits."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ class Position:
     epoch : int
         The epoch under way, from 1.
     index : int
-        Batches of it that are done.
+        Number of finished batches in this epoch.
     loss, correct : float
-        Sums over them.
+        Sums over these batches: of the loss, and of the images classified correctly.
     steps : int
         Steps that the optimizer has taken.
-    best, since : float, int
-        The lowest validation loss, and the epochs since.
+    best : float
+        The lowest validation loss.
+    since : int
+        Epochs since then.
     """
 
     epoch: int = 1
@@ -56,24 +58,25 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run between two batches.
+    """The state of a run between two batches.
 
     Attributes
     ----------
     config : TrainConfig
     threads : int
-        The number it runs on; another number would give other bits.
+        Number of threads; another number would give other bits.
     data : str
         Name of the data set, or its folder.
     images : int
-        Number of images in it.
+        Number of images in the data set.
     position : Position
     history : tuple of EpochDone
     generators : tuple of mapping
-        States of the generators: of the shuffle as the epoch began, then of each thread.
-    vectors : mapping of str to ndarray of float32
-        ``params``, ``shown`` and ``best``, as long as the parameters; ``memory0`` … of the optimizer, as
-        long as those that are trained.
+        States of the random generators: that of the shuffle at the start of the epoch, then one for each
+        thread.
+    vectors : mapping of str to ndarray of float32, shape (n,)
+        ``params``, ``shown`` and ``best`` have the length of all parameters; ``pending`` (the accumulated
+        gradient) and ``memory0`` … (the optimizer's) that of the trained ones.
     """
 
     config: TrainConfig
@@ -99,7 +102,7 @@ class Checkpoint:
 
     @staticmethod
     def vector_shapes(facts: object, layout: ParamLayout) -> dict[str, Shape]:
-        """Return the vectors that belong to `facts`, with their shapes."""
+        """Return the names and shapes of the vectors that a checkpoint with the JSON object `facts` has."""
         remembers = OPTIMIZERS[_config(facts).optimizer].remembers
         trained = layout.trainable.stop
         own = dict.fromkeys(("params", "shown", "best"), (layout.size,))
@@ -108,7 +111,7 @@ class Checkpoint:
 
     @classmethod
     def from_json(cls, facts: object, vectors: Mapping[str, NDArray[np.float32]]) -> Self:
-        """Make a checkpoint from what `to_json` gave; raise `TinyMLError` naming what is unfit."""
+        """Make a checkpoint from what `to_json` gave; raise `TinyMLError` for a wrong value."""
         config = _config(facts)
         assert isinstance(facts, Mapping)
         threads = _whole(facts, "threads", 1, MAX_THREADS)
@@ -133,7 +136,7 @@ class Checkpoint:
 
 
 def set_generator(rng: np.random.Generator, state: Any) -> None:
-    """Put `rng` into a saved `state`; raise `FieldError` where it is none."""
+    """Put `rng` into a saved `state`; raise `FieldError` if it is damaged."""
     try:
         rng.bit_generator.state = state
     except (TypeError, ValueError, KeyError, OverflowError) as error:
@@ -161,7 +164,7 @@ def _whole(facts: Mapping[str, Any], name: str, low: int, high: int) -> int:
 
 
 def _numbers(cls: type[T], value: object, name: str) -> T:
-    """Make the dataclass `cls`, all of whose fields are numbers; None stands for what JSON cannot say."""
+    """Make the dataclass `cls`, which has only numbers; None stands for infinity or nan."""
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     if not isinstance(value, Mapping) or set(value) != set(known):
         raise FieldError(name, f"{name} must have the fields {', '.join(known)}.")
@@ -183,20 +186,20 @@ def _without_special(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class KeepInterval:
-    """How often a run is kept: seldom enough that writing costs 5 % of the time at most.
+    """How often a run is saved: rarely enough that writing takes at most 5 % of the time.
 
-    The first time is at once. All times are in seconds, of a clock that never goes back.
+    The first save is due at once. All times are in seconds of a monotonic clock.
     """
 
-    PAUSES: ClassVar[int] = 20  # times as long as writing took
+    PAUSES: ClassVar[int] = 20  # a pause is so many times as long as the last save took
 
     def __init__(self) -> None:
         self._due = -math.inf
 
     def due(self, now: float) -> bool:
-        """Tell whether the run is to be kept."""
+        """Return whether the run is to be saved now."""
         return now >= self._due
 
     def kept(self, start: float, end: float) -> None:
-        """Note from when to when the run was written."""
+        """Note when the last save began and when it ended."""
         self._due = end + self.PAUSES * (end - start)

@@ -1,4 +1,4 @@
-"""All that a training run needs to be told; every field is a knob of forms and of the command line."""
+"""The settings of a training run. Each is a knob, from which forms and command-line options are made."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import Any, Self
 
 from engine.errors import FieldError
 from engine.knobs import check_knobs, knob, knobs_from_json, knobs_to_json
-from engine.nn.losses import LOSSES
+from engine.nn.losses import LOSSES, suitable_loss
+from engine.nn.model import Model
 from engine.training.augment import Augmentation
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.schedules import SCHEDULES
 
-__all__ = ["TrainConfig", "default_threads", "thread_words", "usable_cores"]
+__all__ = ["TrainConfig", "default_threads", "thread_words", "trained_config", "usable_cores"]
 
 
 def default_threads() -> int:
-    """Return the threads to train with: all cores, less one for the window where there are more than two."""
+    """Return how many threads to train with: all cores; of more than two, one is left to the window."""
     cores = usable_cores()
     return cores if cores <= 2 else cores - 1
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: fewer than there are where the system was told so."""
+    """Return how many cores this process may use, which can be fewer than the machine has."""
     cores = os.cpu_count() or 1
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     return cores if affinity is None else min(cores, len(affinity(0)))
 
 
 def thread_words(count: int) -> str:
-    """Return ``2 threads``."""
+    """Return `count` in words: ``1 thread``, ``2 threads``."""
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
@@ -141,7 +142,7 @@ class TrainConfig:
 
     @property
     def actual_threads(self) -> int:
-        """The number of threads used on this machine: as asked, but no more than there are cores for it."""
+        """The number of threads used on this machine: what was asked for, but no more than usable cores."""
         return min(self.threads, usable_cores()) if self.threads else default_threads()
 
     def to_json(self) -> dict[str, Any]:
@@ -150,9 +151,17 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Make a configuration from a JSON object; raise `FieldError` naming what it cannot be."""
+        """Make a configuration from a JSON object; raise `FieldError` for a wrong value."""
         if not isinstance(value, Mapping) or not isinstance(value.get("augmentation", {}), Mapping):
             raise FieldError("config", "a training configuration must be a JSON object.")
         own = {name: item for name, item in value.items() if name != "augmentation"}
         augmentation = knobs_from_json(Augmentation, value.get("augmentation", {}))
         return replace(knobs_from_json(cls, own), augmentation=augmentation)
+
+
+def trained_config(model: Model) -> TrainConfig:
+    """Return the settings that the record of `model` tells; the default ones if it tells none."""
+    try:
+        return TrainConfig.from_json(model.record.config)
+    except FieldError:
+        return TrainConfig(loss=suitable_loss(model.spec).name)

@@ -1,6 +1,6 @@
 """One training step on several threads.
 
-Each batch is split over *replicas*: workspaces that share the parameters and have gradients of their own.
+Each batch is split over *replicas*: workspaces that share the parameters, each with a gradient of its own.
 BLAS is held to one thread, so that the replicas are the only parallelism; NumPy releases the interpreter
 lock in products and elementwise work. Gradients are added in a fixed order: the same seed and number of
 threads give the same bits.
@@ -31,14 +31,14 @@ from engine.training.images import LabelledImages, even_parts
 
 __all__ = ["Objective", "Replicas", "StepResult", "micro_batches", "useful_threads"]
 
-CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients about what a core keeps close
+CACHE = 3 << 19  # 1.5 MB of feature maps: with their gradients they about fill a core's cache
 WORTHWHILE = 4_000_000  # multiply-accumulates of a forward pass that are worth a thread of their own
 SMALLEST = 16  # images; in smaller parts the calls cost more than the cache gains
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one batch gave: the sum of its losses and the number of images classified correctly."""
+    """The result of one batch: the sum of its losses and the number of images classified correctly."""
 
     loss: float
     correct: int
@@ -66,15 +66,15 @@ class Objective:
 
 
 def useful_threads(spec: ModelSpec, batch: int, threads: int) -> int:
-    """Return how many of `threads` to use: where a share is small, meeting costs more than it gains."""
+    """Return how many of `threads` to use: with small shares, waiting costs more than a thread gains."""
     return max(1, min(threads, batch, batch * spec.macs // WORTHWHILE))
 
 
 def micro_batches(spec: ModelSpec, batch: int) -> int:
-    """Return into how many equal parts one thread cuts its share of a batch, adding up their gradients.
+    """Return the number of equal parts into which a thread divides its share of a batch.
 
-    Feature maps that stay in the core's cache make a step of LeNet-S about 15 % faster. A network with
-    statistics of the batch is not cut: they would be of the part.
+    The gradients of the parts are added up. Feature maps that stay in the core's cache make a step of LeNet-S
+    about 15 % faster. A network with batch norm is not divided: its statistics would be those of a part.
     """
     rows = spec.rows()
     if any(not p.trainable for row in rows for p in row.layer.params(row.in_shape).values()):
@@ -90,10 +90,11 @@ def has_maps(spec: ModelSpec) -> bool:
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What one thread is to do of a batch.
+class _Task:
+    """The part of a batch that a thread has to compute.
 
-    `scale` is 1 / size of the whole batch; `inputs` (H, C, W, N) are there where they are made already.
+    `scale` is 1 / size of the whole batch; `inputs` are the augmented images (H, C, W, N), None without
+    augmentation.
     """
 
     labelled: LabelledImages
@@ -101,10 +102,10 @@ class _Order:
     scale: float
     inputs: FloatArray | None
 
-    def of(self, images: slice) -> _Order:
-        """Return the order for some of its images."""
+    def of(self, images: slice) -> _Task:
+        """Return the task for some of its images."""
         inputs = None if self.inputs is None else self.inputs[..., images]
-        return _Order(self.labelled, self.indices[images], self.scale, inputs)
+        return _Task(self.labelled, self.indices[images], self.scale, inputs)
 
 
 class _Replica:
@@ -129,14 +130,14 @@ class _Replica:
         self._rng = rng
         self._loops = long_loops if has_maps(spec) else nullcontext
 
-    def run(self, order: _Order) -> StepResult:
-        """Compute the gradient for the images of `order`."""
+    def run(self, task: _Task) -> StepResult:
+        """Compute the gradient for the images of `task`."""
         with self._loops():
-            return self._run(order)
+            return self._run(task)
 
-    def _run(self, order: _Order) -> StepResult:
+    def _run(self, task: _Task) -> StepResult:
         first, *others = (
-            order.of(slice(start, start + self._size)) for start in range(0, len(order.indices), self._size)
+            task.of(slice(start, start + self._size)) for start in range(0, len(task.indices), self._size)
         )
         result = self._micro(first)
         if self.grad is not self._space.grad:
@@ -146,22 +147,22 @@ class _Replica:
             np.add(self.grad, self._space.grad, out=self.grad)
         return result
 
-    def _micro(self, order: _Order) -> StepResult:
+    def _micro(self, task: _Task) -> StepResult:
         space = self._space
-        if order.inputs is None:
-            load_images(order.labelled.pick(order.indices, self._rng), space.x)
+        if task.inputs is None:
+            load_images(task.labelled.pick(task.indices, self._rng), space.x)
         else:
-            np.copyto(space.x, order.inputs)
-        labels = order.labelled.labels[order.indices]
+            np.copyto(space.x, task.inputs)
+        labels = task.labelled.labels[task.indices]
         mixed = self._mix() if self._objective.mixup else 1.0
         space.forward()
         correct = int(np.count_nonzero(space.y.argmax(axis=0) == labels))
-        loss = self._loss(labels, order.scale, mixed)
+        loss = self._loss(labels, task.scale, mixed)
         space.backward()
         return StepResult(loss, correct)
 
     def _mix(self) -> float:
-        """Blend each image with the one at its mirrored place; return the share that stays."""
+        """Blend each image with its counterpart from the other end of the batch; return its own share."""
         x, alpha = self._space.x, self._objective.mixup
         share = float(self._rng.beta(alpha, alpha))
         share = max(share, 1 - share)
@@ -169,7 +170,7 @@ class _Replica:
         return share
 
     def _loss(self, labels: NDArray[np.integer], scale: float, share: float) -> float:
-        """Compute loss and gradient; of blended images, of both labels by their shares."""
+        """Compute loss and gradient; for blended images those of both labels, weighted by their shares."""
         space, objective = self._space, self._objective
         loss = objective.loss.compute(space.y, labels, space.dy, scale * share, objective.smoothing)
         if share == 1 or space.dy is None:
@@ -183,26 +184,26 @@ class _Replica:
 
 
 class _Partner:
-    """A thread that runs one replica each time it is asked.
+    """A thread that runs one replica for each task that it gets.
 
     Two queues cost a third of what an executor's futures do, and a step of a tiny network is short.
     """
 
     def __init__(self, replica: _Replica) -> None:
         self._replica = replica
-        self._orders: SimpleQueue[_Order | None] = SimpleQueue()
+        self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._results: SimpleQueue[StepResult | BaseException] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
-    def start(self, order: _Order) -> None:
-        """Begin `_Replica.run`; the thread starts with the first order."""
+    def start(self, task: _Task) -> None:
+        """Begin `_Replica.run`; the thread itself is started by the first task."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="replica", daemon=True)
             self._thread.start()
-        self._orders.put(order)
+        self._tasks.put(task)
 
     def finish(self) -> StepResult:
-        """Wait for the result; an exception is raised here."""
+        """Wait for the result; an exception of the thread is raised here."""
         result = self._results.get()
         if isinstance(result, BaseException):
             raise result
@@ -211,14 +212,14 @@ class _Partner:
     def close(self) -> None:
         """End the thread."""
         if self._thread is not None:
-            self._orders.put(None)
+            self._tasks.put(None)
             self._thread.join()
             self._thread = None
 
     def _serve(self) -> None:
-        while (order := self._orders.get()) is not None:
+        while (task := self._tasks.get()) is not None:
             try:
-                self._results.put(self._replica.run(order))
+                self._results.put(self._replica.run(task))
             except BaseException as error:
                 self._results.put(error)
 
@@ -229,22 +230,22 @@ class Replicas:
     Parameters
     ----------
     spec : ModelSpec
-    params : ndarray of float32
-        Shared, read only here.
+    params : ndarray of float32, shape (n,)
+        Shared by all replicas, which only read it.
     batch : int
         Size of a whole batch.
     objective : Objective
     augmentation : Augmentation
     rngs : sequence of numpy.random.Generator
-        One for each thread; no more threads are used than there are.
+        One for each thread that may be used.
     rounding : Rounding or None
         How int8 rounds, for fake quantization.
 
     Attributes
     ----------
-    grad : ndarray of float32
-        Gradient of the mean loss of the last batch; where the parameters are state, the mean observed
-        statistic.
+    grad : ndarray of float32, shape (n,)
+        Gradient of the mean loss of the last batch. For the running statistics of batch norm: the statistics
+        of the last batch.
     """
 
     def __init__(
@@ -278,10 +279,10 @@ class Replicas:
         if self._used is not self._params:
             self._take(self._params, self._used)
         inputs = None if self._feed is None else self._feed.fill(labelled, indices)
-        whole = _Order(labelled, indices, 1 / self._batch, inputs)
-        own, *orders = (whole.of(part) for part in self._parts)
-        for partner, order in zip(self._partners, orders, strict=True):
-            partner.start(order)
+        whole = _Task(labelled, indices, 1 / self._batch, inputs)
+        own, *tasks = (whole.of(part) for part in self._parts)
+        for partner, task in zip(self._partners, tasks, strict=True):
+            partner.start(task)
         try:
             result = self._replicas[0].run(own)
         finally:

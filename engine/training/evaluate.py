@@ -1,4 +1,4 @@
-"""Measure a network on many images, on several threads, without holding more than two small batches."""
+"""Measure a network on many images with several threads, each of which holds one small batch at a time."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from engine.training.images import LabelledImages
 
 __all__ = ["Evaluation", "Evaluator"]
 
-BATCH = 32  # the feature maps of a small batch stay in the cache, and two of them in 25 MB
+BATCH = 32  # small: its feature maps stay in the cache, and a large network needs little memory
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The result over a set of images.
+    """The result on a set of images.
 
     Attributes
     ----------
@@ -30,8 +30,8 @@ class Evaluation:
         Mean loss.
     accuracy : float
         Share of images classified correctly, 0 … 1.
-    predictions : ndarray of int64
-        The class found for each image.
+    predictions : ndarray of int64, shape (n,)
+        The predicted class of each image.
     """
 
     loss: float
@@ -48,7 +48,7 @@ class Evaluator:
     loss : Loss
     threads : int
     rounding : Rounding or None
-        How int8 rounds, for fake quantization.
+        How int8 rounds, for fake quantization; None to compute in float alone.
     """
 
     def __init__(
@@ -64,7 +64,16 @@ class Evaluator:
     def run(
         self, params: NDArray[np.float32], labelled: LabelledImages, indices: NDArray[np.intp] | None = None
     ) -> Evaluation:
-        """Return the evaluation of `params` on the images at `indices` of `labelled` (all when None)."""
+        """Return the evaluation of `params`.
+
+        Parameters
+        ----------
+        params : ndarray of float32
+            Flat vector in the order of ``ParamLayout(spec)``.
+        labelled : LabelledImages
+        indices : ndarray of intp, shape (n,), or None
+            Which images to take; None for all.
+        """
         self._take(params, self._shared)
         chosen = np.arange(len(labelled.labels)) if indices is None else indices
         predictions = np.empty(len(chosen), np.int64)

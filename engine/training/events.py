@@ -18,7 +18,7 @@ _FALLEN = 0.97  # of the first loss: what falls less does not count
 
 @dataclass(frozen=True)
 class BatchDone:
-    """A step was taken. Loss and accuracy are of this batch; seconds are of work, pauses left out."""
+    """A batch is done. Loss and accuracy are of this batch; times leave out the pauses between batches."""
 
     epoch: int
     step: int
@@ -32,7 +32,7 @@ class BatchDone:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss is no longer a usable number; the last good parameters were restored."""
+    """The loss became too large or not a number; the last good parameters were restored."""
 
     epoch: int
     step: int
@@ -66,7 +66,7 @@ class Learning:
     Parameters
     ----------
     classes : int
-        Of the data; where it is 0 nothing can be told from guessing.
+        Number of classes of the data; 0 if it is not known, then there are no hints.
     """
 
     def __init__(self, classes: int) -> None:
@@ -74,14 +74,15 @@ class Learning:
         self._first_loss = math.nan
 
     def begin(self, event: BatchDone) -> None:
-        """Look at a batch; the first one counts."""
+        """Take note of a batch; only the first one matters."""
         if math.isnan(self._first_loss):
             self._first_loss = event.loss
 
     def hint(self, done: EpochDone) -> str:
-        """Return what to do where an epoch brought nothing; else empty.
+        """Return advice if nothing was learned in an epoch, else an empty text.
 
-        Then answers are as good as chance, and the loss is that of the first batch.
+        Nothing was learned if the accuracy is about that of guessing and the loss about that of the first
+        batch.
         """
         like_chance = self._classes and done.train_accuracy <= _LIKE_CHANCE / self._classes
         return _NOT_LEARNING if like_chance and done.train_loss > _FALLEN * self._first_loss else ""

@@ -1,7 +1,7 @@
-"""The changed images of a whole batch, before it is split over threads.
+"""Augments the images of a whole batch before the batch is split over threads.
 
-One thread changes all of them. The calls of `engine.training.augment` are so short that several threads would
-mostly wait for the interpreter's lock, and would take longer than one thread.
+One thread augments all of them. The calls of `engine.training.augment` are so short that several threads
+would mostly wait for the interpreter's lock, and would take longer than one thread.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from engine.training.images import LabelledImages, even_parts
 
 __all__ = ["Feed"]
 
-CHUNK = 64  # images changed at a time: with fewer the calls cost more, with more the cache is too small
+CHUNK = 64  # images at a time: with fewer the calls cost more, with more the cache is too small
 
 
 class Feed:
-    """Picks the images of a batch and changes them.
+    """Picks the images of a batch and augments them.
 
     Parameters
     ----------
     shape : tuple of int
         (height, width, channels).
     batch : int
+        Number of images in a batch.
     augmentation : Augmentation
     rng : numpy.random.Generator
     """
@@ -44,7 +45,19 @@ class Feed:
         self._rng = rng
 
     def fill(self, labelled: LabelledImages, indices: NDArray[np.intp]) -> FloatArray:
-        """Return the images at `indices` as input (H, C, W, N), valid until the next call."""
+        """Return augmented images as the input of a network.
+
+        Parameters
+        ----------
+        labelled : LabelledImages
+        indices : ndarray of intp, shape (N,)
+            Which of its images to take.
+
+        Returns
+        -------
+        ndarray of float32, shape (H, C, W, N)
+            Between 0 and 1. The next call overwrites it.
+        """
         for chunk in self._chunks:
             images = labelled.pick(indices[chunk], self._rng)
             self._warp(images, self._x[..., chunk], self._rng)

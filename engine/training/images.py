@@ -1,8 +1,8 @@
 """The images that a run learns from, picked a batch at a time.
 
 The images of data sets differ from preprocessed drawings in size, place and stroke width: a letter of EMNIST
-is 24 pixels tall, a drawn one 20. A network that is to know both must see both. So `DrawnImages` replaces a
-share of the images by what `preprocess` makes of them.
+is 24 pixels tall, a drawn one 20. A network that should read both must learn from both. So `DrawnImages`
+replaces a share of the images by their preprocessed form.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ class LabelledImages:
 
     Parameters
     ----------
-    images : ndarray of uint8
-        (n, H, W, C).
-    labels : ndarray of integers
-        (n,).
+    images : ndarray of uint8, shape (n, H, W, C)
+    labels : ndarray of integers, shape (n,)
     """
 
     def __init__(self, images: Images, labels: NDArray[np.integer[Any]]) -> None:
@@ -41,23 +39,33 @@ class LabelledImages:
         self.labels = labels
 
     def pick(self, indices: Indices, rng: np.random.Generator) -> Images:
-        """Return copies of the images at `indices`."""
+        """Return copies of the images at `indices`.
+
+        Parameters
+        ----------
+        indices : ndarray of intp, shape (k,)
+        rng : numpy.random.Generator
+            For subclasses that change images at random.
+
+        Returns
+        -------
+        ndarray of uint8, shape (k, H, W, C)
+        """
         return self.images.take(indices, axis=0)  # half the time of images[indices]
 
 
 class DrawnImages(LabelledImages):
-    """Images of which a share is picked in the form of a drawing.
+    """Images of which a share is preprocessed as drawings are.
 
-    An image is brought into that form when it is first picked so, and kept: as many bytes again as the images
-    take. Threads may share this, as no two work on the same image of a batch.
+    The preprocessed form of an image is made when it is first needed, and kept. All of them take as much
+    memory as the images. Threads may share this object, because each image of a batch goes to one thread.
 
     Parameters
     ----------
-    images : ndarray of uint8
-        (n, 28, 28, 1).
-    labels : ndarray
+    images : ndarray of uint8, shape (n, 28, 28, 1)
+    labels : ndarray of integers, shape (n,)
     share : float
-        0 … 1.
+        The probability that an image is preprocessed, 0 … 1.
     """
 
     def __init__(self, images: Images, labels: NDArray[np.integer[Any]], share: float) -> None:
@@ -67,7 +75,7 @@ class DrawnImages(LabelledImages):
         self._known = np.zeros(len(images), np.bool_)
 
     def pick(self, indices: Indices, rng: np.random.Generator) -> Images:
-        """Return copies of the images at `indices`, each with the probability `share` as a drawing."""
+        """Return copies of the images at `indices`, of which a share is preprocessed."""
         images = super().pick(indices, rng)
         for place in np.flatnonzero(rng.random(len(indices)) < self._share):
             images[place] = self._form(indices[place])

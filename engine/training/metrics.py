@@ -1,4 +1,4 @@
-"""How good a classifier is for each class, from its answers and the labels; nothing here knows of networks.
+"""How good a classifier is for each class, computed from its predictions and the labels.
 
 Where a ratio is 0 / 0 (a class that never occurs, or is never predicted) it is reported as 0, and the
 counts beside it show why.
@@ -17,7 +17,7 @@ Labels = NDArray[np.integer[Any]]
 
 
 def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> NDArray[np.int64]:
-    """Count how often each class was taken for each.
+    """Count how often images of each class were assigned to each class.
 
     Parameters
     ----------
@@ -28,6 +28,11 @@ def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> NDArray
     -------
     ndarray of int64, shape (classes, classes)
         Rows are the true classes, columns the predicted ones.
+
+    Raises
+    ------
+    ValueError
+        When the shapes differ.
     """
     if predicted.shape != labels.shape or labels.ndim != 1:
         raise ValueError(f"{predicted.shape} predictions do not match {labels.shape} labels")
@@ -46,9 +51,9 @@ def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64],
     Returns
     -------
     precision : ndarray of float64, shape (classes,)
-        Of what was taken for the class, the share that is; 0 where nothing was.
+        The share of the images assigned to a class that belong to it; 0 where there are none.
     recall : ndarray of float64, shape (classes,)
-        Of the class's images, the share recognised; 0 where it has none.
+        The share of the images of a class that are assigned to it; 0 where there are none.
     """
     hits = np.diagonal(confusion)
     return _ratio(hits, confusion.sum(axis=0)), _ratio(hits, confusion.sum(axis=1))

@@ -1,8 +1,8 @@
-"""Optimizers over the flat parameter vector: a handful of array operations a step, whatever the network.
+"""Optimizers that work on the flat vector of parameters: a few array operations per step for any network.
 
-A rule gets its memory (velocities, moments) as rows of one array, so that a run can be saved and resumed
-without knowing which optimizer it uses. Weight decay touches only the slice of parameters that are tagged
-for it.
+An optimizer keeps its state (velocities, moments) in the rows of one array, so that a run can be saved and
+resumed without knowing which optimizer it uses. Weight decay applies to one slice of the parameters only:
+those that are tagged for it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ Vector = NDArray[np.float32]
 Memory = NDArray[np.float32]
 Update = Callable[[float, int], None]
 EPSILON = 1e-8
-OPTIONAL = frozenset({"momentum", "nesterov"})  # settings that not every optimizer has a use for
+OPTIONAL = frozenset({"momentum", "nesterov"})  # settings that some optimizers ignore
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """What optimizers are told; those that have no use for a setting ignore it.
+    """Settings of optimizers. An optimizer ignores those that it does not use.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class OptimizerSettings:
     nesterov : bool
     weight_decay : float
     decayed : slice
-        Entries of the vector that weight decay applies to.
+        The parameters that weight decay applies to.
     """
 
     momentum: float
@@ -42,13 +42,14 @@ class OptimizerSettings:
 
 
 class Stepper:
-    """An optimizer at work: call it with a learning rate to change the parameters in place.
+    """An optimizer bound to its arrays: call it with a learning rate to change the parameters in place.
 
     Attributes
     ----------
-    memory : ndarray of float32
-        (rows, parameters): all that the optimizer remembers, besides the number of `steps`.
+    memory : ndarray of float32, shape (rows, parameters)
+        The state of the optimizer, besides `steps`.
     steps : int
+        Number of steps taken.
     """
 
     def __init__(self, memory: NDArray[np.float32], update: Update) -> None:
@@ -73,7 +74,7 @@ class Optimizer:
     remembers : int
         Numbers kept for each parameter.
     heeds : frozenset of str
-        Those of the settings in `OPTIONAL` that it has a use for.
+        The settings in `OPTIONAL` that it uses.
     rule : callable
         ``rule(params, grad, settings, memory)`` returns ``update(rate, step)``; `memory` starts at zero.
     """
@@ -86,7 +87,16 @@ class Optimizer:
     rule: Callable[[Vector, Vector, OptimizerSettings, Memory], Update]
 
     def bind(self, params: Vector, grad: Vector, settings: OptimizerSettings) -> Stepper:
-        """Return the optimizer at work on `params`, reading `grad`, which it may overwrite."""
+        """Return the optimizer, bound to its arrays.
+
+        Parameters
+        ----------
+        params : ndarray of float32, shape (n,)
+            Changed in each step.
+        grad : ndarray of float32, shape (n,)
+            Read in each step; may be overwritten.
+        settings : OptimizerSettings
+        """
         memory = np.zeros((self.remembers, len(params)), np.float32)
         return Stepper(memory, self.rule(params, grad, settings, memory))
 
@@ -173,6 +183,7 @@ def _adam_update(params: Vector, grad: Vector, memory: Memory) -> Update:
 
 
 def _adam(params: Vector, grad: Vector, settings: OptimizerSettings, memory: Memory) -> Update:
+    """Adam with L2 regularization."""
     decay = _decay_gradient(params, grad, settings)
     adam = _adam_update(params, grad, memory)
 

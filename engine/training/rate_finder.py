@@ -1,8 +1,8 @@
 """Which learning rate? Raise it step by step through several decades and watch the loss (Smith 2017).
 
-Below some rate nothing happens, above another the loss explodes; a tenth of the rate with the lowest loss is
-a good one to train with. A network that has learned already has the lowest loss where nothing happens; for it
-the highest rate counts that does no harm.
+At low rates the loss does not change, at high rates it explodes. A tenth of the rate with the lowest loss is
+a good one to train with. A network that is already trained has its lowest loss at low rates; for such a
+network the highest rate that does no harm is taken instead.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ __all__ = ["RatePoint", "calm_loss", "range_test", "suggest_rate"]
 
 LOWEST, HIGHEST = 1e-5, 1.0
 MEMORY = 0.9  # of the smoothed loss
-EXPLODED = 4.0  # times the lowest loss, or a calm one
-CALM = 0.1  # times the loss of a network that knows nothing
+EXPLODED = 4.0  # times the lowest loss, or the calm loss if that is larger
+CALM = 0.1  # times the loss of a network that gives the same score to all classes
 
 
 @dataclass(frozen=True)
 class RatePoint:
-    """The loss, smoothed over the batches before, that was seen when stepping with `rate`."""
+    """The loss at a learning rate, smoothed over the batches before."""
 
     rate: float
     loss: float
@@ -72,13 +72,13 @@ def range_test(
 
 
 def calm_loss(model: Model, config: TrainConfig) -> float:
-    """Return the loss below which a network has learned: what differs there is noise of the batches."""
+    """Return the calm loss: below it a network is trained, and differences are noise of single batches."""
     nothing = np.zeros((len(model.classes), 1), np.float32)
     return CALM * LOSSES[config.loss].compute(nothing, np.zeros(1, np.uint8), None, 1.0)
 
 
 def suggest_rate(points: list[RatePoint], calm: float = 0.0) -> float:
-    """Return a tenth of the highest rate with the lowest loss, or a `calm` one, rounded to one digit."""
+    """Return a tenth of the highest rate whose loss is the lowest or below `calm`, rounded to one digit."""
     enough = max(calm, min(point.loss for point in points))
     best = max(point.rate for point in points if point.loss <= enough) / 10
     return float(f"{best:.0e}")

@@ -1,6 +1,6 @@
-"""How the learning rate moves through a run: a factor of the chosen rate for progress 0 … 1.
+"""How the learning rate changes during a run: a factor of the chosen rate for progress 0 … 1.
 
-Progress is relative to the run, so no schedule can be longer or shorter than it.
+Progress is the share of the run that is done, so every schedule is exactly as long as the run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks before a run: whether model, data and settings fit together, and which settings have no effect.
 
-They are made before anything starts or is replaced.
+They are made before a run starts and before any file is replaced.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["check_run", "misfit", "run_notes"]
 
 
 def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
-    """Raise `TrainingError` where model, data and settings do not go together."""
+    """Raise `TrainingError` if model, data and settings do not fit together."""
     if wrong := misfit(model, data):
         raise TrainingError(wrong)
     if config.drawings and data.image_shape != (SIDE, SIDE, 1):
@@ -47,7 +47,7 @@ def check_run(model: Model, data: Dataset, config: TrainConfig) -> None:
 def misfit(model: Model, data: Dataset, title: str = "") -> str:
     """Return in one sentence why `model` cannot be trained or tested on `data`; empty where it can.
 
-    `title` is what the data set is called, where that is not its name.
+    `title` names the data set in the sentence; empty for its own name.
     """
     title = title or data.name
     if data.image_shape != model.spec.input_shape:
@@ -65,7 +65,14 @@ def misfit(model: Model, data: Dataset, title: str = "") -> str:
 
 
 def run_notes(config: TrainConfig, call: Callable[[Knob], str]) -> list[str]:
-    """Return a sentence for each setting that is not carried out as asked; `call` gives what it is called."""
+    """Return a sentence for each setting that has no effect or is changed.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    call : callable
+        ``call(knob)`` gives the name under which the user knows a setting: an option or a label.
+    """
     notes = []
     if config.threads > config.actual_threads:
         cores, used = usable_cores(), thread_words(config.actual_threads)

@@ -5,8 +5,8 @@ happens: not asking for the next event pauses the run, `stop` ends it after the 
 `snapshot` between two events gives a copy of the parameters to show. The trainer knows neither threads of
 a window nor progress bars.
 
-All that changes during a run belongs to its parts (`engine.training.parts`). So `checkpoint`, which asks each
-of them between two events, has all that is needed to go on later, to the bit.
+Everything that changes during a run belongs to one of its parts (`engine.training.parts`). `checkpoint` asks
+each part for its state between two events. A run that is resumed from it gives the same bits.
 """
 
 from __future__ import annotations
@@ -78,10 +78,10 @@ class Learner(Part):
 
     Attributes
     ----------
-    params : ndarray of float32
+    params : ndarray of float32, shape (n,)
         The parameters that are trained.
     step : GradientStep
-        A part of the run of its own.
+        The optimizer, a part of its own that saves itself.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Learner(Part):
 
     @property
     def shown(self) -> NDArray[np.float32]:
-        """The parameters to show; do not write."""
+        """The parameters to show, (n,); read only."""
         return self._average.shown
 
     @property
@@ -147,9 +147,9 @@ class Trainer:
         Training images; a part is kept aside as configured. Never the test set.
     config : TrainConfig
     threads : int or None
-        In place of the number that the configuration asks for.
+        Number of threads; None takes the one of the configuration.
     schedule : callable or None
-        In place of the configured schedule: factor of the learning rate for progress 0 … 1.
+        Factor of the learning rate for progress 0 … 1; None takes the schedule of the configuration.
     rounding : Rounding or None
         How int8 rounds, for fake quantization; None to train in float alone.
 
@@ -209,22 +209,22 @@ class Trainer:
 
     @property
     def threads(self) -> int:
-        """The number of threads that the bits of the result belong to."""
+        """The number of threads; another number gives other bits."""
         return self._threads
 
     @property
     def record(self) -> TrainingRecord:
-        """What can be said of the run before it has ended."""
+        """The record of the run, as far as it is known before the run ends."""
         return TrainingRecord(data=self._data.name, config=self._config.to_json(), threads=self._threads)
 
     @property
     def params(self) -> NDArray[np.float32]:
-        """The parameters that are trained, as they are being written."""
+        """The array of trained parameters, (n,), that the run writes; not a copy."""
         return self._learner.params
 
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches in the training images; the rest changes with every shuffle."""
+        """Number of whole batches. The images left over are others in each epoch."""
         return len(self._order.images) // self._config.batch_size
 
     def stop(self) -> None:
@@ -232,16 +232,19 @@ class Trainer:
         self._stop.set()
 
     def snapshot(self) -> NDArray[np.float32]:
-        """Return a copy of the parameters; call it between two events, on the thread that pulls them."""
+        """Return a copy of the parameters, (n,).
+
+        Call it between two events, on the thread that iterates over `run`.
+        """
         return self._learner.shown.copy()
 
     def model(self) -> Model:
-        """Return the model as it is now, with the record of the run; call it as `snapshot`."""
+        """Return the model as it is now, with the record of the run; see `snapshot` for when to call it."""
         record = replace(self.record, history=tuple(self.history))
         return self._model.replace(params=self.snapshot(), record=record)
 
     def checkpoint(self) -> Checkpoint:
-        """Return what is needed to go on later; call it as `snapshot`."""
+        """Return what is needed to resume the run later; see `snapshot` for when to call it."""
         numbers = {name: number for part in self._parts for name, number in part.numbers.items()}
         return Checkpoint(
             self._config,
@@ -256,7 +259,7 @@ class Trainer:
 
     @property
     def _parts(self) -> tuple[Part, ...]:
-        """All that changes during a run, in the order of a checkpoint."""
+        """Everything that changes during a run, in the order of a checkpoint."""
         learner = self._learner
         return (self._order, learner, self._last_good, self._early, learner.step, self._place)
 
@@ -271,7 +274,7 @@ class Trainer:
         try:
             while reason is None and self._place.epoch <= self._config.epochs:
                 reason = yield from self._epoch()
-            if not np.isfinite(self._learner.shown).all():  # by the very last step, whose loss nobody saw
+            if not np.isfinite(self._learner.shown).all():  # the loss after the last step is not known
                 self._last_good.bring_back()
                 reason = Reason.DIVERGED
                 yield Diverged(self._config.epochs, self._learner.step.steps, math.nan)

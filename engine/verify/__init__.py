@@ -1,1 +1,1 @@
-"""Exported code, compiled and run, compared with the engine stage by stage."""
+"""Compile and run exported code, and compare its outputs with the engine's."""

@@ -1,4 +1,4 @@
-"""Proof on paper: what exported code was compared with, where it ran, and what it takes there.
+"""Certificates: what exported code was compared with, where it ran, and its figures there.
 
 A certificate is written once, after a verification, and read by people, by the Deploy page and by exports
 that put its figures into the header's head comment. Every figure says how it was obtained: sizes are
@@ -30,21 +30,21 @@ _SAME_CODE = (
     "test_vectors",
     "preprocess",
     "ram_limit",
-)  # options that leave the network's code alone
+)  # options that do not change the network's code
 
 
 @dataclass(frozen=True)
 class LayerCount:
-    """What one stage of the network takes.
+    """The instructions or cycles of one stage of the network.
 
     Attributes
     ----------
     title : str
         The layers that it computes, in words.
     layers : tuple of int
-        Their indices; empty for what belongs to no layer, such as reading the input.
+        Their indices; empty for the rest, which belongs to no layer.
     count : float
-        Mean of an inference, in the unit of the figures.
+        Mean over inferences, in the unit of the figures.
     """
 
     title: str
@@ -54,14 +54,14 @@ class LayerCount:
 
 @dataclass(frozen=True)
 class Figures:
-    """What one function of the exported code takes.
+    """The figures of one function of the exported code.
 
     Attributes
     ----------
     function : str
         ``run_int8``, ``run_float`` or ``predict``, without the model's prefix.
     code_bytes, constant_bytes : int
-        Flash, compiled: instructions with what they need of the compiler's library; weights and tables.
+        Flash, compiled: instructions, those of the compiler's library included; weights and tables.
     static_bytes : int
         RAM, compiled: the arena and all other variables; the caller's input and output are extra.
     stack_bytes : int
@@ -71,9 +71,9 @@ class Figures:
     counted : int
         Number of inputs that were counted.
     least, mean, most : float
-        Of an inference, emulated.
+        For one inference, emulated.
     layers : tuple of LayerCount
-        The mean, stage by stage; empty where the emulator cannot tell.
+        The mean of each stage; empty where the emulator cannot tell.
     """
 
     function: str
@@ -90,12 +90,12 @@ class Figures:
 
     @property
     def flash_bytes(self) -> int:
-        """All that it takes of flash."""
+        """Bytes of flash in all."""
         return self.code_bytes + self.constant_bytes
 
     @property
     def ram_bytes(self) -> int:
-        """All that it takes of RAM, without the caller's input and output."""
+        """Bytes of RAM in all, without the caller's input and output."""
         return self.static_bytes + self.stack_bytes
 
     def sentences(self) -> Iterator[str]:
@@ -115,24 +115,24 @@ class Figures:
 
 @dataclass(frozen=True)
 class Result:
-    """How it went on one target.
+    """The result on one target.
 
     Attributes
     ----------
     target, title : str
-        Its name, and what people call it.
+        The target's name, and its title for people.
     compiler, flags : str
-        What compiled the code, and how.
+        The compiler and its options.
     emulator : str
-        What ran it.
+        The program that ran the code.
     vectors : int
         Number of inputs that ran.
     mismatches, class_mismatches : int
-        Inputs whose outputs differ; those whose class does.
+        Number of inputs whose outputs differ, and of those whose class differs.
     worst_error : float
         Largest difference; relative for floats, in steps for int8.
     fault : str
-        One sentence about the first input that differs and the layer where; empty when none does.
+        One sentence about the first input that differs, and the first layer; empty when nothing differs.
     figures : tuple of Figures
         The bare network first, then ``predict``; empty on this computer, where nothing is counted.
     """
@@ -177,7 +177,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A target that was asked for but could not be tried, and why in one sentence."""
+    """A target that was asked for but could not be tried, and the reason in one sentence."""
 
     target: str
     reason: str
@@ -190,23 +190,23 @@ class Certificate:
     Attributes
     ----------
     model_name, model_hash : str
-        Which model; the hash as in the header.
+        The model; the hash is the one in the header.
     format : str
-        What it was exported as.
+        The format of the export.
     options : mapping
         The export's options that change the code.
     vectors : int
         Number of inputs.
     origin : str
-        Where they are from.
+        Where the inputs are from.
     rule : str
         When outputs agree, in words.
     accuracy : str
-        The model's, with its origin.
+        The accuracy of the model and how it was measured.
     date : str
         ISO 8601, UTC.
     program : str
-        Which version of this program.
+        Name and version of this program.
     results : tuple of Result
         One for each target.
     skipped : tuple of Skipped
@@ -227,7 +227,7 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        """Whether something ran, and all that ran agrees."""
+        """Whether at least one target ran, and all that ran agree."""
         return bool(self.results) and all(result.passed for result in self.results)
 
     @property
@@ -257,7 +257,7 @@ class Certificate:
             yield f"{skipped.target}: not tried. {skipped.reason}"
 
     def check_for(self, model: Model, format_name: str, options: ExportOptions | None = None) -> None:
-        """Raise `ExportError` unless the certificate is about `model` exported so, and a good one."""
+        """Raise `ExportError` unless the certificate is about this export of `model` and has passed."""
         if self.model_hash != model.fingerprint:
             raise ExportError(
                 f"The certificate is about another model (hash {short(self.model_hash)}, this one is "
@@ -292,7 +292,7 @@ class Certificate:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a certificate; raise `FileError` where it is none."""
+        """Read a certificate; raise `FileError` if the file holds none."""
         try:
             return cls.from_json(json.loads(read_limited(path, MAX_BYTES)))
         except (ValueError, RecursionError) as error:
@@ -300,7 +300,7 @@ class Certificate:
 
 
 def code_options(options: ExportOptions) -> dict[str, Any]:
-    """Return those options by name that change a network's code."""
+    """Return the options that change a network's code, by name."""
     return {k: v for k, v in knobs_to_json(options).items() if k not in _SAME_CODE}
 
 
@@ -320,12 +320,12 @@ def certified(
     Parameters
     ----------
     files : mapping of str to bytes
-        Those of an `engine.export.PreparedExport`; it is not changed.
+        The files of an `engine.export.PreparedExport`; the mapping is not changed.
     certificate : Certificate
     model : Model
     format_name : str
     options : ExportOptions or None
-        None trusts that they are those of the verification.
+        Those of the export; None assumes that they are those of the verification.
 
     Raises
     ------

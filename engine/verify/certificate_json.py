@@ -1,6 +1,6 @@
-"""Frozen dataclasses from JSON that may hold anything: every field is checked against its type.
+"""Make frozen dataclasses from JSON of any origin: every field is checked against its type.
 
-Texts are limited in length and numbers are finite, so that what comes out can be shown and computed with.
+Texts are limited in length and numbers must be finite, so that the values can be shown and computed with.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the answers of exported code differ from the engine's, in numbers and in one sentence."""
+"""Compare the answers of exported code with the engine's; say how they differ in numbers and in words."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ __all__ = ["AnswerDifferences", "compare_answers"]
 
 @dataclass(frozen=True)
 class AnswerDifferences:
-    """What differs.
+    """How answers differ.
 
     Attributes
     ----------
     mismatches, class_mismatches : int
-        Inputs with any difference, and with another class.
+        Number of inputs with any difference, and of those with another class.
     worst_error : float
         Largest difference of a number.
     first : int or None
         The first input that differs.
     detail : str
-        What differs there.
+        How that input differs, in words.
     """
 
     mismatches: int
@@ -36,7 +36,17 @@ class AnswerDifferences:
     detail: str
 
     def sentence(self, vectors: int, place: str = "", layer: str = "") -> str:
-        """Return the differences in words, empty when there are none."""
+        """Return the differences in words; empty when there are none.
+
+        Parameters
+        ----------
+        vectors : int
+            Number of inputs that were compared.
+        place : str
+            Where the code ran; empty to leave it out.
+        layer : str
+            The first layer that differs; empty to leave it out.
+        """
         if self.first is None:
             return ""
         where = f" on {place}" if place else ""
@@ -48,7 +58,7 @@ class AnswerDifferences:
 
 
 def compare_answers(reference: Reference, answers: Answers) -> AnswerDifferences:
-    """Return how `answers` differ from what `reference` says."""
+    """Return how `answers` differ from the outputs of `reference`."""
     numbers = reference.errors(answers.outputs)
     scores = relative_error(answers.scores, reference.probabilities)
     wrong_class = reference.wrong_class(answers.best)

@@ -1,12 +1,12 @@
-"""Cores that are emulated: call a function of an image, count what it executes, see how deep its stack gets.
+"""Emulated cores: call a function of an image, count its instructions, and measure its stack.
 
 Unicorn translates code in blocks and can report each block that runs. A block's instructions are decoded
-once, so counting costs a few hundred nanoseconds a block. Blocks are counted in tables, one for each *owner*,
-a stage of the network: a block of code that is nobody's own, such as a helper of the compiler's library,
-counts for the owner that ran last, which is the one that called it.
+once, so counting costs a few hundred nanoseconds a block. Blocks are counted in tables, one for each *owner*:
+a stage of the network. A block without an owner, such as a helper of the compiler's library, counts for the
+owner that ran last, because that one called it.
 
-Around everything that code may touch there is memory that does not exist, so that reading or writing outside
-ends the run. The input ends where its memory ends.
+The memory that code may use is surrounded by unmapped pages, so reading or writing outside ends the run. The
+input stands at the very end of its pages.
 """
 
 from __future__ import annotations
@@ -21,39 +21,42 @@ from typing import Any
 from engine.boards.compilers import Cancel, heed
 from engine.boards.targets import Machine
 from engine.errors import VerifyError
-from engine.verify.firmware import Image, require
+from engine.verify.extra import require
+from engine.verify.firmware import Image
 
 __all__ = ["FAMILIES", "Emulator", "Family", "Limits", "Owner", "version"]
 
 Owner = Callable[[str], int | None]
-"""Says which owner a function counts for, by its name; None for whoever runs."""
+"""Gives the owner of a function by its name; None for functions that count for their caller."""
 
 _PAGE = 4096
 _STACK, _STACK_BYTES = 0x28000000, 1 << 20
-_BUFFERS, _EXIT = 0x30000000, 0x0E000000  # Cortex-M executes nothing from 0x40000000 on
+_BUFFERS, _EXIT = 0x30000000, 0x0E000000  # below 0x40000000, from where on Cortex-M executes nothing
 _PAINT = 0xA5A5A5A5
 _SLICE_SECONDS = 0.2
-_CHECK_BLOCKS = 1 << 18  # between two questions whether to go on
+_CHECK_BLOCKS = 1 << 18  # blocks between two checks of the limits
 
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of processor: what Unicorn calls it, and how it passes arguments and encodes instructions.
+    """A family of processors: its names in Unicorn, how it passes arguments and how it encodes instructions.
 
     Attributes
     ----------
-    architecture, modes, prefix : str
-        Names of Unicorn's constants; `prefix` is that of models and registers.
+    architecture, modes : str, tuple of str
+        Names of Unicorn's constants.
     constants : str
-        The module that has them.
-    arguments, stack, link, counter, result : str
-        Registers.
+        The module with the constants of models and registers.
+    models, registers : str
+        Prefixes of their names.
+    arguments, stack, link, counter, result : tuple of str, str
+        Registers, without the prefix.
     width : callable
-        ``width(halfword)`` gives the bytes of the instruction that begins with it.
+        ``width(halfword)`` gives the number of bytes of the instruction that begins with `halfword`.
     code_bit : int
-        Added to addresses of functions.
+        Added to the addresses of functions.
     setup : mapping of str to int
-        Registers to set before anything runs.
+        Registers that are set before anything runs.
     """
 
     architecture: str
@@ -105,24 +108,24 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         ),
     }
 )
-"""Every kind of processor that is emulated."""
+"""Every family of processors that is emulated."""
 
 
 def version() -> str:
-    """Return what emulates."""
+    """Return the name and version of the emulator."""
     return f"Unicorn {require('unicorn').__version__}"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """When to give up.
+    """Limits of a call.
 
     Attributes
     ----------
     instructions : int
-        Of one counted call.
+        The most that a counted call may execute.
     seconds : float
-        Of one call that is not counted.
+        The most that a call may take that is not counted.
     cancel : callable or None
     """
 
@@ -131,7 +134,7 @@ class Limits:
     cancel: Cancel | None = None
 
     def check(self, executed: int, seconds: float) -> None:
-        """Raise `VerifyError` when it is enough."""
+        """Raise `VerifyError` beyond a limit, or when the user has cancelled."""
         heed(self.cancel)
         if executed > self.instructions or seconds > self.seconds:
             raise VerifyError(
@@ -141,7 +144,7 @@ class Limits:
             )
 
 
-_Cell = list[Any]  # times run, instructions, table that counts what follows
+_Cell = list[Any]  # how often it ran, its instructions, the table that it belongs to
 _Table = dict[int, _Cell]
 
 
@@ -171,7 +174,7 @@ class Emulator:
         self._load()
 
     def buffer(self, size: int) -> int:
-        """Return the address of new memory of `size` bytes, with nothing behind its end."""
+        """Return the address of new memory of `size` bytes, which is followed by an unmapped page."""
         mapped = -(-size // _PAGE) * _PAGE
         self._core.mem_map(self._next_buffer, mapped)
         address = self._next_buffer + mapped - size
@@ -179,11 +182,11 @@ class Emulator:
         return address
 
     def write(self, address: int, data: bytes) -> None:
-        """Put `data` into memory."""
+        """Write `data` to memory."""
         self._core.mem_write(address, data)
 
     def read(self, address: int, size: int) -> bytes:
-        """Return what stands in memory."""
+        """Return `size` bytes of memory."""
         return bytes(self._core.mem_read(address, size))
 
     def call(self, name: str, arguments: Sequence[int]) -> int:
@@ -207,16 +210,16 @@ class Emulator:
         name : str
         arguments : sequence of int
         owner : callable
-            Of functions; the call begins with owner 0.
+            Gives the owners of functions (`Owner`); the call begins with owner 0.
 
         Raises
         ------
         VerifyError
-            At the limit, or when the code leaves its memory.
+            At the limit of instructions, or when the code accesses memory that is not its own.
         """
         tally = _Tally(self._image, self._decode, owner, self._limits)
         self._prepare(arguments)
-        self._core.ctl_flush_tb()  # what is translated already would go uncounted
+        self._core.ctl_flush_tb()  # blocks translated before the hook was added would not be counted
         hook = self._core.hook_add(self._unicorn.UC_HOOK_BLOCK, tally.hook())
         try:
             self._run(self._image.address(name) | self._family.code_bit, 0)
@@ -228,7 +231,7 @@ class Emulator:
     def watched(
         self, name: str, arguments: Sequence[int], at: str, seen: Callable[[tuple[int, ...]], None]
     ) -> None:
-        """Call the function `name`; each time that it enters the function `at`, pass on the arguments."""
+        """Call the function `name`; each time it enters the function `at`, call `seen` with the arguments."""
         self._core.ctl_flush_tb()
         place = self._image.address(at)
         registers = [self._id(r) for r in self._family.arguments]
@@ -312,7 +315,8 @@ class Emulator:
 class _Tally:
     """Counts blocks, each in the table of its owner.
 
-    A table also reaches cells of other tables: a cell says in which table the next block is looked up.
+    A table may also hold cells of other tables. The last item of a cell is the table to which it belongs, in
+    which the next block is looked up.
     """
 
     def __init__(self, image: Image, decode: Callable[[int, int], int], owner: Owner, limits: Limits) -> None:
@@ -323,7 +327,7 @@ class _Tally:
         self._tables: dict[int, _Table] = {0: {}}
 
     def hook(self) -> Callable[..., None]:
-        """Return the function to call at each block; it is what takes the time."""
+        """Return the function that is called at each block, whose time matters most."""
         table, left = self._tables[0], _CHECK_BLOCKS
 
         def on_block(core: object, address: int, size: int, data: object) -> None:

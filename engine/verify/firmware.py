@@ -1,14 +1,13 @@
-"""Exported code as an image for a core: compiled, linked around one function, and taken apart again.
+"""Images for a core: exported code is compiled, linked around one function, and read back.
 
-There is no driver and no startup: the function that is wanted is the entry, everything that it does not
-need is left out, and the emulator loads sections where they run. So the sizes of an image are those of the
-function with all that it calls, the compiler's library included.
+There is no driver and no startup code: the function itself is the entry point, the linker leaves out
+everything that it does not need, and the emulator loads sections where they run. So the sizes of an image are
+those of the function with everything that it calls, the compiler's library included.
 """
 
 from __future__ import annotations
 
-import importlib
-import sys
+import io
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from typing import Any
 
 from engine.boards.compilers import Cancel, Compiler
 from engine.boards.targets import Toolchain
-from engine.errors import MissingToolError, VerifyError
+from engine.errors import VerifyError
+from engine.verify.extra import require
 
-__all__ = ["Function", "Image", "Linker", "read_image", "require", "support_text"]
+__all__ = ["Function", "Image", "Linker", "read_image", "support_text"]
 
 _SECTIONS = (
     "-ffunction-sections",
@@ -30,7 +30,7 @@ _SECTIONS = (
     "-fno-asynchronous-unwind-tables",
 )
 _WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # flags of ELF sections
-_WRITABLE = 2  # of segments
+_WRITABLE = 2  # flag of ELF segments
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class Function:
 
 @dataclass(frozen=True)
 class Image:
-    """What the linker made.
+    """A linked program.
 
     Attributes
     ----------
     segments : tuple of (int, bytes)
-        What to load where.
+        Addresses and the bytes to load there.
     memory : tuple of (int, int, bool)
-        Start and end of what it occupies, variables included, and whether that may be written.
+        Start and end of the memory that it occupies, variables included, and whether that may be written.
     functions : tuple of Function
-        In the order of their places.
+        In the order of their addresses.
     code_bytes, constant_bytes : int
-        Flash; initial values of variables count as constants.
+        Flash in bytes; initial values of variables count as constants.
     static_bytes : int
-        RAM for variables.
+        RAM for variables, in bytes.
     """
 
     segments: tuple[tuple[int, bytes], ...]
@@ -80,7 +80,7 @@ class Image:
         return found if address < found.start + max(found.size, 1) else None
 
     def pages(self, page: int) -> list[tuple[int, int, bool]]:
-        """Return the memory that it occupies in whole pages: start, end, whether it may be written."""
+        """Return its memory in whole pages: start, end, and whether it may be written."""
         merged: list[tuple[int, int, bool]] = []
         whole = sorted((a // page * page, -(-b // page) * page, w) for a, b, w in self.memory)
         for start, stop, writable in whole:
@@ -92,7 +92,7 @@ class Image:
         return merged
 
     def address(self, name: str) -> int:
-        """Return where the function `name` begins; raise `VerifyError` where there is none."""
+        """Return the address of the function `name`; raise `VerifyError` if there is none."""
         for function in self.functions:
             if function.name == name:
                 return function.start
@@ -101,16 +101,16 @@ class Image:
 
 @dataclass(frozen=True)
 class Linker:
-    """Compiles a source once and links it as often as there are functions to try.
+    """Compiles a source once, and links it once for each function that is tried.
 
     Attributes
     ----------
     compiler : Compiler
     toolchain : Toolchain
     flags : tuple of str
-        About language, warnings and optimization.
+        Compiler options for language, warnings and optimization.
     folder : Path
-        Where everything is.
+        Where all files are written.
     """
 
     compiler: Compiler
@@ -135,7 +135,7 @@ class Linker:
         return read_image(image.read_bytes())
 
     def _map(self) -> tuple[str, ...]:
-        """Return the options that say where everything stands."""
+        """Return the linker's options that say where sections are placed."""
         if not self.toolchain.script:
             return ("-nostartfiles",)
         script = self.folder / self.toolchain.script
@@ -143,7 +143,7 @@ class Linker:
         return ("-nostdlib", "-T", str(script))
 
     def _memory(self, cancel: Cancel | None) -> list[str]:
-        """Return memcpy and its kind for compilers whose own library lacks them."""
+        """Return an object file with memcpy and the like, for compilers whose library lacks them."""
         if not self.toolchain.needs_memory:
             return []
         made = self.folder / "memory.o"
@@ -153,29 +153,12 @@ class Linker:
 
 
 def support_text(file: str) -> str:
-    """Return a file under ``export/support``."""
+    """Return the text of a file under ``export/support``."""
     return files("engine").joinpath("export", "support", file).read_text(encoding="utf-8")
-
-
-def require(module: str) -> Any:
-    """Import a module of the extra ``verify``, or raise `MissingToolError` that says how to get it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise MissingToolError(f"Emulated targets need the package {package}; {_advice()}.") from error
-
-
-def _advice() -> str:
-    if getattr(sys, "frozen", False):
-        return "this standalone program has no room for it: install the one that comes by pip"
-    return "run \"pip install 'tinyml-studio[verify]'\" in the Python environment of this program"
 
 
 def read_image(data: bytes) -> Image:
     """Return the image in an ELF file."""
-    import io
-
     elf = require("elftools.elf.elffile").ELFFile(io.BytesIO(data))
     sizes = _sizes(elf)
     loaded = [s for s in elf.iter_segments("PT_LOAD") if s["p_memsz"]]
@@ -203,7 +186,7 @@ def _sizes(elf: Any) -> Mapping[str, int]:
 
 
 def _objects_among_code(elf: Any) -> int:
-    """Return the size of the constants that stand in code's sections, as AVR's do."""
+    """Return the size of the constants that stand in sections of code, as they do on AVR."""
     executable = {i for i, s in enumerate(elf.iter_sections()) if s["sh_flags"] & _EXECUTE}
     symbols = elf.get_section_by_name(".symtab").iter_symbols()
     objects = (s for s in symbols if s["st_info"]["type"] == "STT_OBJECT")

@@ -1,4 +1,4 @@
-"""What exported code must give, for each kind of numbers: outputs, and what each stage gives on the way.
+"""The outputs that exported code must give, in float and in int8, of the whole network and of each stage.
 
 Float outputs may differ from the engine's by `TOLERANCE`; int8 outputs are the engine's bit for bit.
 """
@@ -28,15 +28,15 @@ __all__ = ["REFERENCES", "Answers", "FloatReference", "IntegerReference", "Refer
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What exported code gave for each input.
+    """The outputs of exported code for each input.
 
     Attributes
     ----------
     best : ndarray of int32, shape (n,)
-        Classes.
+        The classes that ``predict`` returned.
     scores : ndarray of float32, shape (n, classes)
-    outputs : ndarray, shape (n, classes)
-        Of the bare network.
+    outputs : ndarray of float32 or int8, shape (n, classes)
+        Outputs of the bare network.
     """
 
     best: NDArray[np.int32]
@@ -45,7 +45,7 @@ class Answers:
 
 
 class Reference(ABC):
-    """What a model gives for some vectors.
+    """The expected outputs of a model for some test vectors.
 
     Parameters
     ----------
@@ -55,21 +55,22 @@ class Reference(ABC):
     Attributes
     ----------
     run : str
-        The function of the bare network, without the model's prefix.
+        The C function that runs the bare network, without the model's prefix.
     value, c_value : numpy.dtype, str
-        Of its inputs and outputs.
+        The type of its inputs and outputs, in NumPy and in C.
     c_from_byte : str
-        C that makes an input of the bare network from an image's ``byte``.
+        C expression for an input of that function, made from a ``byte`` of an image.
     rule : str
         When outputs agree, in words.
     learns : bool
-        Whether exports that learn on the device keep that function.
+        Whether exports that learn on the device have that function too.
     stages : tuple of Stage
-    inputs : ndarray, shape (n, size)
-        For the bare network.
-    outputs : ndarray, shape (n, classes)
-        Expected.
+    inputs : ndarray of `value`, shape (n, size)
+        Inputs of the bare network.
+    outputs : ndarray of `value`, shape (n, classes)
+        Its expected outputs.
     probabilities : ndarray of float32, shape (n, classes)
+        The expected scores of ``predict``.
     """
 
     run: ClassVar[str]
@@ -88,30 +89,30 @@ class Reference(ABC):
         self.vectors = vectors
 
     def titles(self) -> list[str]:
-        """Return what each stage computes, in words."""
+        """Return the layers of each stage, in words."""
         layers = self.model.spec.layers
         named = [", ".join(f"{i + 1} {layers[i].title}" for i in stage.layers) for stage in self.stages]
         return [name or "order of the output" for name in named]
 
     @abstractmethod
     def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Return how far `outputs`, (n, classes), are from the expected ones, number by number."""
+        """Return the difference of each of the `outputs`, (n, classes), from the expected one."""
 
     @abstractmethod
     def acceptable(self, errors: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return which differences are none."""
+        """Return which differences count as agreement, (n, classes)."""
 
     @abstractmethod
     def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return where `best`, (n,), is not the class of the expected outputs."""
+        """Return for which inputs `best`, (n,), is not the class of the expected outputs, (n,)."""
 
     @abstractmethod
     def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
-        """Return what each stage gives for one of the vectors, flat; None where that is not known."""
+        """Return the flat output of each stage for one of the vectors; None where it is not known."""
 
     @abstractmethod
     def decoded(self, data: bytes) -> NDArray[Any]:
-        """Return a stage's output from the memory of exported code."""
+        """Return a stage's output, (numbers,), from the bytes that exported code wrote."""
 
     @abstractmethod
     def agrees(self, found: NDArray[Any], expected: NDArray[Any]) -> bool:
@@ -119,7 +120,7 @@ class Reference(ABC):
 
 
 class FloatReference(Reference):
-    """``c-float32``."""
+    """The outputs of ``c-float32``."""
 
     run = "run_float"
     value = np.dtype("<f4")
@@ -167,7 +168,7 @@ class FloatReference(Reference):
         ]
 
     def _finished(self, index: int) -> int | None:
-        """Return the layer whose output is that of the stage `index`, if any."""
+        """Return the layer that ends with stage `index`; None if the next stages go on with it."""
         last = self.stages[index].layers[-1:]
         goes_on = any(last[0] in after.layers for after in self.stages[index + 1 :]) if last else True
         return None if goes_on else last[0]
@@ -184,7 +185,7 @@ def _in_order(values: NDArray[Any], order: Order | None) -> NDArray[Any]:
 
 
 class IntegerReference(Reference):
-    """``c-int8``."""
+    """The outputs of ``c-int8``."""
 
     run = "run_int8"
     value = np.dtype("i1")
@@ -226,11 +227,11 @@ class IntegerReference(Reference):
 REFERENCES: Mapping[str, type[Reference]] = MappingProxyType(
     {"c-float32": FloatReference, "c-int8": IntegerReference}
 )
-"""What the formats that can be verified are compared with."""
+"""The reference of each format that can be verified."""
 
 
 def reference_for(format_name: str, model: Model, vectors: Vectors) -> Reference:
-    """Return what `model`, exported as `format_name`, must give."""
+    """Return the expected outputs of `model` exported as `format_name`."""
     if format_name not in REFERENCES:
         raise VerifyError(
             f"Exports as {format_name} cannot be run here; choose one of: {', '.join(REFERENCES)}."

@@ -1,8 +1,8 @@
 """Proof that exported code does what the engine does: compile it, run it, compare.
 
-The code is compiled strictly (every warning is a fault) in a temporary folder and runs all test vectors on
-each target. What it answers is compared with the engine's answer number by number; where anything differs,
-it runs once more with every stage's output in view, to say which layer differs first.
+The code is compiled strictly (every warning is an error) in a temporary folder and runs all test vectors on
+each target. Its outputs are compared with the engine's number by number. If anything differs, it runs once
+more and records the output of every stage, to find the first layer that differs.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contrac
 OPTIMIZATIONS = ("0", "1", "2", "3", "s")
 
 _CONTEXT = Context("verified")  # independent of the model's own name, which may hold anything
-_MOST = 1e30  # the largest error that is written down; stands for nan too
+_MOST = 1e30  # the largest error that a certificate holds; stands for nan too
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How to verify.
+    """Settings of a verification.
 
     Attributes
     ----------
     compiler : str or None
-        Command of a compiler, or ``zig``; None takes what suits each target.
+        Command of a compiler, or ``zig``; None takes the first that is installed for each target.
     optimization : str
         One of `OPTIMIZATIONS`.
     options : ExportOptions
-        Those that change the code matter; name and test vectors do not.
+        Options of the export; its name and number of test vectors are ignored.
     skip_missing : bool
         Whether targets whose tools are missing, and chips that are too small, are skipped instead of refused.
     counted : int
-        Inputs to count instructions for, on each target, at most.
+        The most inputs to count instructions for, on each target.
     """
 
     compiler: str | None = None
@@ -69,7 +69,7 @@ class Setup:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """About language, warnings and optimization."""
+        """Compiler options for language, warnings and optimization."""
         return (*STRICT, f"-O{self.optimization}")
 
 
@@ -96,23 +96,23 @@ def verify(
         See `engine.export.make_vectors`.
     setup : Setup or None
     progress : callable or None
-        Called from this thread with what is being done and the share that is done.
+        Called on this thread with what is being done, in words, and the share that is done, 0 … 1.
     cancel : callable or None
-        Asked several times a second; true ends it.
+        Called several times a second; if it returns true, the verification ends with an error.
 
     Returns
     -------
     Certificate
-        Says for each target whether the code agrees and what it takes; see its ``passed``.
+        For each target whether the code agrees, and its figures; see `Certificate.passed`.
 
     Raises
     ------
     MissingToolError, FitError
         When a compiler or the emulator is missing, or the chip is too small (unless that is to be skipped).
     VerifyError
-        When the code does not compile, breaks off or does not end, or on cancelling.
+        When the code does not compile, crashes or does not end, or when the user cancels.
     ExportError
-        When the model cannot be exported so.
+        When the format cannot express the model, or there are no test vectors.
     """
     if not len(vectors):
         raise ExportError("There are no test vectors; choose at least one.")
@@ -158,7 +158,7 @@ class _Session:
         self._header = export_model(model, format_name, options)[f"{_CONTEXT.name}.h"]
 
     def result(self, target: Target, report: Progress) -> Result:
-        """Return how it goes on a target."""
+        """Return the result on a target."""
         toolchain, compiler = _tools(target, self.setup.compiler)
         RUNNERS[target.runner].check()
         with file_faults(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
@@ -198,7 +198,7 @@ class _Session:
 
 
 def _tools(target: Target, wanted: str | None) -> tuple[Toolchain, Compiler]:
-    """Return what compiles for a target: the compiler `wanted`, or the first that is installed."""
+    """Return the compiler for a target: the one that is `wanted`, or the first that is installed."""
     if not target.toolchains:
         if wanted in CROSS_COMPILERS:
             raise MissingToolError(f"{wanted} does not compile for this computer; choose another compiler.")
@@ -210,7 +210,7 @@ def _tools(target: Target, wanted: str | None) -> tuple[Toolchain, Compiler]:
 
 
 def _instruction_limit(model: Model, reference: Reference) -> int:
-    """Return how many instructions no inference needs, even where each float operation is a long function."""
+    """Return more instructions than any inference needs, even if each float operation is a long function."""
     numbers = sum(int(np.prod(stage.call.out_shape)) for stage in reference.stages)
     return 1_000_000 + 1_000 * model.spec.macs + 20_000 * (numbers + int(np.prod(model.spec.input_shape)))
 
@@ -241,7 +241,7 @@ def _place(target: Target) -> str:
 
 
 def _layer(trial: Trial, vector: int, trace: Callable[..., Sequence[tuple[int, bytes]]]) -> str:
-    """Return the title of the stage that differs first, empty when all of them agree."""
+    """Return the title of the first stage that differs; empty when all of them agree."""
     trial.report("Looking for the layer that differs", 0.95)
     reference = trial.reference
     expected, titles = reference.stage_values(vector), reference.titles()

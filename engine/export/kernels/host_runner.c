@@ -1,6 +1,6 @@
-/* Runs inputs from one file through a model and writes, for each, class, scores and outputs to another file. An
-   input is the image, then the same for the bare network. Where TM_TRACED is defined, what each stage gives goes to
-   a third file. */
+/* Runs the inputs of one file and writes class, scores and outputs of each to another file. An input is the image,
+   followed by the input of the bare network. If TM_TRACED is defined, the output of each stage goes to a third
+   file. */
 #include "tm.h"
 #define TM_TRIED_VALUE float
 #define TM_TRIED tm_run_float

@@ -1,5 +1,5 @@
 #include "tm_s8.h"
-/* A stand-in, as in tm.h. */
+/* A placeholder, as in tm.h. */
 #define tm_test_outputs tm_test_bytes
 static const int8_t tm_test_bytes[2];
 /* begin */

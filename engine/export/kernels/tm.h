@@ -1,11 +1,11 @@
-/* What every kernel relies on. The exporter takes these files as text, drops the lines up to the marks and
+/* What every kernel needs. The exporter reads these files as text, keeps what stands between the two marks and
    renames tm_ and TM_ to the model's name, so that several models fit into one program. */
 #ifndef TM_H
 #define TM_H
 #include <stdint.h>
 
 #include "tm_function.h"
-/* Stand-ins that let an editor check the files here; the exporter writes the model's own. */
+/* Placeholders with which an editor can check the files here; the exporter writes those of the model. */
 #define TM_INPUT_SIZE 1
 #define TM_CLASS_COUNT 2
 #define TM_ARENA_INPUT 0

@@ -1,4 +1,4 @@
-/* What float kernels rely on, besides tm.h and tm_function.h. */
+/* What float kernels need, besides tm.h and tm_function.h. */
 #ifndef TM_FLOAT_H
 #define TM_FLOAT_H
 #include "tm.h"

@@ -1,4 +1,4 @@
-/* What float kernels rely on, besides tm.h. */
+/* What kernels need that apply a function to floats, besides tm.h. */
 #ifndef TM_FUNCTION_H
 #define TM_FUNCTION_H
 /* begin */

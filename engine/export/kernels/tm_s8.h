@@ -1,9 +1,9 @@
-/* What every int8 kernel relies on, besides tm.h. Bytes inside a network are q + 128, so that an image's byte is
-   its own input. */
+/* What every int8 kernel needs, besides tm.h. Inside a network a number q is held as the byte q + 128, so that the
+   bytes of an image are the input as they are. */
 #ifndef TM_S8_H
 #define TM_S8_H
 #include "tm.h"
-/* Stand-ins, as in tm.h; files that use them come with tm.h's own arrays. */
+/* Placeholders, as in tm.h. */
 #define TM_OUTPUT_SCALE 0.5f
 #define TM_OUTPUT_ZERO_POINT (-128)
 void tm_stage_1(const uint8_t *x);

@@ -1,4 +1,4 @@
-/* Stand-ins that let an editor check the files of training; the exporter writes the model's own. */
+/* Placeholders with which an editor can check the files of training; the exporter writes those of the model. */
 #ifndef TM_TRAIN_H
 #define TM_TRAIN_H
 #include "tm.h"

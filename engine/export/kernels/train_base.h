@@ -1,4 +1,4 @@
-/* What learning relies on, besides tm.h. */
+/* What training on a device needs, besides tm.h. */
 #ifndef TM_TRAIN_BASE_H
 #define TM_TRAIN_BASE_H
 /* begin */

@@ -1,7 +1,7 @@
-/* Runs inputs that stand behind the program in flash and tells over the serial port what comes of each, as records
-   <LETTER and hexadecimal bytes>: P is class and scores, R the bare network's outputs, C a function's cycles, S its
-   bytes of stack, T a stage's output. TM_TRIED is the bare network's function, TM_TRIED_COUNT inputs there are, TM_TRIED_COUNTED of them
-   are timed. */
+/* Runs the inputs that follow the program in flash and sends the results over the serial port, as records
+   <LETTER and hexadecimal bytes>: P is class and scores, R the outputs of the bare network, C the cycles of a
+   function, S its bytes of stack, T the output of a stage. TM_TRIED is the function of the bare network,
+   TM_TRIED_COUNT the number of inputs, TM_TRIED_COUNTED the number of those that are timed. */
 #include <avr/interrupt.h>
 #include <avr/io.h>
 #include <avr/pgmspace.h>

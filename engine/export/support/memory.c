@@ -1,4 +1,4 @@
-/* What a compiler may call without being asked. Zig brings its own; GCC's library lacks them. */
+/* Functions to which compilers add calls of their own accord. Zig has them; GCC's library for bare metal lacks them. */
 #include <stddef.h>
 
 void *memcpy(void *restrict target, const void *restrict source, size_t n);

@@ -1,4 +1,4 @@
-"""Training on a device: what happens in which order and where its memory is, as `timetable` says."""
+"""Training on a device: the order of all calls and the places of all buffers (`timetable`)."""
 
 from __future__ import annotations
 

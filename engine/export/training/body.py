@@ -1,8 +1,8 @@
-"""The layers that do not learn, as int8 stages in front of those that do.
+"""The body: the layers that do not learn, as int8 stages in front of the head, whose layers learn.
 
-The last stage's bytes become real numbers where they stand, in the buffer that is the input of the layers
-that learn: it is planned as large as these numbers are. All buffers share one arena and one plan: the moments
-of learning come behind those of the body, and what the body used is free again by then.
+The bytes of the last stage are converted to floats in place, in the buffer that is the input of the head; it
+is planned large enough for the floats. All buffers share one arena and one plan. The moments of the head
+follow those of the body, so the memory of the body is free again by then.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = ["Body", "int8_body", "plan_together"]
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """What is computed in int8.
+    """The int8 stages.
 
     Attributes
     ----------
     network : Network
-        Its stages; the input is the caller's image.
+        The stages; their input is the caller's image.
     codes : tuple of StageCode
         The C of each stage.
     """
@@ -41,7 +41,7 @@ class Body:
 
     @property
     def output(self) -> Affine:
-        """How the last stage's bytes stand for real numbers."""
+        """Scale and zero point of the last stage's output."""
         return self.network.stages[-1].call.target
 
 
@@ -53,7 +53,7 @@ def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
     QuantizationError
         When the model has no quantization.
     ExportError
-        When nothing comes before, or a stage of the int8 network is not on one side alone.
+        When there are no layers before, or an int8 stage has layers on both sides.
     """
     begin = min(head.steps[0].layers)
     network = integer_network(model)
@@ -73,9 +73,9 @@ def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
 
 
 def plan_together(body: Body, head: Timetable, input_shape: tuple[int, ...]) -> tuple[Arena, int]:
-    """Return where the buffers of `body` stand, then those of `head`; and where an image may, before all.
+    """Return the arena of the buffers of `body` and then of `head`, and the offset of an image in it.
 
-    Its bytes are needed only by callers who have real numbers instead of an image.
+    Only callers whose input is floats need a place for an image; it is in use before all other buffers.
     """
     needs, links = arena_needs(body.network, 1, body.codes, with_input=False)
     maps, moved = len(body.network.sizes) - 1, len(body.network.stages) + 1

@@ -1,4 +1,4 @@
-"""What a network gives whose first layers are in int8 and whose last ones, which learn, are in floats."""
+"""The outputs of a network whose first layers are in int8 and whose last ones, which learn, in floats."""
 
 from __future__ import annotations
 
@@ -19,7 +19,19 @@ __all__ = ["head_inputs", "head_model", "outputs_behind_int8"]
 
 
 def outputs_behind_int8(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the network's outputs, (n, classes), with all but the last `trained` layers in int8."""
+    """Return the outputs of the network with all but its last `trained` layers with weights in int8.
+
+    Parameters
+    ----------
+    model : Model
+    trained : int
+        How many of the last layers with weights learn.
+    images : ndarray of uint8, shape (n, height, width, channels)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, classes)
+    """
     head = head_model(model, trained)
     space = Workspace(head.spec, head.params, len(images))
     space.x[...] = head_inputs(model, trained, images)
@@ -28,7 +40,7 @@ def outputs_behind_int8(model: Model, trained: int, images: NDArray[np.uint8]) -
 
 
 def head_model(model: Model, trained: int) -> Model:
-    """Return the layers that learn as a network of their own; before a vector it has a layer to flatten."""
+    """Return the head as a model of its own; if its input is a vector, it begins with a flatten layer."""
     begin = _begin(model, trained)
     shape, layers = model.spec.rows()[begin].in_shape, model.spec.layers[begin:]
     flat = len(shape) == 1
@@ -41,7 +53,7 @@ def head_model(model: Model, trained: int) -> Model:
 
 
 def head_inputs(model: Model, trained: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what the layers that learn read, (height, channels, width, n), computed in int8."""
+    """Return the input of the head, float32 (height, channels, width, n), which the body computes in int8."""
     body = int8_body(model, timetable(model, trained, head_only=True), fast=True)
     x, begin = body.output.dequantize(run_stages(body.network, images)), _begin(model, trained)
     shape = model.spec.rows()[begin].in_shape

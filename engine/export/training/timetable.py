@@ -1,13 +1,14 @@
 """One step of training as calls of kernels, forward and backward, and when each buffer is in use.
 
-The calls are those of an inference, merged alike: batch norm is folded into the weights before it (its
-statistics stay as they are), functions and maxima are applied by the kernel that computes their input. So a
-feature map before pooling never exists, and backward only the places of the maxima are visited.
+The calls are those of an inference and merge in the same way: batch norm is folded into the weights before it
+(its statistics stay as they are), and a kernel applies the activation function and the maximum that follow
+it. So the feature map before a max pooling is never stored, and the backward pass visits only the places of
+the maxima.
 
-A step has a moment for each call forward, one for the loss, and one for each call backward. A buffer that the
-gradient needs lives until then; what that is follows from the parameters of the kernel in C. The gradient of
-an in-place call takes the place of the one that it is made from. Weights change as soon as their gradient is
-known, which is therefore never stored.
+A step has one moment for each forward call, one for the loss, and one for each backward call. A buffer that a
+backward call reads stays in use until then; the parameters of the kernel in C say what it reads. The gradient
+of an in-place call overwrites the gradient that it is computed from. Weights change as soon as their gradient
+is known, so gradients of weights are never stored.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Places:
     dx, dy : int
         Their gradients.
     kept, scratch : int
-        What is left for the backward pass, and what only that needs.
+        What the forward call stores for the backward call, and the scratch memory of the backward call.
     """
 
     x: int
@@ -68,12 +69,12 @@ class TrainedStep:
     call : Call
     training : Training
     learned : mapping of str to int
-        Where each array that learns begins among the weights.
+        The offset of each array that learns in `Timetable.weights`.
     places : Places
     active : bool
-        Whether it behaves as in training, which dropout does otherwise.
+        Whether the forward call behaves as in training, which matters to dropout.
     backward : bool
-        Whether the gradient comes this far.
+        Whether the backward pass reaches this call.
     """
 
     layers: tuple[int, ...]
@@ -86,7 +87,7 @@ class TrainedStep:
 
     @property
     def has_gradient(self) -> bool:
-        """Whether there is more to do backward than the function's slope."""
+        """Whether the backward pass calls a kernel besides the one for the function's slope."""
         goes_on = self.places.dx != NOWHERE or bool(self.learned)
         return self.backward and bool(self.training.backward) and goes_on
 
@@ -101,14 +102,14 @@ class Timetable:
     buffers : tuple of Buffer
         Buffer 0 is the input.
     plan : Plan
-        Where they stand in the arena, in elements of 4 bytes.
-    weights : ndarray of float32
-        What the arrays that learn begin with, one after the other.
+        Their places in the arena, in elements of 4 bytes.
+    weights : ndarray of float32, shape (n,)
+        The initial values of all arrays that learn, one after the other.
     starts : tuple of (int, Start)
-        Length of each such array, and its random numbers when learning begins from scratch.
+        Length of each array that learns, and its distribution when training starts from random numbers.
     loss : Loss
     absorbed : ActivationFunction or None
-        The network's last function, if the loss does it.
+        The last activation function, if the loss computes it.
     """
 
     steps: tuple[TrainedStep, ...]
@@ -124,11 +125,6 @@ class Timetable:
         """The buffer that the loss writes."""
         return self.steps[-1].places.dy
 
-    @property
-    def arena_bytes(self) -> int:
-        """Memory for feature maps and gradients."""
-        return WORD * self.plan.size
-
 
 def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timetable:
     """Return how `model` trains on a device.
@@ -139,12 +135,12 @@ def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timeta
     trained : int
         How many of the last calls with weights learn; 0 for all.
     head_only : bool
-        Whether to leave out what comes before the calls that learn: their input is then the first buffer.
+        Whether to leave out the calls before those that learn; buffer 0 is then the input of the head.
 
     Raises
     ------
     ExportError
-        When the network has nothing to learn with.
+        When the network has no weights.
     """
     loss = suitable_loss(model.spec, model.record.loss)
     steps, absorbed = _without_absorbed(merged_steps(model, training=True), model.spec, loss)
@@ -174,11 +170,11 @@ def timetable(model: Model, trained: int = 0, head_only: bool = False) -> Timeta
 def _without_absorbed(
     steps: list[Step], spec: ModelSpec, loss: Loss
 ) -> tuple[list[Step], ActivationFunction | None]:
-    """Return the steps without a last function that `loss` does, and that function."""
+    """Return the steps without the last function, if `loss` computes it, and that function."""
     last = output_activation(spec)
     if last is None or last is not loss.absorbs:
         return steps, None
-    place = len(steps) - 1 if steps[-1][0] else len(steps) - 2  # what only moves numbers comes behind it
+    place = len(steps) - 1 if steps[-1][0] else len(steps) - 2  # a call that only moves numbers may follow it
     return steps[:place] + steps[place + 1 :], last
 
 
@@ -197,7 +193,7 @@ class _Weights:
         self._starts: list[Start] = []
 
     def add(self, call: Call) -> dict[str, int]:
-        """Append those of `call`; return where each begins."""
+        """Append the arrays of `call` that learn; return the offset of each."""
         places = {}
         for name, start in call.training().learned.items():
             places[name] = sum(array.size for array in self._arrays)
@@ -213,24 +209,24 @@ class _Weights:
 
 
 class _Moments:
-    """Buffers as they come into use: call after call forward, then back again."""
+    """The buffers and when they are in use: call after call forward, then backward."""
 
     def __init__(self, count: int, input_size: int) -> None:
         self._count = count
         self._lives: list[list[int]] = []  # size, first, last
         self._now = 0
         self._place = self._new(input_size)
-        self._locked = False  # what made the buffer at hand needs it unchanged
+        self._locked = False  # whether the backward pass of the last call needs its output unchanged
 
     def buffers(self) -> tuple[Buffer, ...]:
         return tuple(Buffer(*life) for life in self._lives)
 
     def placed(self, calls: Sequence[Call], first: int) -> list[Places]:
-        """Return where all that `calls` read and write is; the gradient goes back to call `first`."""
+        """Return the buffers that `calls` read and write; the backward pass ends with call `first`."""
         found = [self._forward(call, index >= first) for index, call in enumerate(calls)]
         self._now += 1
         self._use(self._place, self._now)
-        dy = self._new(size(calls[-1].out_shape))  # what the loss writes
+        dy = self._new(size(calls[-1].out_shape))  # written by the loss
         for index in range(len(calls) - 1, first - 1, -1):
             self._now += 1
             found[index] = self._backward(calls[index], found[index], dy, index > first)
@@ -238,7 +234,7 @@ class _Moments:
         return found
 
     def _forward(self, call: Call, trained: bool) -> Places:
-        """Place the output of `call`, and all that its backward pass will need."""
+        """Place the output of `call`, and keep what its backward pass needs in use."""
         self._now += 1
         training, source = call.training(), self._place
         read = _backward_parameters(training) if trained else ()
@@ -253,7 +249,7 @@ class _Moments:
         return Places(source, self._place, kept)
 
     def _backward(self, call: Call, places: Places, dy: int, wanted: bool) -> Places:
-        """Add the gradients' places, that of the input only where it is `wanted`."""
+        """Add the buffers of the gradients; that of the input only if it is `wanted`."""
         training, dx, scratch = call.training(), NOWHERE, NOWHERE
         self._use(dy, self._now)
         if wanted:

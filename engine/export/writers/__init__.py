@@ -1,4 +1,4 @@
-"""One module a format, and the registry of them."""
+"""The export formats: one module each, and their registry `FORMATS`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``c-float32``: one C99 header in single-file style, with test vectors and a self-test.
 
-Where the first kernel can, ``predict`` reads an image's bytes where they are: the first stage is written
-twice, for bytes and for floats, and a program that uses one of them is linked without the other.
+If the first kernel can read bytes, ``predict`` gives it the image without a copy. The first stage is then
+written twice, for bytes and for floats; the linker drops the one that a program does not use.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ FORMAT = Format(
     takes=ALL_OPTIONS,
     has_facts=True,
 )
-"""One header, and with test vectors a self-test."""
+"""One header; with test vectors, also their header and a self-test."""
 
 
 def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _arrays(header: CHeader) -> Iterator[str]:
 
 
 def _stage(header: CHeader, number: int, of_bytes: bool = False) -> str:
-    """Return a stage's function; the first one is given its input as an argument, the last one its output."""
+    """Return a stage's function; the first one has its input as an argument, the last one its output."""
     c, stage = header.context, header.network.stages[number - 1]
     given, last = stage.source == 0, number == len(header.codes)
     kind = "uint8_t" if of_bytes else "float"
@@ -131,7 +131,7 @@ def _stage(header: CHeader, number: int, of_bytes: bool = False) -> str:
 
 
 def _network(header: CHeader, name: str, given: str, first: str) -> str:
-    """Return the function that runs all stages, `first` for the first one."""
+    """Return the function that runs all stages; `first` names the function of the first one."""
     c, count = header.context, len(header.codes)
     names = [first, *(f"stage_{number}" for number in range(2, count + 1))]
     arguments = [["input"] * (i == 0) + ["output"] * (i == count - 1) for i in range(count)]

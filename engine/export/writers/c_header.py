@@ -1,8 +1,8 @@
-"""What headers of any kind of number share: one C99 file in single-file style.
+"""The parts that all exported headers share: one C99 file in single-file style.
 
-A header declares always and defines where ``NAME_IMPLEMENTATION`` is defined. Every stage of the network is a
-small function that calls a kernel with constant sizes; a writer says which (`StageCode`), and puts its own
-interface around them.
+A header always has the declarations; it has the definitions where ``NAME_IMPLEMENTATION`` is defined. Every
+stage of the network is a small function that calls a kernel with constant sizes (`StageCode`). A writer adds
+the interface of its format.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ __all__ = [
     "arrays",
     "c_type",
     "call",
+    "check_arena",
     "check_preprocessed",
     "constants",
     "declarations",
@@ -46,13 +47,13 @@ __all__ = [
     "stage_comment",
 ]
 
-_LOOKED_UP = ("table",)  # arrays that kernels apply to their output where they are given
+_LOOKED_UP = ("table",)  # arrays that a kernel, if it is given one, applies to its outputs
 PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
 
 
 @dataclass(frozen=True)
 class CHeader:
-    """All that the parts of an exported header need."""
+    """A planned header, from which its parts are written."""
 
     model: Model
     context: Context
@@ -63,7 +64,7 @@ class CHeader:
 
     @property
     def stages(self) -> Iterator[tuple[int, StageCode]]:
-        """The stages' code, with their numbers."""
+        """The code of each stage, with its number from 1."""
         return enumerate(self.codes, start=1)
 
     @property
@@ -108,7 +109,7 @@ def check_arena(size: int, options: ExportOptions) -> None:
 
 
 def check_preprocessed(model: Model) -> None:
-    """Raise `ExportError` unless preprocessing makes images that `model` reads."""
+    """Raise `ExportError` unless the images made by preprocessing have the shape of the model's input."""
     shape = (preprocess.SIDE, preprocess.SIDE, 1)
     if model.spec.input_shape != shape:
         raise ExportError(
@@ -118,7 +119,7 @@ def check_preprocessed(model: Model) -> None:
 
 
 def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> str:
-    """Return the whole header: what it declares always, and what it defines once where that is wanted."""
+    """Return the whole header: the declarations, and the definitions, which a program compiles once."""
     once = c.macro("DEFINED")
     return (
         c_text.block_comment(comment)
@@ -140,7 +141,7 @@ def head(header: CHeader, kind: str, advice: Sequence[str], figures: Facts | Non
     advice : sequence of str
         Lines about compiling and calling.
     figures : Facts or None
-        Where they are others than those of the stages.
+        None takes those of the stages.
     """
     c = header.context
     yield f"{c.name}.h: a neural network in plain C, {kind}, exported by TinyML Studio."
@@ -161,7 +162,7 @@ def head(header: CHeader, kind: str, advice: Sequence[str], figures: Facts | Non
 
 
 def declarations(header: CHeader, macros: str, interface: str) -> str:
-    """Return what the header always says.
+    """Return the declarations.
 
     Parameters
     ----------
@@ -192,7 +193,7 @@ def declarations(header: CHeader, macros: str, interface: str) -> str:
 
 
 def constants(header: CHeader, options: ExportOptions) -> str:
-    """Return what comes before all: where constant arrays stand, and whether AVR can hold them."""
+    """Return what stands before the definitions: the section of constant arrays, and the limits of AVR."""
     text = _avr_limits(header)
     if options.section:
         name = header.context.macro("CONST")
@@ -238,13 +239,13 @@ def arrays(header: CHeader, qualifier: str = "const") -> list[str]:
 
 
 def kernels(header: CHeader, also: Iterable[str], base: Sequence[str]) -> str:
-    """Return the C of all kernels that the stages call, behind the headers `base` that all of them need."""
+    """Return the C of the headers `base`, of all kernels that the stages call, and of those in `also`."""
     names = [name for code in header.codes for name in (code.kernel, *code.functions.values())]
     return header.context.renamed(kernel_files.collect([*names, *also], base))
 
 
 def scores(model: Model) -> str:
-    """Return the C file that makes scores of the network's real outputs."""
+    """Return the name of the C file that computes scores from the network's outputs."""
     last = output_activation(model.spec)
     return "scores_as_they_are" if last is not None and last.probabilities else "scores_by_softmax"
 
@@ -260,17 +261,17 @@ def stage_comment(header: CHeader, number: int) -> str:
 
 
 def call(header: CHeader, number: int, x: str, y: str, more: Mapping[str, str] | None = None) -> str:
-    """Return what a stage does: it calls a kernel, each of whose parameters is found by its name.
+    """Return the body of a stage's function: the call of a kernel, whose parameters are found by name.
 
     Parameters
     ----------
     header : CHeader
     number : int
-        Of the stage, from 1.
+        Number of the stage, from 1.
     x, y : str
         C expressions of input and output.
     more : mapping of str to str
-        C expressions that kernels may ask for, by name.
+        More C expressions that kernels may ask for, by name.
     """
     c, code = header.context, header.codes[number - 1]
     sizes = shape_sizes(header.network.stages[number - 1].call) | dict(code.sizes)
@@ -286,7 +287,7 @@ def call(header: CHeader, number: int, x: str, y: str, more: Mapping[str, str] |
 
 
 def shape_sizes(call: Any) -> dict[str, int]:
-    """Return what kernels may ask for of the shapes of `call`, by name."""
+    """Return the sizes from the shapes of `call` that kernels may ask for, by name."""
     return {
         "channels": call.in_shape[-1],
         **_named("in", call.in_shape),

@@ -1,7 +1,7 @@
-"""``c-int8``: one C99 header in single-file style; it gives the bits that the engine's int8 network gives.
+"""``c-int8``: one C99 header in single-file style, whose outputs equal those of the engine's int8 network.
 
-Inside, numbers are the bytes ``q + 128``, so that ``predict`` reads an image where it is, without a copy. The
-first stage alone is written twice, for ``run_int8`` too, whose input is int8.
+Inside the network a number q is held as the byte ``q + 128``, so that ``predict`` reads an image without a
+copy. The first stage is written twice, for bytes and for the int8 input of ``run_int8``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FORMAT = Format(
     takes=ALL_OPTIONS,
     has_facts=True,
 )
-"""One header, and with test vectors a self-test. A model without a quantization has facts, but no files."""
+"""One header; with test vectors, also their header and a self-test. Files need a quantized model."""
 
 
 def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset | None) -> dict[str, str]:

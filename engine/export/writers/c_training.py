@@ -1,7 +1,7 @@
-"""Headers that learn: forward pass, backward pass and gradient descent in static memory.
+"""Headers that learn on a device: forward pass, backward pass and gradient descent in static memory.
 
-All layers learn, or only the last ones: then those before them may be int8 stages, so that the whole fits a
-microcontroller.
+All layers learn, or only the last ones. In the second case the layers before may be int8 stages, so that the
+network fits a microcontroller.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ BASE = ("tm.h", "tm_function.h", "train_base.h")
 
 
 def prepare(model: Model, options: ExportOptions, data: Dataset | None) -> PreparedExport:
-    """Return a header in floats that learns, and its test vectors.
+    """Prepare a header in floats that learns, with its test vectors.
 
     Raises
     ------
     ExportError
-        When there is nothing to learn with, or it takes more RAM than the options allow.
+        When the network has no weights, or needs more RAM than the options allow.
     """
     header = float_header(model, options)
 
@@ -48,12 +48,12 @@ def prepare(model: Model, options: ExportOptions, data: Dataset | None) -> Prepa
 
 
 def prepare_int8(model: Model, options: ExportOptions, data: Dataset | None) -> PreparedExport:
-    """Return what `prepare` does, for layers that learn behind others in int8.
+    """Prepare a header whose last layers learn, behind others in int8.
 
     Raises
     ------
     ExportError
-        As `prepare`; and when no layers are left to be in int8.
+        As `prepare`; and when no layers are left for int8.
     """
     header = int8_header(with_quantization(model), options)
 
@@ -131,7 +131,7 @@ def _definitions(header: TrainingHeader, options: ExportOptions) -> Iterator[str
 
 
 def _arrays(header: TrainingHeader) -> Iterator[str]:
-    """Yield the constant arrays; on AVR those of int8 stages and what learning begins with are in flash."""
+    """Yield the constant arrays; on AVR those of int8 stages and the initial weights stand in flash."""
     c = header.context
     for number, code in header.stages:
         qualifier = f"const {c.macro('CONST')} {c.macro('ALIGNED')}" if number <= header.before else "const"

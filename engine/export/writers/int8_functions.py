@@ -1,4 +1,4 @@
-"""The functions of int8 stages, for headers whose network is in int8 as a whole or in its first layers."""
+"""The functions of int8 stages, for headers in which all layers or the first ones are in int8."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The functions of a header that learns: each call of a kernel, forward and backward, and their order.
+"""The functions of a header that learns: the calls of kernels, forward and backward, in their order.
 
-They have no pointers for arguments: all buffers have their place in the arena, and what learns in one array.
+They have no pointers as arguments: all buffers have fixed places in the arena, and all weights that learn
+stand in one array.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Values = Mapping[str, str]
 
 
 def kernel_names(header: TrainingHeader) -> Iterator[str]:
-    """Yield the kernels that are called besides those of the calls forward."""
+    """Yield the kernels that are called besides those of the forward pass."""
     yield from _backward_kernels(header)
     yield from (_loss(header), "train_fill")
     yield from kernel_files.needed_by(c_header.scores(header.model))
@@ -73,7 +74,7 @@ def _forward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
 
 
 def _asked(step: TrainedStep, text: str) -> str:
-    """Return `text` if the call forward asks whether it trains."""
+    """Return `text` if the forward kernel has a parameter that says whether it trains."""
     return text if step.active and "training" in kernel_files.parameters(step.training.forward) else ""
 
 
@@ -90,7 +91,7 @@ def _backward(header: TrainingHeader, number: int, step: TrainedStep) -> str:
 
 
 def _values(header: TrainingHeader, number: int, step: TrainedStep) -> Values:
-    """Return C expressions for all that a kernel of a step may ask for, by name."""
+    """Return the C expressions that a kernel of a step may ask for, by name."""
     c, code = header.context, header.codes[number - 1]
     at = step.places
     places = {"x": at.x, "y": at.y, "dx": at.dx, "dy": at.dy, "scratch": at.scratch}
@@ -166,7 +167,7 @@ def _places(header: TrainingHeader) -> str:
 
 
 def _body_function(header: TrainingHeader) -> str:
-    """Return the function that runs the body, stage by stage, and leaves real numbers."""
+    """Return the function that runs the body, stage by stage, and converts its output to floats."""
     assert header.body is not None
     c, held = header.context, header.body.output
     others = "".join(f"    {c.symbol('stage', n)}();\n" for n in range(2, header.before + 1))

@@ -1,4 +1,4 @@
-"""What the parts of a header that learns share: which calls there are, and where all of their memory is."""
+"""A planned header that learns: its calls, and the places of all buffers in the arena."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from engine.nn.model import Model
 
 __all__ = ["STATE_BYTES", "TrainingHeader", "float_header", "int8_header"]
 
-STATE_BYTES = 8  # the state of the generator, and whether the weights are there
+STATE_BYTES = 8  # the state of the random generator, and whether the weights are initialized
 
 
 @dataclass(frozen=True)
 class TrainingHeader(CHeader):
-    """What the parts of the header need: network, codes and arena are those of the body, then of the head.
+    """A planned header. Network, codes and arena are those of the body, followed by those of the head.
 
     Attributes
     ----------
     timetable : Timetable
-        Of the head: the calls in floats, forward and backward.
+        The steps of the head: calls in floats, forward and backward.
     body : Body or None
-        What is computed in int8 before.
+        The int8 stages before the head.
     image : int
-        Where the body may find an image in the arena, in bytes.
+        Offset of an image for the body in the arena, in bytes.
     """
 
     timetable: Timetable
@@ -63,13 +63,13 @@ class TrainingHeader(CHeader):
         return enumerate(self.timetable.steps, start=self.before + 1)
 
     def offset(self, buffer: int) -> int:
-        """Return where a buffer of the timetable stands, in elements."""
+        """Return the offset of a buffer of the timetable in the arena, in elements."""
         shift = len(self.body.network.sizes) if self.body else 0
         return self.arena.buffers[shift + buffer] // WORD
 
 
 def float_header(model: Model, options: ExportOptions) -> TrainingHeader:
-    """Return the header of a network in floats, of which the layers learn that `options` say."""
+    """Return the header of a network in floats; `options` say how many of its layers learn."""
     found = timetable(model, options.train_layers)
     arena = Arena(tuple(WORD * offset for offset in found.plan.offsets), (), WORD * found.plan.size)
     header = TrainingHeader(
@@ -79,7 +79,7 @@ def float_header(model: Model, options: ExportOptions) -> TrainingHeader:
 
 
 def int8_header(model: Model, options: ExportOptions) -> TrainingHeader:
-    """Return the header of a network whose layers that do not learn are in int8."""
+    """Return the header of a network in which the layers that do not learn are in int8."""
     head = timetable(model, options.train_layers, head_only=True)
     body = int8_body(model, head, options.fast)
     floats, codes = _float_stages(head)

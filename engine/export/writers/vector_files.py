@@ -16,14 +16,14 @@ __all__ = ["float_test", "int8_test"]
 
 
 def float_test(c: Context, vectors: Vectors, outputs: NDArray[np.float32]) -> dict[str, str]:
-    """Return the files that compare a network's real `outputs`, (n, classes), with those computed in C."""
+    """Return the files that compare float `outputs`, (n, classes), with those computed in C."""
     return _named(c, _vectors_header(c, vectors, outputs), _float_selftest(c))
 
 
 def int8_test(
     c: Context, vectors: Vectors, outputs: NDArray[np.int8], qualifier: str = "const"
 ) -> dict[str, str]:
-    """Return the files that compare int8 `outputs`, (n, classes); arrays get the `qualifier`."""
+    """Return the files that compare int8 `outputs`, (n, classes), with those computed in C."""
     program = _selftest_program(c, "differs from the expected one", "selftest_s8.c")
     return _named(c, _vectors_header(c, vectors, outputs, qualifier), program)
 
@@ -57,11 +57,11 @@ def _selftest_program(c: Context, measure: str, file: str, macros: str = "", fla
     measure : str
         When an output counts as wrong, in words.
     file : str
-        The file under ``kernels`` that does it.
+        The file under ``kernels`` with the program.
     macros : str
         #defines that it needs.
     flags : str
-        Options of the compiler, besides -O2.
+        Compiler options, besides -O2.
     """
     lines = (
         f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
@@ -83,7 +83,7 @@ def _selftest_program(c: Context, measure: str, file: str, macros: str = "", fla
 
 
 def _float_selftest(c: Context) -> str:
-    """Return the program that compares real outputs with those of the test vectors."""
+    """Return the program that compares float outputs with those of the test vectors."""
     return _selftest_program(
         c,
         f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",

@@ -1,7 +1,7 @@
 """The parts of a training run. Each owns the vectors and numbers that it changes, and saves them itself.
 
-A checkpoint asks every part for its `vectors` and `numbers`; a resumed run hands them back by `restore`.
-Arrays are written in place and never replaced, so the views that parts have of each other's stay true.
+A checkpoint asks every part for its `vectors` and `numbers`; a resumed run gives them back through `restore`.
+Arrays are written in place and never replaced, so a part may hold a view of another part's array.
 """
 
 from __future__ import annotations

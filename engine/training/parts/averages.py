@@ -1,4 +1,4 @@
-"""What is averaged over batches: the parameters to show, and the running statistics of batch norm."""
+"""Averages over batches: of the parameters, and of the statistics of batch norm."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from engine.training.parts.part import Part, Vector
 
 __all__ = ["AveragedParameters", "RunningStatistics"]
 
-STATISTIC_MEMORY = 0.9  # of the running statistics of batch norm, as PyTorch
+STATISTIC_MEMORY = 0.9  # share of a running statistic that stays when a batch is blended in; as in PyTorch
 
 
 class RunningStatistics(Part):
-    """The running statistics of batch norm; they stand among the parameters.
+    """The running mean and variance of batch norm, which are stored among the parameters.
 
     Parameters
     ----------
-    state, observed : ndarray of float32
-        The statistics, and where the last batch's are put.
+    state, observed : ndarray of float32, shape (n,)
+        The running statistics, and the statistics of the last batch.
     """
 
     def __init__(self, state: Vector, observed: Vector) -> None:
@@ -28,7 +28,7 @@ class RunningStatistics(Part):
         self._change = np.empty_like(state)
 
     def update(self) -> None:
-        """Blend in the statistics of the last batch."""
+        """Blend the statistics of the last batch into the running ones."""
         if self._change.size:
             np.subtract(self._observed, self._state, out=self._change)
             np.multiply(self._change, np.float32(1 - STATISTIC_MEMORY), out=self._change)
@@ -36,18 +36,19 @@ class RunningStatistics(Part):
 
 
 class AveragedParameters(Part):
-    """The parameters to show and to end with: a running average, or without averaging the trained ones.
+    """The parameters that are shown, validated and kept: a running average, or else the trained ones.
 
     Parameters
     ----------
-    params : ndarray of float32
+    params : ndarray of float32, shape (n,)
         The parameters that are trained.
     averaging : float
-        How much the average remembers, 0 for none.
+        Decay of the exponential moving average; 0 switches averaging off.
 
     Attributes
     ----------
-    shown : ndarray of float32
+    shown : ndarray of float32, shape (n,)
+        The average; without averaging the array `params` itself.
     """
 
     def __init__(self, params: Vector, averaging: float) -> None:
@@ -61,7 +62,7 @@ class AveragedParameters(Part):
         return {"shown": self.shown}
 
     def blend(self, steps: int) -> None:
-        """Blend the parameters in. The average forgets faster at first, so that the start fades."""
+        """Blend the parameters into the average, with a smaller decay at first to forget the start."""
         if not self._averaging:
             return
         memory = min(self._averaging, steps / (9 + steps))

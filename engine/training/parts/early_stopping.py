@@ -1,4 +1,4 @@
-"""Copies of parameters to go back to: the best where a run stops early, the last good ones otherwise."""
+"""Copies of parameters to go back to: the best ones when a run stops early, recent ones when it diverges."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ GOOD_EVERY = 20  # batches between copies of the last good parameters
 
 
 class EarlyStopping(Part):
-    """Ends a run that no longer improves, and then brings the best parameters back.
+    """Ends a run that no longer improves, and goes back to its best parameters.
 
     Parameters
     ----------
     patience : int
-        Epochs without a lower validation loss; 0 for any number.
-    shown : ndarray of float32
+        The run ends after so many epochs without a lower validation loss; 0 for never.
+    shown : ndarray of float32, shape (n,)
         The parameters that are validated.
     """
 
@@ -47,11 +47,11 @@ class EarlyStopping(Part):
 
     @property
     def reason(self) -> Reason | None:
-        """Why the run is to end; None while it is not."""
+        """Why the run must end; None while it may go on."""
         return Reason.EARLY if 0 < self._patience <= self._since else None
 
     def judge(self, loss: float, last: bool) -> Reason | None:
-        """Look at the validation loss of an epoch; return why the run ends with it, if it does."""
+        """Take note of an epoch's validation loss; return why the run ends with it, None if it goes on."""
         if not self._patience or math.isnan(loss):
             return None
         self._since += 1
@@ -64,19 +64,19 @@ class EarlyStopping(Part):
 
 
 class LastGood(Part):
-    """A copy of the shown parameters from before the loss grew beyond all bounds."""
+    """A recent copy of the shown parameters, to go back to when the loss diverges."""
 
     def __init__(self, shown: Vector) -> None:
         self._shown = shown
         self._good = shown.copy()
 
     def keep(self, batch: int) -> None:
-        """Copy the parameters, now and then."""
+        """Copy the parameters after every `GOOD_EVERY` batches."""
         if batch % GOOD_EVERY == 0:
             self._good[...] = self._shown
 
     def bring_back(self) -> None:
-        """Put the copy in place."""
+        """Replace the shown parameters by the copy."""
         self._shown[...] = self._good
 
     def restore(self, run: Checkpoint) -> None:

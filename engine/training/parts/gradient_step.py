@@ -1,4 +1,4 @@
-"""A step of training from the gradients of batches: accumulated, clipped, given to the optimizer."""
+"""From gradients to a step: those of several batches are accumulated, clipped and given to the optimizer."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["GradientStep"]
 
 
 class GradientStep(Part):
-    """From the gradients of batches to a step of the optimizer: accumulated, then clipped.
+    """Makes steps of the optimizer from the gradients of batches, which it accumulates and then clips.
 
     Parameters
     ----------
-    params, gradient : ndarray of float32
+    params, gradient : ndarray of float32, shape (n,)
         The trained parameters, and the gradient of the last batch, which is overwritten.
     decayed : slice
-        Parameters that weight decay applies to.
+        The parameters that weight decay applies to.
     config : TrainConfig
     """
 
@@ -55,7 +55,7 @@ class GradientStep(Part):
         self._step.steps = run.position.steps
 
     def take(self, batch: int, rate: float) -> bool:
-        """Take a step after batch number `batch` (from 0), unless gradients are still gathered.
+        """Take a step after batch number `batch` (from 0), unless gradients are still being accumulated.
 
         Returns
         -------
@@ -70,7 +70,7 @@ class GradientStep(Part):
         return True
 
     def _gathered(self, batch: int) -> bool:
-        """Add the batch's share to the pending gradient; where that is whole, put it in place."""
+        """Add the batch's share to the pending gradient; when that is complete, copy it and return True."""
         np.multiply(self._gradient, np.float32(1 / self._batches), out=self._gradient)
         np.add(self._pending, self._gradient, out=self._pending)
         if (batch + 1) % self._batches:

@@ -1,4 +1,4 @@
-"""What a checkpoint asks of each part of a run."""
+"""The base class of all parts of a run: what a checkpoint asks for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Indices = NDArray[np.intp]
 
 
 class Part:
-    """What a checkpoint needs of a part; the most have only some of it."""
+    """What a checkpoint needs from a part; most parts have only some of it."""
 
     @property
     def vectors(self) -> Mapping[str, Vector]:

@@ -1,4 +1,4 @@
-"""Where a run is: epoch and batch, the order of the images, the time that it took."""
+"""Where a run is: its epoch and batch, the order of its images, and its speed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Clock", "EpochOrder", "Place"]
 
 
 class Place(Part):
-    """Where a run is: its epoch, from 1, the batches of it that are done, and the sums over them."""
+    """Where a run is: the epoch (from 1), its finished batches, and their loss and correct answers."""
 
     def __init__(self) -> None:
         self.epoch = 1
@@ -45,9 +45,16 @@ class Place(Part):
 
 
 class EpochOrder(Part):
-    """The training images in an order that changes with each epoch.
+    """The order of the training images, which is shuffled for each epoch.
 
-    An epoch that was interrupted begins again with the generator as it was, and so has the same order.
+    A checkpoint has the generator's state from the begin of the epoch, so an epoch that was interrupted is
+    shuffled in the same way when the run is resumed.
+
+    Parameters
+    ----------
+    images : ndarray of intp, shape (n,)
+        Indices of the training images in the data set.
+    rng : numpy.random.Generator
     """
 
     def __init__(self, images: Indices, rng: np.random.Generator) -> None:
@@ -69,12 +76,12 @@ class EpochOrder(Part):
         return self.images[self._rng.permutation(len(self.images))]
 
     def remember(self) -> None:
-        """Take the generator's state as that of the epoch to come."""
+        """Keep the generator's state, from which the next epoch will be shuffled."""
         self._state = self._rng.bit_generator.state
 
 
 class Clock:
-    """Time spent working, as a smoothed rate; pauses between batches do not count."""
+    """The smoothed speed of a run. Only time inside a step counts, not the pauses between batches."""
 
     def __init__(self) -> None:
         self.seconds_per_step = 0.0

@@ -1,4 +1,4 @@
-"""Exported code, run: on this computer, on emulated cores, on a simulated AVR."""
+"""Run exported code: on this computer, on emulated cores, on a simulated AVR."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ __all__ = ["RUNNERS", "RunResult", "Runner", "StageOutput", "Trial"]
 RUNNERS: Mapping[str, Runner] = MappingProxyType(
     {"host": host.RUNNER, "emulator": emulated.RUNNER, "simavr": avr.RUNNER}
 )
-"""What runs code, by the name that targets call it."""
+"""Every runner, by the name in `engine.boards.targets.Target.runner`."""

@@ -1,9 +1,8 @@
-"""Exported code on a simulated AVR: a program that tells over the serial port what it gives.
+"""Run exported code on a simulated AVR, in programs that send their results over the serial port.
 
-The inputs stand behind the program in flash, as many as fit; what remains goes into another program. Three
-timers count every cycle, every 64th and every 1,024th: together they tell any time of interest to the cycle.
-What the simulator shows of the serial port comes with colours and dots for line ends, so records have marks
-of their own.
+As many inputs as fit stand in flash after a program; the next program gets the rest. Three timers count every
+cycle, every 64th and every 1,024th cycle; together they give the time of a call to the cycle. The simulator
+shows the serial port with colour codes, and dots for line ends, so each record stands between marks.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ from engine.boards.compilers import run_program
 from engine.boards.targets import Machine
 from engine.errors import MissingToolError, VerifyError
 from engine.verify.certificate import Figures
-from engine.verify.firmware import Image, Linker, require, support_text
+from engine.verify.extra import require
+from engine.verify.firmware import Image, Linker, support_text
 from engine.verify.reference import Answers
 from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
 __all__ = ["RUNNER"]
 
-RUNNER_BYTES = 3_500  # what support/avr_runner.c takes besides the model
+RUNNER_BYTES = 3_500  # flash for support/avr_runner.c, without the model
 CLOCK = 16_000_000
 SIMULATOR = "simavr"
 RUN, PREDICT = 0, 1
@@ -45,7 +45,7 @@ _INPUTS = """\
 """
 
 Told = Mapping[str, Sequence[bytes]]
-"""The records of a program by their letters."""
+"""The records that programs have sent, by their letter (see ``support/avr_runner.c``)."""
 
 
 def _check() -> None:
@@ -95,7 +95,7 @@ class _Bench:
         return self.trial.target.machine
 
     def told(self, model_bytes: int) -> Told:
-        """Return what programs tell of all inputs, around a model that takes so much flash."""
+        """Return the records of all inputs; the model takes `model_bytes` of each program's flash."""
         count = len(self.trial.reference.outputs)
         free_bytes = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
         together = max(1, free_bytes // self.trial.reference.vectors.images[0].nbytes)
@@ -107,11 +107,11 @@ class _Bench:
         return told
 
     def batch(self, vectors: range) -> Told:
-        """Return what a program tells of some inputs."""
+        """Return the records of some inputs, from one program."""
         program = self._program(vectors)
         command = [SIMULATOR, "-m", self.machine.model, "-f", str(CLOCK), str(program)]
         ended = run_program(command, self.trial.cancel)
-        shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions differ in where to
+        shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions write to one or the other
         text = _COLOURS.sub(b"", shown).replace(b"\n", b"").replace(b".", b"")
         found: dict[str, list[bytes]] = {}
         for letter, digits in _RECORD.findall(text):
@@ -124,7 +124,7 @@ class _Bench:
         return found
 
     def answers(self, told: Told) -> Answers:
-        """Return the answers that were told."""
+        """Return the answers in the records."""
         reference = self.trial.reference
         classes = reference.outputs.shape[1]
         pairs = np.frombuffer(b"".join(told["P"]), [("best", "<i2"), ("scores", "<f4", (classes,))])
@@ -132,7 +132,7 @@ class _Bench:
         return Answers(pairs["best"].astype(np.int32), pairs["scores"], outputs)
 
     def figures(self, function: str, number: int, image: Image, told: Told) -> Figures:
-        """Return what a function takes."""
+        """Return the figures of a function."""
         counts = [c for c in _cycles(told, number) if c is not None]
         stack = [size for which, _, size in map(_STACK.unpack, told["S"]) if which == number]
         return Figures(
@@ -175,7 +175,7 @@ class _Bench:
 
 
 def _cycles(told: Told, number: int) -> Iterator[int | None]:
-    """Yield the cycles of each timed call; None where even the slowest timer went round."""
+    """Yield the cycles of each timed call; None where even the slowest timer has overflowed."""
     for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, told.get("C", ())):
         if which == number:
             near = _nearest(64 * middle, 1 << 14, 1024 * slow)
@@ -183,5 +183,5 @@ def _cycles(told: Told, number: int) -> Iterator[int | None]:
 
 
 def _nearest(value: int, period: int, to: int) -> int:
-    """Return the number nearest to `to` that is `value` after whole periods."""
+    """Return the number nearest to `to` that differs from `value` by a multiple of `period`."""
     return value + period * round((to - value) / period)

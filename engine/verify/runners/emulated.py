@@ -1,6 +1,7 @@
-"""Exported code on an emulated core: checked on all inputs, counted stage by stage on some of them.
+"""Run exported code on an emulated core: all inputs are checked, some are counted stage by stage.
 
-The network's own function and ``predict`` are linked and measured apart, each with nothing but what it needs.
+The function of the bare network and ``predict`` are linked and measured separately, each with only the code
+that it needs.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from engine.boards.compilers import heed
 from engine.errors import VerifyError
 from engine.verify.certificate import Figures, LayerCount
 from engine.verify.emulator import Emulator, Limits, version
-from engine.verify.firmware import Image, Linker, require
+from engine.verify.extra import require
+from engine.verify.firmware import Image, Linker
 from engine.verify.reference import Answers
 from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
 __all__ = ["RUNNER", "counted_vectors"]
 
-ENOUGH_COUNTED = 200_000_000  # instructions; counting more inputs would take longer than it tells
+ENOUGH_COUNTED = 200_000_000  # instructions; counting more inputs would take long and tell little
 REST = "calls between the layers"
 
 _TRACER = """
@@ -65,7 +67,7 @@ RUNNER = Runner(_check, _run, _trace)
 
 
 def counted_vectors(vectors: int, most: int) -> list[int]:
-    """Return which inputs to count: at most so many, spread evenly."""
+    """Return the inputs to count, spread evenly: at most `most` of `vectors`."""
     return sorted({int(i) for i in np.linspace(0, vectors - 1, min(vectors, most))})
 
 
@@ -92,20 +94,20 @@ class _Session:
         self._owner = _owner(trial)
 
     def run(self, vector: int) -> tuple[int, NDArray[Any]]:
-        """Return what the function returns and what it writes for an input."""
+        """Return the function's result and the output that it writes for an input."""
         self._write(vector)
         best = self.emulator.call(self._name, (self._input, self._output))
         return best, self._written()
 
     def count(self, vector: int, with_output: bool) -> tuple[int, NDArray[Any], Mapping[int, int]]:
-        """Do the same and return each stage's instructions too; without output it gets a null pointer."""
+        """Do the same and return the instructions of each stage; without output, pass a null pointer."""
         self._write(vector)
         arguments = (self._input, self._output if with_output else 0)
         best, counts = self.emulator.counted(self._name, arguments, self._owner)
         return best, self._written(), counts
 
     def traced(self, vector: int) -> list[StageOutput]:
-        """Return what each stage writes."""
+        """Return the output of each stage."""
         self._write(vector)
         records: list[StageOutput] = []
 
@@ -127,7 +129,7 @@ class _Session:
 
 
 def _owner(trial: Trial) -> Any:
-    """Return the function that says for which stage a function of the image counts; 0 is between them."""
+    """Return the `Owner` of the image's functions: stages by their number, 0 for what calls them."""
     prefix = trial.context.name
     stage = re.compile(rf"{prefix}_stage_(\d+)(_int8|_bytes)?(\..*)?")
     between = re.compile(
@@ -167,7 +169,7 @@ class _Bench:
         return ordered, self._figures(function, image, session, counts)
 
     def predict(self) -> tuple[NDArray[np.int32], NDArray[np.float32], Figures]:
-        """Return the classes, the scores and the figures of ``predict``; counted is a call without scores."""
+        """Return the classes, scores and figures of ``predict``; calls without scores are counted."""
         image, session = self._session("predict", 0.6)
         counts: list[Mapping[int, int]] = []
         silent = {}
@@ -190,7 +192,7 @@ class _Bench:
         return image, session
 
     def _to_count(self, counts: Sequence[Mapping[int, int]]) -> Iterator[int]:
-        """Yield inputs until enough is counted."""
+        """Yield inputs until enough instructions are counted."""
         for vector in counted_vectors(len(self.trial.reference.outputs), self.trial.counted):
             if sum(sum(c.values()) for c in counts) > ENOUGH_COUNTED:
                 return
@@ -223,7 +225,7 @@ class _Bench:
         )
 
     def _layers(self, counts: Sequence[Mapping[int, int]]) -> Iterator[LayerCount]:
-        """Yield what each stage takes; nothing where the code has no functions of single stages."""
+        """Yield the count of each stage; nothing if the code has no functions of single stages."""
         if not any(stage and count for found in counts for stage, count in found.items()):
             return
         reference = self.trial.reference

@@ -1,4 +1,4 @@
-"""Exported code on this computer: one program that runs all inputs from a file."""
+"""Run exported code on this computer: one program that reads all inputs from a file."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _build(trial: Trial, traced: bool) -> Path:
 
 
 def _started(trial: Trial, program: Path, part: slice) -> bytes:
-    """Run the inputs of `part` and return what the program wrote."""
+    """Run the inputs of `part` and return the bytes that the program wrote."""
     given, answers, trace = (program.with_suffix(s) for s in (".in", ".out", ".trace"))
     images = trial.reference.vectors.images[part]
     inputs = trial.reference.inputs[part]

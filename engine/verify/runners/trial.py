@@ -1,4 +1,4 @@
-"""One try: exported code with the inputs to run, the compiler to use, and where the files go."""
+"""A trial: exported code on one target, with its inputs, compiler and folder; and what runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.verify.reference import Answers, Reference
 __all__ = ["Progress", "RunResult", "Runner", "StageOutput", "Trial"]
 
 Progress = Callable[[str, float], None]
-"""Receives what is being done and the share that is done, 0 … 1."""
+"""Called with what is being done, in words, and the share that is done, 0 … 1."""
 
 StageOutput = tuple[int, bytes]
 """A stage's number, from 1, and the memory that it wrote."""
@@ -27,26 +27,27 @@ static void {lower}trace(int stage, const void *output, unsigned long size);
 
 @dataclass(frozen=True)
 class Trial:
-    """What is to be tried.
+    """Everything that a runner needs to know.
 
     Attributes
     ----------
     context : Context
-        Names of the exported header, which is in the folder.
+        Names in the exported header.
     reference : Reference
-        Has the inputs.
+        The inputs and the expected outputs.
     target : Target
     compiler : Compiler
     toolchain : Toolchain
     flags : tuple of str
-        About language, warnings and optimization.
+        Compiler options for language, warnings and optimization.
     folder : Path
-        Holds the header, and nothing else that matters.
+        Holds the header; all other files are written there.
     limit : int
-        Instructions that no inference needs.
+        More instructions than any inference needs.
     counted : int
-        Inputs to count instructions for, at most.
+        The most inputs to count instructions for.
     report : callable
+        See `Progress`.
     cancel : callable or None
     """
 
@@ -71,13 +72,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a try gave.
+    """The result of a trial.
 
     Attributes
     ----------
     answers : Answers
     emulator : str
-        What ran the code.
+        The program that ran the code.
     figures : tuple of Figures
     """
 
@@ -88,16 +89,16 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Runner:
-    """A way to run code.
+    """A way to run exported code.
 
     Attributes
     ----------
     check : callable
-        Raises `MissingToolError` when something is missing.
+        Raises `MissingToolError` when a tool is missing.
     run : callable
         Runs all inputs.
     trace : callable
-        ``trace(trial, vector)`` gives what the stages write for one input, in the order of execution.
+        ``trace(trial, vector)`` gives the output of each stage for one input, in the order of execution.
     """
 
     check: Callable[[], None]

@@ -16,10 +16,10 @@ from engine.nn.params import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import METHODS
 from engine.quantize.compare_float_int8 import compare_int8, evaluate_int8
-from engine.quantize.finetune import QuantizeConfig, calibration_images, quantize_run, trained_config
+from engine.quantize.finetune import QuantizeConfig, calibration_images, quantize_run
 from engine.record import TrainingRecord
 from engine.training.augment import Augmentation
-from engine.training.config import TrainConfig
+from engine.training.config import TrainConfig, trained_config
 from engine.training.events import BatchDone, Diverged, EpochDone, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.trainer import Trainer

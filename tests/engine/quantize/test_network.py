@@ -121,9 +121,9 @@ def test_large_networks_work_on_fewer_images_at_once(monkeypatch: pytest.MonkeyP
     images = images_for(spec, 5)
     model = quantized(random_model(spec), images)
     expected = IntegerPredictor(model).run(images)
-    monkeypatch.setattr(engine.quantize.network, "ROOM", 1)
+    monkeypatch.setattr(engine.quantize.network, "BATCH_NUMBERS", 1)
     np.testing.assert_array_equal(IntegerPredictor(model).run(images), expected)
-    monkeypatch.setattr(engine.quantize.calibrate, "ROOM", 1)
+    monkeypatch.setattr(engine.quantize.calibrate, "BATCH_NUMBERS", 1)
     again = calibrate(model, images, "min-max").layers
     for one, other in zip(again, model.quantization.layers, strict=True):
         assert one.output.high == pytest.approx(other.output.high, rel=1e-5)

@@ -12,7 +12,8 @@ from engine.boards.targets import TARGETS
 from engine.errors import MissingToolError, VerifyError
 from engine.verify import emulator as emulation
 from engine.verify.emulator import Emulator, Limits
-from engine.verify.firmware import Image, Linker, require
+from engine.verify.extra import require
+from engine.verify.firmware import Image, Linker
 from tests.engine.verify.emulation import EMULATED, need
 
 SOURCE = r"""
