@@ -75,7 +75,7 @@ class Format:
         The fields of `ExportOptions`, besides the name, that the format uses. Others must have their defaults
         or be off.
     has_facts : bool
-        Whether its exports have `PreparedExport.facts`, from which the cost on a board is estimated.
+        Whether its exports have `PreparedExport.facts`: only then can be said what a board needs for them.
     """
 
     name: str

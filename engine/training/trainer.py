@@ -218,11 +218,6 @@ class Trainer:
         return TrainingRecord(data=self._data.name, config=self._config.to_json(), threads=self._threads)
 
     @property
-    def params(self) -> NDArray[np.float32]:
-        """The array of trained parameters, (n,), that the run writes; not a copy."""
-        return self._learner.params
-
-    @property
     def steps_per_epoch(self) -> int:
         """Number of whole batches. The images left over are others in each epoch."""
         return len(self._order.images) // self._config.batch_size
