@@ -29,7 +29,7 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.training.checkpoint import Checkpoint, Position, set_generator
-from engine.training.config import TrainConfig, default_threads
+from engine.training.config import TrainConfig
 from engine.training.data_parallel import Objective, Replicas, StepResult
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Finished, Reason
@@ -48,17 +48,7 @@ from engine.training.parts import (
 from engine.training.schedules import SCHEDULES, Schedule
 from engine.training.start_check import check_run
 
-__all__ = [
-    "BatchDone",
-    "Diverged",
-    "EpochDone",
-    "Event",
-    "Finished",
-    "Reason",
-    "TrainConfig",
-    "Trainer",
-    "default_threads",
-]
+__all__ = ["Trainer"]
 
 EXPLODED = 1e6  # a mean loss above this is divergence even while it is still finite
 

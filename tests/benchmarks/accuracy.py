@@ -21,10 +21,12 @@ from engine.data import Catalogue, Dataset, default_data_dirs
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from engine.training.config import TrainConfig
 from engine.training.evaluate import Evaluator
+from engine.training.events import Finished
 from engine.training.images import LabelledImages
 from engine.training.schedules import SCHEDULES
-from engine.training.trainer import Finished, TrainConfig, Trainer
+from engine.training.trainer import Trainer
 from tests.benchmarks.report import machine, versions
 from tests.torch_nets import TorchNet, to_images
 

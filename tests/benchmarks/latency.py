@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QPointF, Qt, QTimer
 from PySide6.QtGui import QMouseEvent, QPaintEvent
 
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tests.benchmarks.report import Figure, percentiles, show
 from tests.benchmarks.studio import data_name, studio, train
 from tinyml_gui.drawing.canvas import Canvas

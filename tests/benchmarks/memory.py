@@ -36,7 +36,7 @@ def main() -> int:
 
 def measure(preset: str) -> dict[str, int]:
     """Return bytes resident when idle, at the peak of one epoch, and of the images alone."""
-    from engine.training.trainer import TrainConfig
+    from engine.training.config import TrainConfig
     from tests.benchmarks.studio import spin, studio, train, wait
 
     with studio() as window:

@@ -16,7 +16,7 @@ if not os.environ.get("DISPLAY"):
 from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QApplication
 
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.pages import PAGES

@@ -19,7 +19,9 @@ from engine.data.dataset import Dataset
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.training.augment import Augmentation
-from engine.training.trainer import BatchDone, TrainConfig, Trainer
+from engine.training.config import TrainConfig
+from engine.training.events import BatchDone
+from engine.training.trainer import Trainer
 
 CLASSES = 10
 RATE = 0.02

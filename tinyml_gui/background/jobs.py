@@ -23,10 +23,12 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, TrainingRecord
 from engine.training.checkpoint import Checkpoint, KeepInterval
+from engine.training.config import TrainConfig, default_threads
 from engine.training.evaluate import Evaluator
+from engine.training.events import EpochDone, Event, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.rate_finder import RatePoint, range_test
-from engine.training.trainer import EpochDone, Event, Finished, Reason, TrainConfig, Trainer, default_threads
+from engine.training.trainer import Trainer
 
 __all__ = [
     "JobProgress",

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Signal
 
 from engine.data import Dataset
 from engine.nn.model import Model
+from engine.training.config import TrainConfig
 from engine.training.rate_finder import RatePoint, calm_loss, suggest_rate
-from engine.training.trainer import TrainConfig
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 

@@ -17,8 +17,9 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.training.checkpoint import Checkpoint
+from engine.training.config import TrainConfig
+from engine.training.events import Finished
 from engine.training.start_check import check_run, misfit, run_notes
-from engine.training.trainer import Finished, TrainConfig
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController

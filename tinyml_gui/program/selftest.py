@@ -148,7 +148,7 @@ class SelfTest:
         return f"a drawn 7 was classified as {shown} ({panel.percent_label.text()})"
 
     def _trained(self) -> str:
-        from engine.training.trainer import TrainConfig
+        from engine.training.config import TrainConfig
         from tinyml_gui.control.training import CONTINUE
 
         training = self._controller.training

@@ -18,8 +18,8 @@ from engine.data import Dataset
 from engine.nn.model import Model
 from engine.shapes import describe_shape
 from engine.training.checkpoint import Checkpoint
-from engine.training.events import Learning
-from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig
+from engine.training.config import TrainConfig
+from engine.training.events import BatchDone, Diverged, EpochDone, Finished, Learning, Reason
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.curves import Binned
 from tinyml_gui.viewmodels.quantities import duration_words, percent

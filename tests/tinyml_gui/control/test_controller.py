@@ -12,7 +12,7 @@ from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.storage import model_file
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import change_layer, remove_layer

@@ -12,7 +12,8 @@ from pytestqt.qtbot import QtBot
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.storage import model_file
-from engine.training.trainer import TrainConfig, Trainer
+from engine.training.config import TrainConfig
+from engine.training.trainer import Trainer
 from tests.tinyml_gui.tiny import SHAPE, TinyCatalogue, spot_model, spots
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from engine.nn.layers import Dense
 from engine.storage import model_file
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control import autosave
 from tinyml_gui.control.controller import Controller
@@ -81,7 +81,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QApplication
 import numpy as np
 app = QApplication([])
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.recovery import RecoveryFiles

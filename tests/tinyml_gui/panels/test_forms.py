@@ -12,8 +12,8 @@ from engine.errors import FieldError
 from engine.knobs import knob, knobs_of, knobs_to_json
 from engine.nn.layers import LAYERS
 from engine.training.augment import Augmentation
+from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.trainer import TrainConfig
 from tinyml_gui.panels.forms import FIELD_WIDTH, KnobForm
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.training.trainer import BatchDone, Diverged, EpochDone, Finished, Reason, TrainConfig, Trainer
+from engine.training.config import TrainConfig
+from engine.training.events import BatchDone, Diverged, EpochDone, Finished, Reason
+from engine.training.trainer import Trainer
 from tests.tinyml_gui.tiny import spot_model, spots
 from tinyml_gui.viewmodels.accuracy import Accuracies
 from tinyml_gui.viewmodels.training import (

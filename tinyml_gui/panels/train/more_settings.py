@@ -13,7 +13,7 @@ from engine.data import Dataset
 from engine.errors import FieldError
 from engine.knobs import knobs_of, knobs_to_json
 from engine.training.augment import Augmentation
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import button, caption
 from tinyml_gui.panels.forms import KnobForm

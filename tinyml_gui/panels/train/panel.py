@@ -15,8 +15,8 @@ from engine.knobs import knobs_of, knobs_to_json
 from engine.nn.losses import suitable_loss
 from engine.nn.presets import PRESETS
 from engine.training.augment import Augmentation
+from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.trainer import TrainConfig
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import (

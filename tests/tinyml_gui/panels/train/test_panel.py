@@ -10,8 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from engine.nn.presets import PRESETS
 from engine.record import TrainingRecord
+from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.trainer import TrainConfig
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model, spots
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.train.panel import TrainPanel

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
-from engine.training.trainer import TrainConfig
+from engine.training.config import TrainConfig
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.train.augment_preview import COUNT
 from tinyml_gui.panels.train.panel import TrainPanel
