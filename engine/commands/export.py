@@ -47,7 +47,7 @@ def register(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--certificate",
         metavar="C.json",
-        help="what tinyml verify has written about this model; its figures go into the head comment",
+        help="certificate that tinyml verify wrote for this model; its figures go into the head comment",
     )
     add_images(parser)
     add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})

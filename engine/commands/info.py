@@ -38,7 +38,10 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         "--board", choices=tuple(BOARDS), metavar="B", help=f"whether it fits: one of {', '.join(BOARDS)}"
     )
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default=None, help="as what (default: each of which it is known)"
+        "--format",
+        choices=tuple(FORMATS),
+        default=None,
+        help="the export's format (default: all whose cost is known)",
     )
 
 

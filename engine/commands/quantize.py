@@ -39,13 +39,13 @@ __all__ = ["register"]
 
 def register(commands: Commands[argparse.ArgumentParser]) -> None:
     """Add the command."""
-    parser = add_command(commands, "quantize", quantize, "find out how a model becomes int8")
+    parser = add_command(commands, "quantize", quantize, "find the calibration ranges for a model in int8")
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data",
         required=True,
         metavar="D",
-        help="data set: its training part calibrates, its test part tells",
+        help="data set: its training images calibrate, its test images measure",
     )
     parser.add_argument("--out", required=True, metavar="Q.tinyml", help="where to save the model")
     add_data_dir(parser)

@@ -69,12 +69,12 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out",
         metavar="F.tinyml",
-        help="where to save the model; until the end the run is kept beside it; without it, nothing is kept",
+        help="where to save the model; until the run ends, it is saved beside this file (default: not saved)",
     )
     parser.add_argument(
         "--resume",
         metavar="F.tinyml",
-        help="go on with the interrupted run that was to give this file, as if nothing had happened",
+        help="go on with the interrupted run for this file; the model will be the same to the bit",
     )
     add_data_dir(parser)
     rates = ", ".join(f"{name} {optimizer.default_rate:g}" for name, optimizer in OPTIMIZERS.items())
@@ -92,7 +92,7 @@ def add_task(parser: argparse.ArgumentParser, required: bool = False) -> None:
         "--model",
         required=required,
         metavar="M",
-        help="a preset, a JSON description or a .tinyml file to go on from",
+        help="a preset, a JSON description, or a .tinyml file to train further",
     )
 
 

@@ -58,7 +58,7 @@ def register(commands: Commands[Any]) -> None:
     parser.add_argument(
         "--optimization", choices=OPTIMIZATIONS, default="2", help="the compiler's -O (default: %(default)s)"
     )
-    parser.add_argument("--certificate", metavar="OUT.json", help="write what was found to this file")
+    parser.add_argument("--certificate", metavar="OUT.json", help="write the certificate to this file")
     add_images(parser)
     add_knobs(parser, ExportOptions, "export options", without=("name", "test_vectors"))
 

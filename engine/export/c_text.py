@@ -68,7 +68,7 @@ def array(declaration: str, values: NDArray[Any]) -> str:
     if is_float and not np.isfinite(flat).all():
         name = declaration.rpartition(" ")[2]
         raise ExportError(
-            f"Not all numbers of {name} are finite: C has no words for them; train the model again."
+            f"Not all numbers of {name} are finite: C has no literals for them; train the model again."
         )
     literals = [floating(v) for v in flat.tolist()] if is_float else integers(flat.tolist())
     return f"{declaration}[{len(literals)}] = {{\n{wrapped(literals)}\n}};\n"

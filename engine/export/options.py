@@ -44,7 +44,7 @@ class ExportOptions:
     train_layers: int = knob(
         0,
         "Layers that learn",
-        "training: how many of the last layers with weights learn, the others stay as they are; 0 is all",
+        "with training: how many of the last layers with weights learn; the others do not change; 0 is all",
         low=0,
         high=100,
         advanced=True,
@@ -57,7 +57,7 @@ class ExportOptions:
         advanced=True,
     )
     section: str = knob(
-        "", "Section", "the linker's section for the weights; empty is the usual one", advanced=True
+        "", "Section", "the linker's section for the weights; empty for the default one", advanced=True
     )
     ram_limit: int = knob(
         0,

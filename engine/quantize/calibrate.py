@@ -120,7 +120,7 @@ def _least_squares(histogram: Histogram) -> Range:
 METHODS: Mapping[str, Method] = {
     "min-max": Method("Smallest to largest", "nothing is clipped", _extremes),
     "percentile": Method("99.99 %", "one number in ten thousand is clipped", _percentile(0.9999)),
-    "mse": Method("Least squared error", "clipping and rounding are weighed", _least_squares),
+    "mse": Method("Least squared error", "clips where that costs less than coarser steps", _least_squares),
 }
 """Every method by name."""
 

@@ -35,14 +35,14 @@ class QuantizeConfig:
     method: str = knob(
         DEFAULT_METHOD,
         "Ranges",
-        "how the range of each tensor follows from the numbers seen",
+        "how the calibration range of each tensor is chosen",
         choices={name: method.title for name, method in METHODS.items()},
         advanced=True,
     )
     images: int = knob(
         DEFAULT_IMAGES,
         "Images",
-        "training images to find the ranges on",
+        "training images to calibrate on",
         low=1,
         high=100_000,
         unit="images",

@@ -45,14 +45,14 @@ class TrainConfig:
     optimizer: str = knob(
         "sgd",
         "Optimizer",
-        "how steps follow from gradients",
+        "how a step is computed from gradients",
         choices={name: optimizer.title for name, optimizer in OPTIMIZERS.items()},
     )
     learning_rate: float = knob(0.05, "Learning rate", "size of a step", low=0, high=100)
     schedule: str = knob(
         "cosine",
         "Schedule",
-        "how the learning rate moves through the run",
+        "how the learning rate changes during the run",
         choices={name: name.replace("_", " ").capitalize() for name in SCHEDULES},
     )
     loss: str = knob(
@@ -62,9 +62,13 @@ class TrainConfig:
         choices={name: loss.title for name, loss in LOSSES.items()},
         advanced=True,
     )
-    momentum: float = knob(0.9, "Momentum", "memory of SGD", low=0, high=0.999, advanced=True)
+    momentum: float = knob(
+        0.9, "Momentum", "share of the last step that SGD keeps", low=0, high=0.999, advanced=True
+    )
     nesterov: bool = knob(False, "Nesterov", "look ahead along the momentum", advanced=True)
-    weight_decay: float = knob(0.0, "Weight decay", "pulls weights to zero", low=0, high=1, advanced=True)
+    weight_decay: float = knob(
+        0.0, "Weight decay", "pulls weights towards zero", low=0, high=1, advanced=True
+    )
     smoothing: float = knob(
         0.0,
         "Label smoothing",
@@ -76,7 +80,7 @@ class TrainConfig:
     mixup: float = knob(
         0.0,
         "Mixup",
-        "blend pairs of images and their labels, more evenly for more (beta distribution); 0 for none",
+        "blend pairs of images and their labels; larger values blend more evenly; 0 for none",
         low=0,
         high=2,
         advanced=True,
@@ -101,7 +105,7 @@ class TrainConfig:
     clip_norm: float = knob(
         0.0,
         "Limit gradients",
-        "longest gradient that a step follows, against runs that blow up; 0 for any",
+        "longer gradients are shortened to this length, against runs that diverge; 0 for no limit",
         low=0,
         high=1e6,
         advanced=True,
@@ -112,7 +116,7 @@ class TrainConfig:
     patience: int = knob(
         0,
         "Stop early after",
-        "end after so many epochs without a lower validation loss and bring the best back; 0 for never",
+        "end after so many epochs without a lower validation loss and keep the best weights; 0 for never",
         low=0,
         high=1000,
         unit="epochs",
@@ -130,7 +134,7 @@ class TrainConfig:
     threads: int = knob(
         0,
         "Threads",
-        "0 is automatic: all cores, but one is left to the window where there are more than two",
+        "0 is automatic: all cores; of more than two, one is left to the window",
         low=0,
         high=256,
         advanced=True,

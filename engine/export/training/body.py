@@ -60,7 +60,7 @@ def int8_body(model: Model, head: Timetable, fast: bool) -> Body:
     stages = tuple(stage for stage in network.stages if stage.layers and min(stage.layers) < begin)
     if not stages:
         raise ExportError(
-            "All layers learn, and learning takes real numbers: let fewer of the last layers learn "
+            "All layers learn, and layers that learn need floats: let fewer of the last layers learn "
             '("Layers that learn", --train-layers), for instance 1, or choose c-float32.'
         )
     if max(stages[-1].layers) >= begin:

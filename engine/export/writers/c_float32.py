@@ -37,7 +37,7 @@ def _prepare(model: Model, options: ExportOptions, data: Dataset | None) -> Prep
 FORMAT = Format(
     "c-float32",
     "C, float32",
-    "C99 in real numbers: four times the memory of int8",
+    "C99 with floats: four times the memory of int8",
     _prepare,
     takes=ALL_OPTIONS,
     has_facts=True,

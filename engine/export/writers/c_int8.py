@@ -38,7 +38,7 @@ def _prepare(model: Model, options: ExportOptions, data: Dataset | None) -> Prep
 FORMAT = Format(
     "c-int8",
     "C, int8",
-    "C99 in whole numbers: a quarter of the memory",
+    "C99 with integers: a quarter of the memory of floats",
     _prepare,
     takes=ALL_OPTIONS,
     has_facts=True,

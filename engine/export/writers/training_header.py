@@ -110,7 +110,7 @@ def _checked(header: TrainingHeader, options: ExportOptions) -> TrainingHeader:
         c_header.check_preprocessed(header.model)
     if options.section and header.body is None:
         raise ExportError(
-            "Code in real numbers that learns has no weights in a section of their own; leave it empty."
+            "The section does not apply to float code that learns, whose weights are in RAM; leave it empty."
         )
     if options.ram_limit and header.ram_bytes > options.ram_limit:
         raise ExportError(
