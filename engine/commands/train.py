@@ -241,10 +241,10 @@ def _command(arguments: argparse.Namespace, config: TrainConfig) -> str:
 def settings_text(config: TrainConfig, always: Sequence[str]) -> str:
     """Return the options that give `config` again: those in `always`, and all that are not the default."""
     settings = knobs_to_json(config)
-    told = {name: settings[name] for name in always}
-    told |= _changed(settings, knobs_to_json(TrainConfig()), always)
-    told |= _changed(knobs_to_json(config.augmentation), knobs_to_json(Augmentation()), ())
-    return options_text(told.items())
+    named = {name: settings[name] for name in always}
+    named |= _changed(settings, knobs_to_json(TrainConfig()), always)
+    named |= _changed(knobs_to_json(config.augmentation), knobs_to_json(Augmentation()), ())
+    return options_text(named.items())
 
 
 def _changed(values: dict[str, Any], defaults: dict[str, Any], known: Sequence[str]) -> dict[str, Any]:

@@ -44,7 +44,7 @@ _INPUTS = """\
 .balign 2
 """
 
-Told = Mapping[str, Sequence[bytes]]
+Records = Mapping[str, Sequence[bytes]]
 """The records that programs have sent, by their letter (see ``support/avr_runner.c``)."""
 
 
@@ -63,18 +63,18 @@ def _run(trial: Trial) -> RunResult:
     made = bench.linker.compile(trial.source(), "model", trial.cancel)
     run, predict = trial.reference.run, "predict"
     images = {f: bench.linker.image(made, trial.context.symbol(f), trial.cancel) for f in (run, predict)}
-    told = bench.told(max(image.code_bytes + image.constant_bytes for image in images.values()))
+    records = bench.all_records(max(image.code_bytes + image.constant_bytes for image in images.values()))
     figures = (
-        bench.figures(run, RUN, images[run], told),
-        bench.figures(predict, PREDICT, images[predict], told),
+        bench.figures(run, RUN, images[run], records),
+        bench.figures(predict, PREDICT, images[predict], records),
     )
-    return RunResult(bench.answers(told), f"{SIMULATOR}, {bench.machine.model}", figures)
+    return RunResult(bench.answers(records), f"{SIMULATOR}, {bench.machine.model}", figures)
 
 
 def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
     bench = _Bench(trial, Linker(trial.compiler, trial.toolchain, trial.flags, trial.folder), traced=True)
-    told = bench.batch(range(vector, vector + 1))
-    return [(int.from_bytes(data[:2], "little"), data[2:]) for data in told.get("T", ())]
+    records = bench.batch(range(vector, vector + 1))
+    return [(int.from_bytes(data[:2], "little"), data[2:]) for data in records.get("T", ())]
 
 
 RUNNER = Runner(_check, _run, _trace)
@@ -94,19 +94,19 @@ class _Bench:
         assert self.trial.target.machine is not None
         return self.trial.target.machine
 
-    def told(self, model_bytes: int) -> Told:
+    def all_records(self, model_bytes: int) -> Records:
         """Return the records of all inputs; the model takes `model_bytes` of each program's flash."""
         count = len(self.trial.reference.outputs)
         free_bytes = self.machine.flash_bytes - model_bytes - RUNNER_BYTES
         together = max(1, free_bytes // self.trial.reference.vectors.images[0].nbytes)
-        told: dict[str, list[bytes]] = {}
+        records: dict[str, list[bytes]] = {}
         for start in range(0, count, together):
             self.trial.report("Running", 0.1 + 0.9 * start / count)
-            for letter, records in self.batch(range(start, min(start + together, count))).items():
-                told.setdefault(letter, []).extend(records)
-        return told
+            for letter, found in self.batch(range(start, min(start + together, count))).items():
+                records.setdefault(letter, []).extend(found)
+        return records
 
-    def batch(self, vectors: range) -> Told:
+    def batch(self, vectors: range) -> Records:
         """Return the records of some inputs, from one program."""
         program = self._program(vectors)
         command = [SIMULATOR, "-m", self.machine.model, "-f", str(CLOCK), str(program)]
@@ -123,18 +123,18 @@ class _Bench:
             )
         return found
 
-    def answers(self, told: Told) -> Answers:
+    def answers(self, records: Records) -> Answers:
         """Return the answers in the records."""
         reference = self.trial.reference
         classes = reference.outputs.shape[1]
-        pairs = np.frombuffer(b"".join(told["P"]), [("best", "<i2"), ("scores", "<f4", (classes,))])
-        outputs = np.frombuffer(b"".join(told["R"]), reference.value).reshape(-1, classes)
+        pairs = np.frombuffer(b"".join(records["P"]), [("best", "<i2"), ("scores", "<f4", (classes,))])
+        outputs = np.frombuffer(b"".join(records["R"]), reference.value).reshape(-1, classes)
         return Answers(pairs["best"].astype(np.int32), pairs["scores"], outputs)
 
-    def figures(self, function: str, number: int, image: Image, told: Told) -> Figures:
+    def figures(self, function: str, number: int, image: Image, records: Records) -> Figures:
         """Return the figures of a function."""
-        counts = [c for c in _cycles(told, number) if c is not None]
-        stack = [size for which, _, size in map(_STACK.unpack, told["S"]) if which == number]
+        counts = [c for c in _cycles(records, number) if c is not None]
+        stack = [size for which, _, size in map(_STACK.unpack, records["S"]) if which == number]
         return Figures(
             function=function,
             code_bytes=image.code_bytes,
@@ -174,9 +174,9 @@ class _Bench:
         return program
 
 
-def _cycles(told: Told, number: int) -> Iterator[int | None]:
+def _cycles(records: Records, number: int) -> Iterator[int | None]:
     """Yield the cycles of each timed call; None where even the slowest timer has overflowed."""
-    for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, told.get("C", ())):
+    for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, records.get("C", ())):
         if which == number:
             near = _nearest(64 * middle, 1 << 14, 1024 * slow)
             yield None if overflowed else _nearest(fast, 1 << 8, near)

@@ -59,7 +59,7 @@ def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
     records = []
     for function in (trial.reference.run, "predict"):
         image = linker.image(compiled, trial.context.symbol(function), trial.cancel)
-        records += _Session(trial, image, function).traced(vector)
+        records += _LoadedFunction(trial, image, function).traced(vector)
     return records
 
 
@@ -71,7 +71,7 @@ def counted_vectors(vectors: int, most: int) -> list[int]:
     return sorted({int(i) for i in np.linspace(0, vectors - 1, min(vectors, most))})
 
 
-class _Session:
+class _LoadedFunction:
     """One function of the model, loaded into an emulator, with memory for its input and output."""
 
     def __init__(self, trial: Trial, image: Image, function: str) -> None:
@@ -156,40 +156,40 @@ class _Bench:
     def network(self) -> tuple[NDArray[Any], Figures]:
         """Return the outputs of the bare network and its figures."""
         function = self.trial.reference.run
-        image, session = self._session(function, 0.2)
+        image, loaded = self._load(function, 0.2)
         outputs: dict[int, NDArray[Any]] = {}
         counts: list[Mapping[int, int]] = []
         for vector in self._to_count(counts):
-            _, outputs[vector], counted = session.count(vector, with_output=True)
+            _, outputs[vector], counted = loaded.count(vector, with_output=True)
             counts.append(counted)
         for vector in self._all(function, 0.3, 0.3):
             if vector not in outputs:
-                outputs[vector] = session.run(vector)[1]
+                outputs[vector] = loaded.run(vector)[1]
         ordered = np.stack([outputs[i] for i in sorted(outputs)])
-        return ordered, self._figures(function, image, session, counts)
+        return ordered, self._figures(function, image, loaded, counts)
 
     def predict(self) -> tuple[NDArray[np.int32], NDArray[np.float32], Figures]:
         """Return the classes, scores and figures of ``predict``; calls without scores are counted."""
-        image, session = self._session("predict", 0.6)
+        image, loaded = self._load("predict", 0.6)
         counts: list[Mapping[int, int]] = []
         silent = {}
         for vector in self._to_count(counts):
-            silent[vector], _, counted = session.count(vector, with_output=False)
+            silent[vector], _, counted = loaded.count(vector, with_output=False)
             counts.append(counted)
-        found = [session.run(vector) for vector in self._all("predict", 0.7, 0.3)]
+        found = [loaded.run(vector) for vector in self._all("predict", 0.7, 0.3)]
         best = np.array([best for best, _ in found], np.int32)
         for vector, alone in silent.items():
             if alone != best[vector]:
                 raise VerifyError(f"Without scores predict() gives class {alone} for input {vector + 1}.")
         scores = np.stack([scores for _, scores in found])
-        return best, scores, self._figures("predict", image, session, counts)
+        return best, scores, self._figures("predict", image, loaded, counts)
 
-    def _session(self, function: str, share: float) -> tuple[Image, _Session]:
+    def _load(self, function: str, share: float) -> tuple[Image, _LoadedFunction]:
         self.trial.report(f"Linking {function}", share)
         image = self.linker.image(self.compiled, self.trial.context.symbol(function), self.trial.cancel)
-        session = _Session(self.trial, image, function)
-        session.emulator.paint_stack()
-        return image, session
+        loaded = _LoadedFunction(self.trial, image, function)
+        loaded.emulator.paint_stack()
+        return image, loaded
 
     def _to_count(self, counts: Sequence[Mapping[int, int]]) -> Iterator[int]:
         """Yield inputs until enough instructions are counted."""
@@ -207,7 +207,7 @@ class _Bench:
             yield vector
 
     def _figures(
-        self, function: str, image: Image, session: _Session, counts: Sequence[Mapping[int, int]]
+        self, function: str, image: Image, loaded: _LoadedFunction, counts: Sequence[Mapping[int, int]]
     ) -> Figures:
         totals = [sum(c.values()) for c in counts]
         return Figures(
@@ -215,7 +215,7 @@ class _Bench:
             code_bytes=image.code_bytes,
             constant_bytes=image.constant_bytes,
             static_bytes=image.static_bytes,
-            stack_bytes=session.emulator.stack_used(),
+            stack_bytes=loaded.emulator.stack_used(),
             unit=self.trial.target.unit,
             counted=len(counts),
             least=min(totals),
