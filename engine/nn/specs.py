@@ -15,15 +15,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from engine.errors import FieldError, SpecError
 from engine.knobs import check_knobs, knobs_to_json
-
-if TYPE_CHECKING:
-    from engine.nn.kernel_calls import Call
-    from engine.nn.ops import Op
-    from engine.nn.param import FloatArray, Param
+from engine.nn.kernel_calls import Call
+from engine.nn.ops import Op
+from engine.nn.param import FloatArray, Param
 from engine.shapes import Shape, describe_shape, size
 
 __all__ = ["LayerRow", "LayerSpec", "ModelSpec"]

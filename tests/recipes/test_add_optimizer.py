@@ -9,7 +9,7 @@ from tests.recipes.tree import copy_of_tree, replace_once, run_in, touched
 
 FILE = "engine/training/optimizers.py"
 RULE = '''
-def _sign(params: Vector, grad: Vector, settings: Settings, memory: NDArray[np.float32]) -> Update:
+def _sign(params: Vector, grad: Vector, settings: OptimizerSettings, memory: Memory) -> Update:
     """w ← w - rate · sign(g), after L2 decay (signSGD, Bernstein et al. 2018)."""
     decay = _decay_gradient(params, grad, settings)
     work = np.empty_like(params)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.tinyml_gui.conftest import PATIENCE
@@ -73,3 +73,12 @@ def test_a_shortcut_opens_the_page_which_fits_a_small_screen_in_both_themes(
         assert holder.minimumSizeHint().height() <= window.pages.height()
         corner = window.grab().toImage().pixelColor(holder.mapTo(window, CORNER))
         assert corner.name() == tokens.window.lower()
+
+
+def test_screen_readers_hear_what_a_progress_bar_belongs_to(window: MainWindow) -> None:
+    for page in range(len(PAGES)):
+        window.show_page(page)
+        bars = window.pages.currentWidget().findChildren(QProgressBar)
+        names = [bar.accessibleName() for bar in bars]
+        assert all(name.startswith("Progress of ") for name in names), names
+        assert len(set(names)) == len(names)
