@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C: what that saves is saved
+        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C, which saves work
             return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
@@ -40,7 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Import what computes only now: Ctrl+C meanwhile is an interruption like any other."""
+    """Parse `words` and run the command.
+
+    The commands are imported here, so that Ctrl+C during the imports is handled like any other.
+    """
     from engine.commands.console import Console
 
     arguments = _parser().parse_args(words)
@@ -51,7 +54,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _check_packages() -> None:
-    """Say so if another folder's package shadows one of ours, as ``python -m engine`` lets it."""
+    """Raise `TinyMLError` if the current folder, where ``python -m`` looks first, hides our package."""
     if not hasattr(resources, "open_binary"):
         place = next(iter(getattr(resources, "__path__", ["?"])))
         raise TinyMLError(f"{place} hides a part of this program; start it from another folder.")

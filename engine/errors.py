@@ -55,7 +55,7 @@ class SpecError(TinyMLError):
     layer : int or None
         Index of the layer that causes it; None for the network as a whole.
     field : str or None
-        The layer's field that causes it, where one does.
+        The field of that layer that causes it; None if no single field does.
     """
 
     def __init__(self, message: str, layer: int | None = None, field: str | None = None) -> None:
@@ -66,7 +66,7 @@ class SpecError(TinyMLError):
 
 
 class QuantizationError(TinyMLError):
-    """A model that cannot be quantized, or that has to be first."""
+    """A model that cannot be quantized, or one that must be quantized first."""
 
 
 class TrainingError(TinyMLError):
