@@ -54,7 +54,7 @@ class Upsampling(Call):
 
 @dataclass(frozen=True, eq=False)
 class IntegerUpsampling(IntegerCall):
-    """Pixels repeated in both directions; input and output are held in the same way."""
+    """Pixels repeated in both directions; input and output have the same scale."""
 
     factor: int
 
