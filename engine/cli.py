@@ -1,7 +1,8 @@
 """The ``tinyml`` command: parses, runs one command, and turns every fault into one line and an exit code.
 
-0 is success; 2 a fault in what was asked or given (`TinyMLError`, a file that cannot be used, a wrong
-option); 1 everything else: code that does not agree, a run that diverged, an interruption, a bug.
+The code is 0 for success. It is 2 for a fault of the user (`TinyMLError`, a file that cannot be used, a wrong
+option), and 1 for everything else: exported code with other results, a run that diverged, an interruption, a
+bug.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _explain(error: BaseException, in_json: bool) -> int:
     """Say in one line what went wrong; return the exit code."""
     if isinstance(error, SystemExit):  # argparse, after --help
         return int(error.code or 0)
-    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+    if isinstance(error, BrokenPipeError):  # the program that reads our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     from engine.commands.console import printable

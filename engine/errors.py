@@ -26,7 +26,7 @@ __all__ = [
 
 
 class TinyMLError(Exception):
-    """Base of everything that a user can cause."""
+    """Base of all faults that a user can cause."""
 
 
 class FieldError(TinyMLError):
@@ -51,7 +51,7 @@ class SpecError(TinyMLError):
     Parameters
     ----------
     message : str
-        The sentence without the layer's place.
+        The sentence, without the position of the layer.
     layer : int or None
         Index of the layer that causes it; None for the network as a whole.
     field : str or None

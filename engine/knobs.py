@@ -131,7 +131,7 @@ def knob(
 ) -> Any:
     """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments.
 
-    A mapping as `choices` gives each its title.
+    If `choices` is a mapping, its values are the titles of the choices.
     """
     facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
     titles = choices if isinstance(choices, Mapping) else {}

@@ -71,6 +71,8 @@ class Entry:
 
     Attributes
     ----------
+    name, title, classes, train, test, source, licence, how_to_get
+        As in `DatasetInfo`, for the published data set.
     remote : tuple of RemoteFile
         The files to download; empty if no download is offered.
     part_of : str

@@ -51,8 +51,8 @@ def load_ink(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : path-like
-        PNG, JPEG, BMP, GIF (first frame), WebP, TIFF or PPM. Transparency shows white paper, or black
-        where the visible part is bright; a rotation noted by a camera is applied.
+        PNG, JPEG, BMP, GIF (first frame), WebP, TIFF or PPM. Transparent pixels become white paper, or
+        black paper if the visible part is bright. The rotation that a camera has stored is applied.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def _decode(stream: BinaryIO, path: str | os.PathLike[str]) -> Image.Image:
         raise _damaged(path, "this is not an image that can be read") from error
     except _DECODER_FAULTS as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # a fault of the disk, not of the image
+            raise  # the disk is at fault, not the image
         raise _damaged(path, "the image is damaged") from error
 
 

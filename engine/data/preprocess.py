@@ -4,20 +4,19 @@ MNIST's digits were scaled to 20 pixels and centred by mass; their strokes are a
 drawing has any size, place and stroke width, so it is brought to that form in six steps. All of them compute
 in whole numbers so that C gives the same bytes (``//`` rounds down):
 
-1. **Crop** to the ink: pixels above a quarter of the brightest one. If that one is below 32, nothing is
-drawn. 2. **Scale to 80** on the longer side, keeping the aspect ratio. Each new pixel is the mean of the area
-that it
+1. **Crop** to the ink: pixels above a quarter of the brightest one, which must be 32 or more.
+2. **Scale to 80** on the longer side, keeping the aspect ratio. Each new pixel is the mean of the area it
    covers. Along one axis with L old and n new pixels, new pixel i covers ``[i L, (i + 1) L)`` and old pixel j
    covers ``[j n, (j + 1) n)`` on a common scale. The weight of j in i is the length that they share (the
    weights of one new pixel add up to L).
 3. **Gain**: strokes thinner than a fine pixel are faint. With m = Σv² // Σv, the mean brightness of the
    ink, multiply by 224 / m where that is above 1, at most 8-fold, and clip at 255.
-4. **Stroke width** is 2 × area / perimeter of the pixels from 128 on. The perimeter is, by Crofton's formula,
-   π / 8 × (edges along rows and columns + edges along both diagonals / √2). Strokes thinner or wider than
-   MNIST's usual are widened or thinned (dilation, erosion; cross and square in turn, an octagon).
+4. **Stroke width** is 2 × area / perimeter of the pixels of 128 or more. The perimeter, by Crofton's formula,
+   is π / 8 × (edges along rows and columns + edges along both diagonals / √2). Strokes thinner or wider than
+   most of MNIST's are corrected by dilation or erosion, with a cross and a square in turn: an octagon.
 5. **Scale to 20** like step 2, after cropping to the ink again, whose extent step 4 has changed. If there are
    only specks far apart, such as dust on a scanned sheet, they are too faint at 80 pixels, even with the
-   gain, and nothing is drawn.
+   gain, and the result is that nothing was drawn.
 6. **Place** in 28 × 28 so that the centre of mass is at (14, 14), rounded, and all ink stays inside.
 """
 
@@ -97,7 +96,7 @@ def _scale(ink: Image, longer: int) -> Image:
     size = max(height, width)
     rows = max(1, (2 * height * longer + size) // (2 * size))
     columns = max(1, (2 * width * longer + size) // (2 * size))
-    # Exact: sums of one direction stay below 2**24 (float32), of both below 2**53 (float64).
+    # Exact: sums along one axis stay below 2**24 (float32), along both below 2**53 (float64).
     partial = _sum_rows(ink, rows)
     total = partial @ _area_weights(width, columns).T.astype(np.float64)
     area = height * width

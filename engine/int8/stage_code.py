@@ -50,7 +50,7 @@ class StageCode:
     kernel : str
         Name of the kernel and of its C file.
     sizes : mapping of str to int
-        Constant arguments by the kernel's parameter names, besides those that the shapes give.
+        Constant arguments by the kernel's parameter names, besides those that follow from the shapes.
     arrays : mapping of str to ndarray
         Constant arrays by the kernel's parameter names, in the order in which the kernel reads them; the
         dtype is the C type.

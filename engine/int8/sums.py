@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 SUM_LIMIT = 1 << 29  # of a bias, and of a sum without it
 LARGEST_WEIGHT = 127
 LARGEST_INPUT = 255  # largest distance of an int8 from its zero point
-LARGEST_MULTIPLIER = 0.499  # a shift to the right by at least one
-DEAD_CHANNEL = 2.0**-16  # scale of the sums of a channel that is always 0, in units of the output's
+LARGEST_MULTIPLIER = 0.499  # below a half, so that the shift to the right is at least 1
+DEAD_CHANNEL = 2.0**-16  # scale of the sums of a channel that is always 0, relative to that of the output
 
 
 @dataclass(frozen=True, eq=False)

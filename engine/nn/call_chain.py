@@ -22,7 +22,7 @@ __all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "output_
 
 
 class _Placed(Protocol):
-    """What a call must tell to be given buffers; float and int8 calls both do."""
+    """The attributes of a call that `with_buffers` reads; float calls and int8 calls have them."""
 
     @property
     def in_place(self) -> bool: ...

@@ -1,7 +1,7 @@
 """Fake quantization: a network trains in float, but its numbers are rounded to those that int8 can represent.
 
-The derivative of rounding is 0 almost everywhere, so nothing would be learned through it. The backward pass
-therefore leaves rounding out: it passes the gradient on unchanged, and is 0 only where a number was clipped
+The derivative of rounding is 0 almost everywhere, so training could not learn through it. The backward pass
+therefore ignores rounding: it passes the gradient on unchanged, and is 0 only where a number was clipped
 (straight-through estimator; Bengio et al. 2013, Jacob et al. 2018).
 """
 

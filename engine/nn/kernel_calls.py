@@ -129,9 +129,9 @@ class Call:
         Name of the kernel and of its C file.
     in_shape, out_shape : tuple of int
     sizes : mapping of str to int
-        Arguments by name, besides those that the shapes give.
+        Arguments of the kernel by name, besides those that follow from the shapes.
     arrays : mapping of str to Array
-        Weights by name.
+        Constant arrays by name.
     function : ActivationFunction or None
         The activation function that the kernel itself applies to its output.
     """
@@ -191,7 +191,7 @@ class Call:
         return order if self.in_place else None
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
-        """Return the int8 call that does this one's work, or None where int8 cannot express it.
+        """Return the int8 call that does this one's work, or None if int8 cannot express it.
 
         Parameters
         ----------

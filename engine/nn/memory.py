@@ -18,7 +18,7 @@ from engine.shapes import Shape
 
 __all__ = ["CACHED", "Memory", "Scratch", "long_loops"]
 
-CACHED = 1 << 19  # bytes that are still in the cache when they are used again: half of it on small machines
+CACHED = 1 << 19  # bytes that stay in the cache until they are used again: half of its size on small machines
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 SLAB = 32 << 20  # bytes: glibc maps so large a block anew, and its pages are cleared when first written
 SHORTEST_LOOP = 512  # numbers
@@ -60,7 +60,7 @@ class Scratch:
     Parameters
     ----------
     memory : Memory
-        Where it comes from.
+        Where new blocks are taken from.
     """
 
     def __init__(self, memory: Memory) -> None:

@@ -2,8 +2,8 @@
 
 An `Op` knows its shapes and a few algebraic facts. `bind` receives the arrays of one workspace and returns
 two closures that read and write them and allocate no large arrays. The batch is the *last* axis: a feature
-map is (height, channels, width, batch), a flat vector (features, batch). So a dense layer is one ``weight @
-x``, and pooling, bias and activation run over long contiguous rows.
+map is (height, channels, width, batch), a flat vector (features, batch). So a dense layer is one product,
+``weight @ x``, and pooling, bias and activation run over long contiguous rows.
 
 Because bias and a monotone activation commute with taking a maximum, `pool_early` moves max pooling
 before them: a quarter of the elementwise work for 2×2 pools, with the same result.

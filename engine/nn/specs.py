@@ -1,9 +1,8 @@
 """Networks are described by frozen specs, and their shapes follow without data or parameters.
 
 `LayerSpec` says what one layer is; `ModelSpec` is the input shape and the layers. The editor, the
-trainer, the file format, the cost figures and the C generator all read the same objects. They compute
-nothing themselves: a spec is *lowered* to array operations (`engine.nn.ops`), which a workspace binds to
-buffers.
+trainer, the file format, the cost figures and the C generator all read the same objects. A spec computes
+nothing itself: it is *lowered* to array operations (`engine.nn.ops`), which a workspace binds to buffers.
 
 Shapes are ``(height, width, channels)`` for images and feature maps, ``(features,)`` for flat vectors.
 """

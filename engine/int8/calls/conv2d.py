@@ -1,6 +1,6 @@
 """Convolution in int8, with its weights in the order in which the C kernel reads them.
 
-The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` says how large they are.
+The kernel copies the image to strips (see ``kernels/conv2d_s8.c``); `_Strips` gives their size.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Dropout(LayerSpec):
 
 @dataclass(frozen=True, eq=False)
 class DropCall(Call):
-    """Dropout on a device: a number is dropped if a random number below `DRAWS` is below ``threshold``."""
+    """Dropout on a device: a number is dropped if a random whole number is less than ``threshold``."""
 
     in_place: ClassVar[bool] = True
 

@@ -46,8 +46,8 @@ def lines_bytes(call: Call, pool: int, channels: int) -> int:
 def row_lead(call: Call, pool: int) -> int:
     """Return how many bytes before its input the output must begin.
 
-    The kernels copy each row of the input away once, in order, and write a row of the output when all rows
-    that it needs have been copied.
+    The kernels copy each row of the input once, in order. They write a row of the output when all rows that
+    it needs have been copied.
     """
     kernel, stride, top = (call.sizes[name] for name in ("kernel", "stride", "top"))
     rows, line, height = size(call.out_shape[1:]), size(call.in_shape[1:]), call.in_shape[0]

@@ -71,7 +71,7 @@ class BatchNorm(LayerSpec):
 
 @dataclass(frozen=True, eq=False)
 class ScaleShift(Call):
-    """Batch norm in inference: one multiplication and addition. Folded into a weighted sum before it."""
+    """Batch norm in inference: one multiplication and addition; merged into a weighted sum before it."""
 
     in_place: ClassVar[bool] = True
     takes_function: ClassVar[bool] = True
