@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import HIGH, LOW, Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall, IntegerGather, IntegerTable
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
 from engine.nn.activations import LINEAR, ActivationFunction
 from engine.shapes import Shape, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = [
     "Array",

@@ -39,8 +39,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.int8.arithmetic import Affine, Int8s
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerCall"]
 

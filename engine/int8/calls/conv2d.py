@@ -24,7 +24,7 @@ from engine.int8.calls.leads import pixel_lead, row_lead
 from engine.int8.calls.pool import largest_of
 from engine.int8.calls.weighted import IntegerWeighted
 from engine.int8.calls.window import Window
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerConv2D"]
 

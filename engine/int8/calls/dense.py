@@ -19,7 +19,7 @@ from engine.int8.calls.as_bytes import (
     scaling_arrays,
 )
 from engine.int8.calls.weighted import IntegerWeighted
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerDense"]
 

@@ -18,8 +18,8 @@ from engine.int8.arithmetic import Int8s, Int32s
 from engine.int8.calls.as_bytes import folded_bias, requantization_arrays, requantization_sizes, zero_byte
 from engine.int8.calls.weighted import IntegerWeighted
 from engine.int8.calls.window import Window
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerDepthwise"]
 

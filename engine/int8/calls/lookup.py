@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import Int8s, Int32s
 from engine.int8.calls.as_bytes import table_bytes
 from engine.int8.calls.call import IntegerCall
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerGather", "IntegerSoftmax", "IntegerTable", "softmax_table"]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from engine.int8.arithmetic import Int8s
 from engine.int8.calls.call import IntegerCall
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerAvgPool", "IntegerMaxPool", "largest_of"]
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from engine.int8.calls import IntegerCall, IntegerConv2D
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
@@ -19,6 +18,7 @@ from engine.nn.layers.sliding import SlidingKernel, kernel_knob, padding_knob, s
 from engine.nn.ops import Arrays, Bound, Op, in_turn, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["Conv2D"]
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.int8.calls import IntegerCall, IntegerDense
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
@@ -21,6 +20,7 @@ from engine.nn.layers.weighted import Weighted
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape, describe_shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["Dense"]
 

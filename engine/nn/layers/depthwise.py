@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 
 from engine.int8.calls import IntegerCall, IntegerDepthwise
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
@@ -21,6 +20,7 @@ from engine.nn.layers.tiles import Tiled
 from engine.nn.ops import Allocate, Arrays, Bound, Op, in_turn, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["DepthwiseConv2D"]
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.int8.stage_code import FLOAT_BYTES
 from engine.nn.kernel_calls import Call
 from engine.shapes import size
+from engine.stage_code import FLOAT_BYTES
 
 __all__ = ["Floats", "lines_bytes", "row_lead", "rows_in_turn", "weights"]
 

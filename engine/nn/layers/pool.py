@@ -18,7 +18,6 @@ from engine.errors import SpecError
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.kernel_calls import Call, Training
 from engine.nn.memory import CACHED, Memory
@@ -26,6 +25,7 @@ from engine.nn.ops import Arrays, Bound, Op, copying, in_turn, nothing
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape, need_image, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["AvgPool2D", "GlobalAvgPool2D", "MaxPool2D"]
 

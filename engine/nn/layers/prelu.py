@@ -18,13 +18,13 @@ from engine.int8.arithmetic import Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall
 from engine.int8.calls.as_bytes import requantization_sizes, zero_byte
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
 from engine.nn.kernel_calls import Array, Call, Start, Training
 from engine.nn.ops import Arrays, Bound, Op, channel_rows, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["PReLU"]
 
