@@ -20,7 +20,15 @@ import platformdirs
 from engine.errors import FitError, MissingToolError, VerifyError
 from engine.files import describe_os_error
 
-__all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "heed", "run_program"]
+__all__ = [
+    "ZIG",
+    "Cancel",
+    "Compiler",
+    "check_cancelled",
+    "find_compiler",
+    "find_cross_compiler",
+    "run_program",
+]
 
 ZIG = "zig"
 
@@ -193,7 +201,7 @@ def run_program(
     VerifyError
         When the program cannot start, is cancelled, or is still running after `MOST_SECONDS`.
     """
-    heed(cancel)
+    check_cancelled(cancel)
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         process = subprocess.Popen(
@@ -217,7 +225,7 @@ def run_program(
             raise
 
 
-def heed(cancel: Cancel | None) -> None:
+def check_cancelled(cancel: Cancel | None) -> None:
     """Raise `VerifyError` if the user has cancelled the verification."""
     if cancel is not None and cancel():
         raise VerifyError("The verification was cancelled.") from None
@@ -229,7 +237,7 @@ def _wait(process: subprocess.Popen[str], cancel: Cancel | None) -> subprocess.C
         try:
             out, err = process.communicate(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            heed(cancel)
+            check_cancelled(cancel)
             if time.monotonic() - began > MOST_SECONDS:
                 name = Path(str(process.args[0])).name  # type: ignore[index]
                 raise VerifyError(
