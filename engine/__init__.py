@@ -6,6 +6,6 @@ import os
 
 __version__ = "0.1.0"
 
-# Replicas of the network train in threads of their own; BLAS's threads below them were up to 37 times slower.
-# OpenBLAS reads this once, when numpy is first imported.
+# Training runs replicas of the network in threads of its own. If BLAS starts threads below them, it is up to
+# 37 times slower. OpenBLAS reads this variable once, when numpy is first imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

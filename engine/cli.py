@@ -1,7 +1,8 @@
 """The ``tinyml`` command: parses, runs one command, and turns every fault into one line and an exit code.
 
-0 is success; 2 a fault in what was asked or given (`TinyMLError`, a file that cannot be used, a wrong
-option); 1 everything else: code that does not agree, a run that diverged, an interruption, a bug.
+The code is 0 for success. It is 2 for a fault of the user (`TinyMLError`, a file that cannot be used, a wrong
+option), and 1 for everything else: exported code with other results, a run that diverged, an interruption, a
+bug.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C: what that saves is saved
+        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C, which saves work
             return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):
@@ -40,7 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    """Import what computes only now: Ctrl+C meanwhile is an interruption like any other."""
+    """Parse `words` and run the command.
+
+    The commands are imported here, so that Ctrl+C during the imports is handled like any other.
+    """
     from engine.commands.console import Console
 
     arguments = _parser().parse_args(words)
@@ -51,7 +55,7 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _check_packages() -> None:
-    """Say so if another folder's package shadows one of ours, as ``python -m engine`` lets it."""
+    """Raise `TinyMLError` if the current folder, where ``python -m`` looks first, hides our package."""
     if not hasattr(resources, "open_binary"):
         place = next(iter(getattr(resources, "__path__", ["?"])))
         raise TinyMLError(f"{place} hides a part of this program; start it from another folder.")
@@ -61,7 +65,7 @@ def _explain(error: BaseException, in_json: bool) -> int:
     """Say in one line what went wrong; return the exit code."""
     if isinstance(error, SystemExit):  # argparse, after --help
         return int(error.code or 0)
-    if isinstance(error, BrokenPipeError):  # whoever read our output has gone
+    if isinstance(error, BrokenPipeError):  # the program that reads our output has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
     from engine.commands.console import printable

@@ -26,7 +26,7 @@ __all__ = [
 
 
 class TinyMLError(Exception):
-    """Base of everything that a user can cause."""
+    """Base of all faults that a user can cause."""
 
 
 class FieldError(TinyMLError):
@@ -51,11 +51,11 @@ class SpecError(TinyMLError):
     Parameters
     ----------
     message : str
-        The sentence without the layer's place.
+        The sentence, without the position of the layer.
     layer : int or None
         Index of the layer that causes it; None for the network as a whole.
     field : str or None
-        The layer's field that causes it, where one does.
+        The field of that layer that causes it; None if no single field does.
     """
 
     def __init__(self, message: str, layer: int | None = None, field: str | None = None) -> None:
@@ -66,7 +66,7 @@ class SpecError(TinyMLError):
 
 
 class QuantizationError(TinyMLError):
-    """A model that cannot be quantized, or that has to be first."""
+    """A model that cannot be quantized, or one that must be quantized first."""
 
 
 class TrainingError(TinyMLError):

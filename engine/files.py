@@ -66,14 +66,14 @@ def file_faults(path: str | os.PathLike[str], error_type: type[FileError] = File
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Tell whether `path` is a file that can be seen; False too where looking is not permitted."""
+    """Return whether `path` is a file; False also if access is denied."""
     with suppress(OSError, ValueError):
         return Path(path).is_file()
     return False
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Tell whether `path` is a folder that can be seen; False too where looking is not permitted."""
+    """Return whether `path` is a folder; False also if access is denied."""
     with suppress(OSError, ValueError):
         return Path(path).is_dir()
     return False
@@ -120,7 +120,7 @@ class _EnoughError(Exception):
 
 
 def write_all(contents: Mapping[Path, bytes]) -> None:
-    """Replace each file by its content, none before all of them are on the disk; see `atomic_write`."""
+    """Replace each file by its content, once all contents are on the disk; see `atomic_write`."""
     _replace_all({path: _writer(content) for path, content in contents.items()})
 
 
@@ -157,7 +157,7 @@ def _replace_all(writes: Mapping[Path, _Write]) -> None:
 
 
 def _target(path: Path) -> Path:
-    """Return the file that `path` names, through links; raise `FileError` where there can be none."""
+    """Return the file that `path` names, links resolved; raise `FileError` if no file can be there."""
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise FileError(path, _REASONS[errno.EISDIR])
@@ -191,7 +191,7 @@ def _mode_for(target: Path) -> int:
 
 
 def _umask() -> int:
-    """Read the process's umask, which the system only tells while setting it."""
+    """Return the process's umask. It can only be read by setting it."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

@@ -24,7 +24,7 @@ Scalar = int | float | bool | str
 
 @dataclass(frozen=True)
 class Knob:
-    """What is known of one hyper-parameter.
+    """The description of one hyper-parameter.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Knob:
     choices : tuple of str
         Allowed values of a text field; empty for the other types.
     unit : str
-        Shown behind the number.
+        Shown after the number.
     advanced : bool
         Shown only when the user asks for more settings.
     titles : mapping of str to str
@@ -103,7 +103,7 @@ class Knob:
 
 
 def _shown(value: object) -> str:
-    """Return `value` for an error's sentence; what a file holds may be of any length."""
+    """Return `value` as short text for an error message; values from a file may be of any length."""
     return f"{value:g}" if isinstance(value, float) else reprlib.repr(value)
 
 
@@ -131,7 +131,7 @@ def knob(
 ) -> Any:
     """Declare a dataclass field that is a hyper-parameter; see `Knob` for the arguments.
 
-    A mapping as `choices` gives each its title.
+    If `choices` is a mapping, its values are the titles of the choices.
     """
     facts = {"label": label, "doc": doc, "low": low, "high": high, "choices": tuple(choices)}
     titles = choices if isinstance(choices, Mapping) else {}
@@ -176,6 +176,6 @@ def knobs_from_json(cls: type[T], values: Mapping[str, Any]) -> T:
 
 
 def _coerce(known: Knob, value: Any) -> Any:
-    """JSON writes 1.0 as 1 in some tools: accept a whole number where a float is meant."""
+    """Return `value` with the knob's type: some tools write the float 1.0 as 1 in JSON."""
     known.check(value)
     return float(value) if known.type is float else value

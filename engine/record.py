@@ -1,8 +1,8 @@
-"""What is known of how a model was made: frozen values, written to files as JSON.
+"""The record of how a model was made: frozen values, stored in files as JSON.
 
-A file may come from another version of this program, or from anyone. So a field whose value is not of its
-type is None here, and whatever is not understood stays in `others`. It is written back unchanged and in its
-old place: a file that is read and saved again keeps its bytes.
+A file may come from another version of this program, or from an unknown source. So a field is None here if
+its value in the file has the wrong type, and everything that is not understood is kept in `others`. It is
+written back unchanged and in its old place: a file that is read and saved again keeps its bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ _READER = "reader"
 
 @dataclass(frozen=True)
 class EpochDone:
-    """All training images were seen once more. Validation figures are nan where nothing was kept aside."""
+    """The figures of one epoch, in which every training image was seen once.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        Number of this epoch, from 1 on, and of all epochs.
+    train_loss, train_accuracy : float
+        Means over the training images; accuracy is a share, 0 … 1.
+    validation_loss, validation_accuracy : float
+        The same for the validation images; nan if there are none.
+    images_per_second : float
+    """
 
     epoch: int
     epochs: int
@@ -74,12 +85,12 @@ def _history(value: object) -> tuple[EpochDone, ...] | None:
 
 
 def _read_by(reader: Callable[[object], Any]) -> Mapping[str, Any]:
-    """Return the metadata of a known field; `reader` gives None for what cannot be its value."""
+    """Return the metadata of a known field; `reader` returns None for a value that it does not allow."""
     return {_READER: reader}
 
 
 def _json(value: Any) -> Any:
-    """Return `value` as JSON has it, null for nan and infinity (the loss of a diverged run)."""
+    """Return `value` as JSON, with null for nan and infinity (the loss of a diverged run)."""
     if isinstance(value, JsonRecord):
         return value.to_json()
     if isinstance(value, EpochDone):
@@ -98,7 +109,7 @@ class JsonRecord:
     Attributes
     ----------
     others : mapping
-        What was read beside the known fields, or in place of their values.
+        Unknown fields that were read, and known fields with a value that is not allowed.
     order : tuple of str
         The names in the order in which they were read.
     """
@@ -108,14 +119,14 @@ class JsonRecord:
 
     @classmethod
     def from_json(cls, value: Json) -> Self:
-        """Return the record in a JSON object; any object is one."""
+        """Return the record that a JSON object holds; every JSON object is accepted."""
         read = {f.name: f.metadata[_READER](value.get(f.name)) for f in cls._known_fields()}
         known = {name: item for name, item in read.items() if item is not None}
         others = {name: item for name, item in value.items() if name not in known}
         return cls(**known, others=others, order=tuple(value))
 
     def to_json(self) -> dict[str, Any]:
-        """Return a JSON object: what was read in its old order, then what is new."""
+        """Return a JSON object: first the fields that were read, in their old order, then new ones."""
         values = {f.name: getattr(self, f.name) for f in self._known_fields()}
         values = {**self.others, **{name: item for name, item in values.items() if item is not None}}
         fresh = (f.name for f in self._known_fields())
@@ -166,7 +177,7 @@ def _training(value: object) -> TrainingRecord | None:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecord(JsonRecord):
-    """How the parameters of a model came about. A field is None where it is not known.
+    """How the parameters of a model were trained. A field is None if it is not known.
 
     Attributes
     ----------
@@ -179,12 +190,12 @@ class TrainingRecord(JsonRecord):
     config : mapping or None
         The training configuration, as JSON.
     threads : int or None
-        Threads that the bits of the result belong to.
+        Number of training threads. The result is the same to the bit only with the same number.
     history : tuple of EpochDone or None
     reason : str or None
         Why the training ended.
     pretrained_on : tuple of str or None
-        Data sets that it learned from before.
+        Data sets that the model was trained on before this training.
     metrics : Metrics or None
         Its result on test images.
     finetuning : TrainingRecord or None

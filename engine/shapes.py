@@ -1,4 +1,4 @@
-"""Shapes of inputs and feature maps: ``(height, width, channels)``, or ``(features,)`` once flat."""
+"""Shapes of inputs and feature maps: ``(height, width, channels)``, or ``(features,)`` after flattening."""
 
 from __future__ import annotations
 

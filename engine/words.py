@@ -1,4 +1,4 @@
-"""Text from anyone, made fit to be shown."""
+"""Check text from files, and make it safe to show."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _MAX_TEXT = 200
 
 
 def is_text(value: object) -> bool:
-    """Whether `value` is a short text that any file or window takes."""
+    """Return whether `value` is a string of at most 200 characters, such as a name."""
     return isinstance(value, str) and len(value) <= _MAX_TEXT
 
 

@@ -29,7 +29,7 @@ from engine.nn.layers import (
     Upsample2D,
 )
 from engine.nn.param import FloatArray
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.shapes import Shape
 

@@ -1,1 +1,1 @@
-"""Boards with their memory and clock, where code for them can be tried, and what compiles it."""
+"""Boards with their memory and clock, targets on which their code can be run, and compilers for it."""

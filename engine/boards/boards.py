@@ -1,8 +1,8 @@
-"""The boards that a model may have to fit: memory, clock and core, each with where the figures are from.
+"""The boards that a model may have to fit: memory, clock and core, each with the source of its figures.
 
-`Core` holds what boards share. A clock and an average of cycles per instruction turn executed instructions,
-which an emulator counts, into a time, which stays an *estimate*: flash wait states and caches differ from
-board to board.
+Boards share a `Core`. An emulator counts the instructions that code executes. The clock of a board and the
+average number of cycles per instruction turn this count into a time, which is an *estimate*: flash wait
+states and caches differ from board to board.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ class Core:
     ----------
     name, title : str
     target : str or None
-        Where `tinyml verify` runs code for it, None where there is no emulator for it.
+        The target on which `tinyml verify` runs code for it; None if there is no emulator for it.
     rates : str
-        The target whose counted instructions stand for it: its own, or that of its nearest relative.
+        The target whose counted instructions are used for it: its own, or that of the most similar core.
     cycles : float
-        Cycles per instruction of inference code, on average: an estimate. 1 where cycles are counted.
+        Average number of cycles per instruction of inference code, an estimate. 1 if the target counts
+        cycles.
     narrow : bool
-        Whether registers are few and none is wide: then plain loops are faster than unrolled ones.
+        Whether the core has few registers of 8 bits: then plain loops are faster than unrolled ones.
     largest_array, constants : int or None
-        Bytes that one constant array, and all of them, may have; None where only the flash limits them.
+        Largest size in bytes of one constant array, and of all together; None if only the flash limits them.
     """
 
     name: str
@@ -76,9 +77,9 @@ class Board:
     core : Core
     clock_hz : int
     flash_bytes, ram_bytes : int
-        What a program can use.
+        Memory that a program can use.
     source : str
-        Where the figures are from.
+        The document that the figures are from.
     """
 
     name: str
@@ -91,12 +92,12 @@ class Board:
 
     @property
     def target(self) -> str | None:
-        """Where `tinyml verify` runs code for this board's core, or None."""
+        """The target on which `tinyml verify` runs code for this board's core, or None."""
         return self.core.target
 
     @property
     def summary(self) -> str:
-        """The core, its clock and the memories in a few words."""
+        """Core, clock, flash and RAM in a few words."""
         flash, ram = _bytes(self.flash_bytes), _bytes(self.ram_bytes)
         return f"{self.core.title} at {self.clock_hz / 1e6:g} MHz, {flash} flash, {ram} RAM"
 

@@ -1,4 +1,4 @@
-"""Find a C compiler on this computer, and run programs that can be cancelled."""
+"""Find C compilers on this computer, and run programs so that the user can cancel them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ import platformdirs
 from engine.errors import FitError, MissingToolError, VerifyError
 from engine.files import describe_os_error
 
-__all__ = ["ZIG", "Cancel", "Compiler", "find_compiler", "find_cross_compiler", "heed", "run_program"]
+__all__ = [
+    "ZIG",
+    "Cancel",
+    "Compiler",
+    "check_cancelled",
+    "find_compiler",
+    "find_cross_compiler",
+    "run_program",
+]
 
 ZIG = "zig"
 
 Cancel = Callable[[], bool]
-"""Asked several times a second; true ends the work."""
+"""Called several times a second; the work ends when it returns True."""
 
 _USUAL = ("cc", "gcc", "clang")
 _POLL_SECONDS = 0.1
@@ -46,9 +54,9 @@ class Compiler:
     command : tuple of str
         Program and first arguments.
     environment : mapping of str to str
-        Variables set for it, besides those that are set already.
+        Environment variables for it, besides those of this process.
     package : str
-        What it comes in, with its version, where it does not say so itself.
+        Name and version of the package that it is a part of, if its version text does not name it.
     """
 
     command: tuple[str, ...]
@@ -56,14 +64,14 @@ class Compiler:
     package: str = ""
 
     def version(self, cancel: Cancel | None = None) -> str:
-        """Return what it says that it is, in one line."""
+        """Return the name and version that the compiler reports, in one line."""
         result = run_program([*self.command, "--version"], cancel, self.environment)
         lines = result.stdout.strip().splitlines()
         own = lines[0].strip() if lines else shlex.join(self.command)
         return f"{self.package} ({own.partition('(')[0].strip()})" if self.package else own
 
     def compile(self, arguments: Sequence[str], cancel: Cancel | None = None) -> None:
-        """Run it; raise `VerifyError` with its first complaint when it fails."""
+        """Run the compiler; raise `VerifyError` with its first error message if it fails."""
         result = run_program([*self.command, *arguments], cancel, self.environment)
         if result.returncode:
             raise _complaint(self.package or self.command[0], result.stderr.splitlines())
@@ -76,7 +84,7 @@ _OWN_ERROR = re.compile(r'#error "(.*?)\.?"')
 
 
 def _complaint(command: str, lines: Sequence[str]) -> VerifyError:
-    """Return what a compiler says as one sentence."""
+    """Return the error messages of a compiler or linker as one sentence."""
     for line in lines:
         if found := _NO_ROOM.search(line):
             return FitError(
@@ -90,12 +98,12 @@ def _complaint(command: str, lines: Sequence[str]) -> VerifyError:
 
 
 def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:
-    """Return the first of the compilers `names` that is installed, with its name; ``zig`` is Zig's.
+    """Return name and compiler of the first of `names` that is installed; ``zig`` is the compiler of Zig.
 
     Raises
     ------
     MissingToolError
-        When there is none of them; says how to get one.
+        If none is installed; the sentence says how to get one.
     """
     for name in names:
         if name == ZIG:
@@ -107,7 +115,7 @@ def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:
 
 
 def _how_to_get(names: Sequence[str]) -> str:
-    """Return the sentence that says what is missing; the first name is the one to recommend."""
+    """Return the sentence that says what is missing and how to install it: the first of `names`."""
     if names[0] == ZIG and not getattr(sys, "frozen", False):
         advice = "run \"pip install 'tinyml-studio[verify]'\" in the Python environment of this program"
     elif names[0] == ZIG:
@@ -122,12 +130,12 @@ _PACKAGES = {"avr-gcc": "gcc-avr avr-libc simavr", "arm-none-eabi-gcc": "gcc-arm
 
 
 def find_compiler(name: str | None = None) -> Compiler:
-    """Return the compiler `name`, or else ``CC``, ``cc``, ``gcc``, ``clang`` or Zig's: the first found.
+    """Return the compiler `name`, or else the first found of ``CC``, ``cc``, ``gcc``, ``clang`` and Zig.
 
     Raises
     ------
     MissingToolError
-        When there is none; says how to get one.
+        If there is none; the sentence says how to get one.
     """
     wanted = name or os.environ.get("CC")
     if wanted == ZIG:
@@ -170,7 +178,7 @@ def _zig() -> Compiler:
 
 
 def _zig_command() -> tuple[str, ...] | None:
-    """Return how to start Zig: from its Python package, else from the path."""
+    """Return the command that starts Zig: from its Python package, else from PATH."""
     if not getattr(sys, "frozen", False) and importlib.util.find_spec("ziglang") is not None:
         return (sys.executable, "-m", "ziglang")
     return (ZIG,) if shutil.which(ZIG) else None
@@ -186,14 +194,14 @@ def _zig_version() -> str:
 def run_program(
     command: Sequence[str], cancel: Cancel | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `command` and return how it ended; `cancel` is asked before it starts and while it runs.
+    """Run `command` and return its exit code and output; `cancel` is called before and while it runs.
 
     Raises
     ------
     VerifyError
-        When it cannot start, is cancelled, or is still running after `MOST_SECONDS`.
+        When the program cannot start, is cancelled, or is still running after `MOST_SECONDS`.
     """
-    heed(cancel)
+    check_cancelled(cancel)
     hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         process = subprocess.Popen(
@@ -217,8 +225,8 @@ def run_program(
             raise
 
 
-def heed(cancel: Cancel | None) -> None:
-    """Raise `VerifyError` when the verification was cancelled."""
+def check_cancelled(cancel: Cancel | None) -> None:
+    """Raise `VerifyError` if the user has cancelled the verification."""
     if cancel is not None and cancel():
         raise VerifyError("The verification was cancelled.") from None
 
@@ -229,7 +237,7 @@ def _wait(process: subprocess.Popen[str], cancel: Cancel | None) -> subprocess.C
         try:
             out, err = process.communicate(timeout=_POLL_SECONDS)
         except subprocess.TimeoutExpired:
-            heed(cancel)
+            check_cancelled(cancel)
             if time.monotonic() - began > MOST_SECONDS:
                 name = Path(str(process.args[0])).name  # type: ignore[index]
                 raise VerifyError(

@@ -1,7 +1,7 @@
-"""Where exported code can be tried: this computer, and cores that are emulated.
+"""Targets: where exported code can be run, on this computer and on emulated cores.
 
-A target says how code is compiled for it and which machine the emulator pretends to be. What is measured
-there is about the core, not about a board; `engine.boards.boards` says which core a board has.
+A target says how code is compiled for it and which machine is emulated. Measurements on it are about the
+core, not about a board; `engine.boards.boards` says which core a board has.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ __all__ = ["CROSS_COMPILERS", "TARGETS", "Machine", "Target", "Toolchain", "find
 
 @dataclass(frozen=True)
 class Toolchain:
-    """A compiler that can serve a target.
+    """A compiler for a target, with its options.
 
     Attributes
     ----------
     name : str
-        As on the command line: its command, or ``zig``.
+        Name on the command line: the compiler's command, or ``zig``.
     flags : tuple of str
-        What makes it compile and link for the target.
+        Options to compile and link for the target.
     libraries : tuple of str
-        What it links in the end, for arithmetic that the core lacks.
+        Options that link the library for arithmetic that the core lacks; they come last.
     needs_memory : bool
-        Whether its own library lacks memcpy and its kind.
+        Whether memcpy and similar functions must be supplied, because the compiler's library lacks them.
     script : str
-        The file under ``export/support`` that says where everything stands; empty for the compiler's own.
+        The linker script, a file under ``export/support``; empty for the one of the compiler.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Toolchain:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the emulator pretends to be.
+    """The machine that is emulated.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Machine:
     model : str
         Unicorn's name of the processor, without its prefix; the chip's name for AVR.
     flash_bytes : int
-        What the chip has, where that limits what can be tried.
+        Flash of the chip; 0 if it does not limit which code can be run.
     """
 
     family: str
@@ -66,17 +66,17 @@ class Target:
     Attributes
     ----------
     name : str
-        As on the command line.
+        Name on the command line.
     title, core : str
-        For people: what it is, and which processors have it.
+        For people: the name, and which chips or boards have this core.
     runner : str
-        Key of `engine.verify.session.RUNNERS`: what runs the code.
+        Key of `engine.verify.session.RUNNERS`, which runs the code.
     toolchains : tuple of Toolchain
         The preferred one first; empty for this computer, whose compilers need no flags.
     machine : Machine or None
-        For the emulator.
+        The machine to emulate; None for this computer.
     unit : str
-        What its counts are counts of.
+        What is counted: instructions or cycles.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Target:
     unit: str = "instructions"
 
     def toolchain(self, name: str) -> Toolchain:
-        """Return the toolchain `name`, or raise `MissingToolError` where it does not serve this target."""
+        """Return the toolchain `name`, or raise `MissingToolError` if this target has no such toolchain."""
         for toolchain in self.toolchains:
             if toolchain.name == name:
                 return toolchain
@@ -191,11 +191,11 @@ CROSS_COMPILERS = frozenset(
     for toolchain in target.toolchains
     if toolchain.name != "zig"
 )
-"""Compilers that make nothing that runs on this computer."""
+"""Names of the compilers whose code cannot run on this computer."""
 
 
 def find_target(name: str) -> Target:
-    """Return the target `name`, or raise `VerifyError` with those that there are."""
+    """Return the target `name`, or raise `VerifyError` with the names of all targets."""
     if name not in TARGETS:
         raise VerifyError(f"There is no target {name!r}; choose one of: {', '.join(TARGETS)}.")
     return TARGETS[name]

@@ -10,7 +10,7 @@ import numpy as np
 from engine.commands.console import Console, percent
 from engine.commands.options import MODEL_HELP, Commands, add_command, add_int8, count
 from engine.commands.sources import load_model
-from engine.data.images import load_ink
+from engine.data.pictures import load_ink
 from engine.data.preprocess import SIDE, preprocess
 from engine.errors import DataError, ProjectError
 from engine.nn.predictor import Predictor

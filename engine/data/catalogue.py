@@ -1,8 +1,8 @@
-"""The catalogue: data sets by name, wherever they lie on this computer.
+"""The catalogue: data sets by name, in whichever folder of this computer they are.
 
-An `Entry` is what is known of a data set before it is there: where it comes from, what it holds and how
-to get it. The catalogue looks for entries in data folders (given, from ``TINYML_DATA``, and the user's
-own) and reads any other folder of IDX files by its path.
+An `Entry` describes a data set that may not be on this computer yet: where it comes from, what it holds and
+how to get it. The catalogue looks for entries in data folders (those given, those in ``TINYML_DATA``, and the
+user's own). It also reads any other folder of IDX files by its path.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ STARTER = "starter"
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What the catalogue tells of a data set.
+    """What the catalogue knows about a data set.
 
     Attributes
     ----------
     name, title : str
     classes : int
     train, test : int or None
-        Images as found, None where a part is missing or damaged; of a data set that is not present, as
-        published.
+        Number of images found, None if the part is missing or damaged. For a data set that is not present,
+        the published number.
     present : bool
     location : str
         Folder it was found in, "built in", or empty.
     source, licence : str
     how_to_get : str
-        One sentence for a user who lacks it.
+        One sentence that tells the user how to get it.
     """
 
     name: str
@@ -69,8 +69,15 @@ class DatasetInfo:
 class Entry:
     """A data set with a name, present or not.
 
-    `remote` is empty where no download is offered. `part_of` names the entry whose training images all
-    images of this one are, its test part included: whoever learned from that one has seen them.
+    Attributes
+    ----------
+    name, title, classes, train, test, source, licence, how_to_get
+        As in `DatasetInfo`, for the published data set.
+    remote : tuple of RemoteFile
+        The files to download; empty if no download is offered.
+    part_of : str
+        The entry whose *training* images include all images of this one, even its test images. A model that
+        was trained on that entry has therefore seen the test images of this one.
     """
 
     name: str
@@ -85,7 +92,7 @@ class Entry:
     part_of: str = ""
 
     def describe(self, folder: Path | None, location: str) -> DatasetInfo:
-        """Return this entry's facts, with the counts that `folder` really holds."""
+        """Return the facts of this entry, with the numbers of images that `folder` holds, if given."""
         counts: dict[str, int | None] = {"train": self.train, "test": self.test}
         if folder is not None:
             counts = {part: count_images(folder, part) for part in PARTS}
@@ -149,18 +156,18 @@ _BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 
 def may_have_seen(trained_on: Iterable[str], tested_on: str) -> bool:
-    """Tell whether a model that learned from `trained_on` was trained with test images of `tested_on`."""
+    """Return whether training on the data sets `trained_on` included test images of `tested_on`."""
     entry = _BY_NAME.get(tested_on)
     return entry is not None and bool(entry.part_of) and entry.part_of in trained_on
 
 
 def user_data_dir() -> Path:
-    """Return this user's folder for data sets; it may not exist yet."""
+    """Return the user's own folder for data sets; it may not exist yet."""
     return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "data"
 
 
 def default_data_dirs(extra: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
-    """Return where to look: `extra`, then each folder in ``TINYML_DATA``, then the user's own."""
+    """Return the folders to search: `extra`, then those in ``TINYML_DATA``, then the user's own."""
     named = [] if extra is None else [Path(extra)]
     environment = os.environ.get("TINYML_DATA", "").split(os.pathsep)
     return (*named, *(Path(part) for part in environment if part), user_data_dir())
@@ -187,7 +194,7 @@ class Catalogue:
         return tuple(name for name in _BY_NAME if self._location(name))
 
     def info(self, name: str) -> DatasetInfo:
-        """Return what is known of `name`; raises `DataError` for a name that is not in the catalogue."""
+        """Return the facts about `name`; raise `DataError` for a name that is not in the catalogue."""
         return self._entry(name).describe(self._folder(name), self._location(name))
 
     def load(self, name_or_path: str, part: str) -> Dataset:
@@ -217,11 +224,11 @@ class Catalogue:
         return load_folder(folder, part, entry.name)
 
     def can_download(self, name: str) -> bool:
-        """Tell whether `download` offers this data set."""
+        """Return whether `download` can get this data set."""
         return bool(self._entry(name).remote)
 
     def add_folder(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
-        """Look in `folder` first from now on; return the names of the data sets that are in it."""
+        """Search `folder` first from now on; return the names of the data sets that are in it."""
         path = Path(folder)
         if path not in self.data_dirs:
             self.data_dirs = (path, *self.data_dirs)
@@ -233,8 +240,8 @@ class Catalogue:
         Yields
         ------
         (int, int)
-            Bytes unpacked so far and in all; stop pulling to cancel. Complete files are kept, a
-            second call fetches only what is missing.
+            Bytes unpacked so far, and all bytes. Stop iterating to cancel. Complete files are kept; a second
+            call downloads only those that are missing.
         """
         entry = self._entry(name)
         if not entry.remote:

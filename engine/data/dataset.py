@@ -1,7 +1,7 @@
-"""A data set is four facts: a name, uint8 images, uint8 labels and what the labels mean.
+"""A data set consists of a name, uint8 images, uint8 labels and the names of the classes.
 
-Images stay uint8 in memory, a quarter of float32, and are converted a batch at a time where they are
-used. Parts of a data set are told by index arrays, so that a validation split copies nothing.
+Images stay uint8 in memory, which takes a quarter of the space of float32. They are converted batch by batch
+where they are used. Parts of a data set are given by index arrays, so a validation split copies no images.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ class Dataset:
     Attributes
     ----------
     name : str
-        Shown to users and named in errors: a catalogue name or a path.
+        A catalogue name or a path; shown to users and in error messages.
     images : ndarray of uint8, shape (n, height, width, channels)
         Upright, ink bright on black.
     labels : ndarray of uint8, shape (n,)
         Indices into `classes`.
     classes : tuple of str
-        What is shown for each label.
+        The name of each class, by label.
 
     Raises
     ------
     DataError
-        When built from parts that do not fit together.
+        When the parts do not fit together.
     """
 
     name: str
@@ -71,15 +71,11 @@ class Dataset:
         return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (rest, held-out) index arrays, `fraction` of each class held out; copies no image.
+        """Return index arrays (rest, held out); the second holds `fraction` of each class.
 
         See `engine.data.splits.stratified_split`.
         """
         return stratified_split(self.labels, fraction, rng)
-
-    def class_counts(self) -> NDArray[np.int64]:
-        """Return how many images each class has, shape (classes,)."""
-        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64)
 
     def _check_array(self, what: str, array: NDArray[np.uint8], dimensions: int) -> None:
         if array.dtype != np.uint8 or array.ndim != dimensions:

@@ -1,6 +1,6 @@
-"""Downloads are checked after unpacking, against the SHA-256 of the content, before they get their name.
+"""Download data sets: a file is unpacked, compared with the SHA-256 of its content, and only then saved.
 
-Mirrors pack the same file in different ways, so a digest of the packed file would refuse good copies.
+Mirrors compress the same file in different ways, so a digest of the compressed file would refuse good copies.
 """
 
 from __future__ import annotations
@@ -24,7 +24,18 @@ _TIMEOUT_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One gzip file on a mirror: its address, local name, and digest and size of the content."""
+    """One gzip file on a mirror.
+
+    Attributes
+    ----------
+    url : str
+    name : str
+        File name on this computer.
+    sha256 : str
+        Digest of the unpacked content, as hex digits.
+    size : int
+        Bytes of the unpacked content.
+    """
 
     url: str
     name: str
@@ -33,10 +44,19 @@ class RemoteFile:
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]]:
-    """Download `files` into `folder`, unpacked; yields (bytes so far, bytes in all).
+    """Download and unpack `files` into `folder`. Files that are there with the right size are kept.
 
-    Files that are already there with the right size are kept. Raises `DataError` where the network
-    fails or the content is not what was published, `FileError` where it cannot be written.
+    Yields
+    ------
+    (int, int)
+        Bytes so far, and all bytes.
+
+    Raises
+    ------
+    DataError
+        If the network fails, or the content is not the published one.
+    FileError
+        If a file cannot be written.
     """
     total = sum(file.size for file in files)
     done = 0
@@ -56,8 +76,8 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]
 
 
 def _chunks(file: RemoteFile) -> Iterator[bytes]:
-    """Yield the unpacked content, never more than a chunk beyond the size that was published."""
-    # The network's modules take 30 ms to import: only who downloads pays for them.
+    """Yield the unpacked content in pieces; stop at most one piece after the published size."""
+    # Imported here because these modules take 30 ms, and most runs download nothing.
     import http.client
     import urllib.error
     import urllib.request

@@ -1,8 +1,8 @@
-"""A folder of IDX files is recognised by the names that MNIST and EMNIST gave theirs.
+"""Read folders of IDX files, which are recognised by the file names of MNIST and EMNIST.
 
-Each `Convention` says how the files of a part are called, whether images are stored transposed and
-where the classes are named. Files may be plain or carry ``.gz``; some mirrors write a dot for the dash
-before ``idx``.
+Each `Convention` says how the files of a part are named, whether images are stored transposed, and which file
+names the classes. Files may be plain or end in ``.gz``; some mirrors write a dot instead of the dash before
+``idx``.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Convention:
 
     Attributes
     ----------
-    prefixes : mapping
-        From part ("train", "test") to what its file names start with.
+    prefixes : mapping of str to str
+        The start of the file names of each part ("train", "test").
     transposed : bool
-        Rows and columns are swapped in the file.
+        Whether rows and columns are swapped in the file.
     mapping : str
-        File that names the classes; empty when they are the ten digits.
+        The file that names the classes; empty if they are the ten digits.
     """
 
     prefixes: Mapping[str, str]
@@ -48,13 +48,13 @@ class Convention:
     mapping: str = ""
 
     def find(self, folder: Path, part: str) -> tuple[Path, Path] | None:
-        """Return the paths of images and labels of `part`, or None unless both are there."""
+        """Return the paths of images and labels of `part`; None if one is missing."""
         images = _find_file(folder, f"{self.prefixes[part]}-images", "idx3-ubyte")
         labels = _find_file(folder, f"{self.prefixes[part]}-labels", "idx1-ubyte")
         return (images, labels) if images and labels else None
 
     def load(self, folder: Path, part: str, name: str, pair: tuple[Path, Path]) -> Dataset:
-        """Read one part; images come out upright, labels as indices into the classes."""
+        """Read one part from its `pair` of files; images are set upright, labels become class indices."""
         images, labels = read_idx(pair[0], 3), read_idx(pair[1], 1)
         if len(images) != len(labels):
             raise DataError(
@@ -82,14 +82,14 @@ CONVENTIONS = (
 
 
 def holds_data(folder: Path) -> bool:
-    """Tell whether `folder` holds at least one complete part of a known convention."""
+    """Return whether `folder` holds at least one complete part of a known convention."""
     return any(convention.find(folder, part) for convention in CONVENTIONS for part in PARTS)
 
 
 def count_images(folder: Path, part: str) -> int | None:
-    """Return the number of images of `part` as its header declares, or None when that cannot be told.
+    """Return the number of images of `part` that its header declares, or None if it cannot be read.
 
-    A damaged file is no error here, where data sets are merely listed; loading it says what is wrong.
+    A damaged file raises no error here, because data sets are only listed; loading reports the damage.
     """
     for convention in CONVENTIONS:
         pair = convention.find(folder, part)

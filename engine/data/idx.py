@@ -1,9 +1,9 @@
 """IDX, the format of MNIST and EMNIST: a four-byte magic, the dimensions, then the bytes.
 
 The magic is ``00 00 type rank``; type 8 is unsigned byte, the only one that these data sets use. The
-dimensions follow as big-endian 32-bit numbers. Files come plain or packed with gzip; which one is seen
-from the first bytes, as names lie. What the header declares is checked against limits before any memory
-is taken, and nothing is unpacked beyond one byte more than declared.
+dimensions follow as big-endian 32-bit numbers. Files are plain or compressed with gzip. The first bytes tell
+which, because file names can be wrong. The size that the header declares is checked against limits before
+memory is allocated, and at most one byte more than declared is unpacked.
 
 Source: http://yann.lecun.com/exdb/mnist/ (file formats), kept by many mirrors.
 """
@@ -62,7 +62,7 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> NDArray[np.uint8]:
 
 
 def read_idx_stream(stream: BinaryIO, name: str, rank: int) -> NDArray[np.uint8]:
-    """Read IDX from a seekable binary stream; `name` is used in errors. See `read_idx`."""
+    """Read IDX from a seekable binary stream; `name` is for error messages. See `read_idx`."""
     with _unpacked(stream, name) as content:
         shape = _read_header(content, name, rank)
         data = np.empty(math.prod(shape), dtype=np.uint8)
@@ -86,7 +86,7 @@ def idx_count(path: str | os.PathLike[str], rank: int) -> int:
 
 
 def write_idx(stream: BinaryIO, array: NDArray[np.uint8]) -> None:
-    """Write `array` (labels or images) as plain IDX."""
+    """Write `array`, labels (n,) or images (n, rows, columns), as uncompressed IDX."""
     if array.dtype != np.uint8 or array.ndim not in _RANKS:
         raise ValueError(f"IDX labels or images are uint8 of rank 1 or 3, got {array.dtype} of {array.ndim}")
     stream.write(struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape))
@@ -146,7 +146,7 @@ def _check_shape(shape: tuple[int, ...], name: str) -> None:
 
 
 def _fill(content: BinaryIO, data: NDArray[np.uint8], name: str) -> None:
-    """Fill `data` in chunks: memory for an absurd declared size is only touched as bytes arrive."""
+    """Fill `data` in pieces: memory is used only as bytes arrive, even if too large a size was declared."""
     position = 0
     while position < len(data):
         chunk = content.read(min(_CHUNK, len(data) - position))

@@ -1,21 +1,23 @@
-"""What the network sees of a drawing, said once for canvas, command line, own data and exported C.
+"""Preprocessing of drawings, defined once for canvas, command line, the user's own data and exported C.
 
-MNIST's digits were centred by mass after scaling to 20 pixels, from strokes about two pixels wide. A
-drawing has any size, place and stroke width, so it is brought to that form in six steps, all of them in
-whole numbers so that C gives the same bytes (``//`` rounds down):
+MNIST's digits were scaled to 20 pixels and centred by mass; their strokes are about two pixels wide. A
+drawing has any size, place and stroke width, so it is brought to that form in six steps. All of them compute
+in whole numbers so that C gives the same bytes (``//`` rounds down):
 
-1. **Crop** to the ink: pixels above a quarter of the brightest one. Darker than 32 counts as nothing.
-2. **Scale to 80** on the longer side, the other side keeping the aspect. Each new pixel is the mean
-   of the area it covers: new pixel i of n covers ``[i L, (i + 1) L)`` and old pixel j ``[j n, (j + 1) n)`` on
-   a common ruler, and the length that they share is the weight (those of one new pixel add up to L).
+1. **Crop** to the ink: pixels above a quarter of the brightest one, which must be 32 or more.
+2. **Scale to 80** on the longer side, keeping the aspect ratio. Each new pixel is the mean of the area it
+   covers. Along one axis with L old and n new pixels, new pixel i covers ``[i L, (i + 1) L)`` and old pixel j
+   covers ``[j n, (j + 1) n)`` on a common scale. The weight of j in i is the length that they share (the
+   weights of one new pixel add up to L).
 3. **Gain**: strokes thinner than a fine pixel are faint. With m = Σv² // Σv, the mean brightness of the
    ink, multiply by 224 / m where that is above 1, at most 8-fold, and clip at 255.
-4. **Stroke width** is 2 × area / perimeter of the pixels from 128 on. The perimeter is, by Crofton's formula,
-   π / 8 × (edges along rows and columns + edges along both diagonals / √2). Strokes thinner or wider than
-   MNIST's usual are widened or thinned (dilation, erosion; cross and square in turn, an octagon).
-5. **Scale to 20** like step 2, after cropping to what is left or has grown. Of specks far apart, as dust on
-   a scanned sheet, nothing is left: too faint at 80 pixels even with the gain, they count as nothing drawn.
-6. **Place** in 28 × 28 so that the centre of mass is at (14, 14), rounded, and all of it stays inside.
+4. **Stroke width** is 2 × area / perimeter of the pixels of 128 or more. The perimeter, by Crofton's formula,
+   is π / 8 × (edges along rows and columns + edges along both diagonals / √2). Strokes thinner or wider than
+   most of MNIST's are corrected by dilation or erosion, with a cross and a square in turn: an octagon.
+5. **Scale to 20** like step 2, after cropping to the ink again, whose extent step 4 has changed. If there are
+   only specks far apart, such as dust on a scanned sheet, they are too faint at 80 pixels, even with the
+   gain, and the result is that nothing was drawn.
+6. **Place** in 28 × 28 so that the centre of mass is at (14, 14), rounded, and all ink stays inside.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ __all__ = ["INK_SIDE", "MAX_CANVAS_SIDE", "SIDE", "preprocess"]
 SIDE = 28
 """Rows and columns of the image that the network sees."""
 INK_SIDE = 20
-"""Pixels of the ink's longer side in it."""
+"""Length of the longer side of the ink in that image, in pixels."""
 MAX_CANVAS_SIDE = 16_384
 """Largest canvas side; sums of a row stay exact in float32 below it."""
 
@@ -41,7 +43,7 @@ _MOST_GAIN = 8
 _SOLID = 128
 _WIDTH_UNIT = 64  # parts of a fine pixel in which stroke widths are counted
 _THINNEST, _WIDEST = 512, 960
-"""Stroke widths that are left alone: 2 to 3.75 pixels of the 20, where most of MNIST's lie."""
+"""Strokes between these widths are not changed: 2 to 3.75 pixels of the 20, as most of MNIST's are."""
 _ROWS_AT_ONCE = 10
 
 Image = NDArray[np.uint8]
@@ -71,7 +73,7 @@ def preprocess(canvas: Image) -> Image | None:
 
 
 def _crop_to_ink(canvas: Image) -> Image | None:
-    """Cut to the pixels above a quarter of the brightest; None if that one is faint."""
+    """Return the part with pixels above a quarter of the brightest one; None if that one is faint."""
     if canvas.size == 0:
         return None
     columns, rows = canvas.max(axis=0), canvas.max(axis=1)
@@ -94,7 +96,7 @@ def _scale(ink: Image, longer: int) -> Image:
     size = max(height, width)
     rows = max(1, (2 * height * longer + size) // (2 * size))
     columns = max(1, (2 * width * longer + size) // (2 * size))
-    # Exact: sums of one direction stay below 2**24 (float32), of both below 2**53 (float64).
+    # Exact: sums along one axis stay below 2**24 (float32), along both below 2**53 (float64).
     partial = _sum_rows(ink, rows)
     total = partial @ _area_weights(width, columns).T.astype(np.float64)
     area = height * width
@@ -105,7 +107,7 @@ def _scale(ink: Image, longer: int) -> Image:
 def _sum_rows(ink: Image, rows: int) -> NDArray[np.float64]:
     """Return the weighted sums of old rows for each new row, shape (rows, width).
 
-    Goes by a few new rows at a time, as each needs only the old rows below it, not all.
+    A few new rows are computed at a time, because they need only the old rows that they cover.
     """
     height, width = ink.shape
     weights = _area_weights(height, rows)
@@ -119,7 +121,7 @@ def _sum_rows(ink: Image, rows: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=256)
 def _area_weights(old: int, new: int) -> NDArray[np.float32]:
-    """Return how long new pixel i and old pixel j overlap on the common ruler, shape (new, old)."""
+    """Return the length that new pixel i and old pixel j share (step 2 above), shape (new, old)."""
     i, j = np.arange(new)[:, np.newaxis], np.arange(old)
     shared = np.minimum((i + 1) * old, (j + 1) * new) - np.maximum(i * old, j * new)
     weights: NDArray[np.float32] = np.maximum(shared, 0).astype(np.float32)
@@ -128,7 +130,7 @@ def _area_weights(old: int, new: int) -> NDArray[np.float32]:
 
 
 def _brighten(fine: Image) -> Image:
-    """Raise faint ink towards the brightness of MNIST's strokes."""
+    """Multiply faint ink so that it becomes about as bright as MNIST's strokes."""
     wide = fine.astype(np.int64)
     mean = int((wide * wide).sum()) // max(1, int(wide.sum()))
     if mean >= _BRIGHT:
@@ -138,10 +140,10 @@ def _brighten(fine: Image) -> Image:
 
 
 def _even_strokes(fine: Image) -> Image:
-    """Widen strokes that are too thin and thin those that are too wide.
+    """Widen strokes that are too thin, and make thinner those that are too wide.
 
-    The core always survives: a shape's inner radius is at least area / perimeter, half of the width
-    that is estimated here, and erosion goes less deep than that.
+    The middle of a stroke is never erased: the inner radius of a shape is at least area / perimeter, half of
+    the width that is estimated here, and the radius of the erosion is smaller than that.
     """
     width = _stroke_width(fine)
     if width < _THINNEST:
@@ -155,8 +157,8 @@ def _even_strokes(fine: Image) -> Image:
 def _radius(change: int, target: int) -> int:
     """Return how far to move each edge, in fine pixels, rounded.
 
-    A radius r changes the width by 2 r and the longer side too, so that scaling back to 20 undoes a
-    part: (w ± 2 r) × 80 / (80 ± 2 r) = t gives r = |t − w| / (2 − 2 t / 80).
+    A radius r changes the stroke width w by 2 r, and the longer side too, so scaling to 20 undoes a part of
+    the change. (w ± 2 r) × 80 / (80 ± 2 r) = t, the target, gives r = |t − w| / (2 − 2 t / 80).
     """
     rest = _FINE_SIDE * _WIDTH_UNIT - target
     return (change * _FINE_SIDE + rest) // (2 * rest)
@@ -176,7 +178,7 @@ def _differing(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> int:
 
 
 def _dilate(fine: Image, radius: int) -> Image:
-    """Widen bright shapes by `radius` on every side, as far as the image reaches."""
+    """Widen bright shapes by `radius` on every side, but not beyond the image."""
     for step in range(radius):
         fine = _dilate_once(fine, square=step % 2 == 1)
     return fine

@@ -1,4 +1,4 @@
-"""A split keeps the share of every class and is fixed by its generator."""
+"""Split a data set so that every class keeps its share; the random generator decides which images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stratified_split(
         Share to hold out, 0 to below 1. With a share above 0, every class that has two images or
         more is represented on both sides; a class of one image stays in the rest.
     rng : numpy.random.Generator
-        Decides which images; the same state gives the same split.
+        Chooses the images; the same state gives the same split.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def stratified_split(
 
 
 def rest_count(labels: NDArray[np.integer[Any]], fraction: float) -> int:
-    """Return how many indices `stratified_split` does not hold out."""
+    """Return how many indices `stratified_split` keeps in the rest, without splitting."""
     members = np.unique(labels, return_counts=True)[1] if fraction > 0 else ()
     return len(labels) - sum(_held(int(count), fraction) for count in members)
 

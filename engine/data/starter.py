@@ -15,7 +15,10 @@ _PREFIXES = {"train": "train", "test": "t10k"}
 
 
 def load_starter(part: str, name: str) -> Dataset:
-    """Read "train" (4,000 images) or "test" (1,000), which were divided once, stratified, when built."""
+    """Read the `part` "train" (4,000 images) or "test" (1,000) as a data set called `name`.
+
+    The parts were split once, stratified by class, when the resource was built.
+    """
     images = _read(f"{_PREFIXES[part]}-images-idx3-ubyte.gz", 3)
     labels = _read(f"{_PREFIXES[part]}-labels-idx1-ubyte.gz", 1)
     return Dataset(name, images[..., np.newaxis], labels, DIGITS)

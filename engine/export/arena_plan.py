@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.int8.stage_code import StageCode
 from engine.nn.call_chain import Network
+from engine.stage_code import StageCode
 
 __all__ = [
     "WORD",

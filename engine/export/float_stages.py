@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from engine.export import kernel_files
-from engine.int8.stage_code import StageCode, Variant
 from engine.nn.kernel_calls import Call
+from engine.stage_code import StageCode, Variant
 
 __all__ = ["stage_codes"]
 

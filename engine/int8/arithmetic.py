@@ -1,9 +1,9 @@
 """Whole-number arithmetic of int8 networks, as TensorFlow Lite Micro and CMSIS-NN do it.
 
-A real number r is held as q with ``r = scale · (q - zero_point)``. Sums of products are int32; a
-*requantization* brings them back to int8: times a Q31 multiplier, rounded, then shifted right, rounded again.
-That double rounding is part of the contract: exported C gives the same bits everywhere because these
-functions say which.
+A real number r is stored as q with ``r = scale · (q - zero_point)``. Sums of products are int32; a
+*requantization* brings them back to int8: it multiplies by a Q31 multiplier and rounds, then shifts right and
+rounds again. This double rounding is part of the contract: these functions define every bit of the result,
+and exported C gives the same bits on every target.
 
 Sources: Jacob et al. 2018 (arXiv:1712.05877); gemmlowp's SaturatingRoundingDoublingHighMul and
 RoundingDivideByPOT.
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 LOW, HIGH = -128, 127
-SMALLEST_SCALE = 1e-30  # below, a range is nothing but 0
+SMALLEST_SCALE = 1e-30  # a range with a smaller scale counts as empty
 MAX_SHIFT = 31
 
 Int8s = NDArray[np.int8]
@@ -39,7 +39,7 @@ Int32s = NDArray[np.int32]
 
 
 def round_half_away(x: NDArray[Any]) -> NDArray[np.float64]:
-    """Round to whole numbers, halves away from zero, as C's ``round``."""
+    """Round to whole numbers, halves away from zero, like C's ``round``; `x` may have any shape."""
     wide = np.asarray(x, np.float64)
     result: NDArray[np.float64] = np.copysign(np.floor(np.abs(wide) + 0.5), wide)
     return result
@@ -47,14 +47,14 @@ def round_half_away(x: NDArray[Any]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Affine:
-    """How the numbers of one tensor are held as int8.
+    """How the real numbers of one tensor are stored as int8: ``r = scale · (q - zero_point)``.
 
     Attributes
     ----------
     scale : float
-        Difference between neighbours, in real units; positive.
+        Difference between two adjacent int8 values, in real units; positive.
     zero_point : int
-        The int8 that stands for 0, -128 … 127.
+        The int8 value that stands for 0, -128 … 127.
     """
 
     scale: float
@@ -62,9 +62,9 @@ class Affine:
 
     @classmethod
     def of(cls, low: float, high: float) -> Affine:
-        """Return how to hold numbers from `low` to `high`, exactly 0 among them.
+        """Return scale and zero point for numbers from `low` to `high`; 0 is represented exactly.
 
-        A range that is nothing but 0 is held like that of an image.
+        If both are 0, the result is that of images, `engine.int8.ranges.IMAGE`.
         """
         low, high = min(low, 0.0), max(high, 0.0)
         scale = (high - low) / (HIGH - LOW)
@@ -73,21 +73,21 @@ class Affine:
         return cls(scale, int(np.clip(math.floor(LOW - low / scale + 0.5), LOW, HIGH)))
 
     def coarser(self, scale: float) -> Affine:
-        """Return this with neighbours at least `scale` apart."""
+        """Return this with a scale of at least `scale`."""
         return self if self.scale >= scale else Affine(scale, self.zero_point)
 
     def clamp(self, low: float, high: float) -> tuple[int, int]:
-        """Return the int8 that `low` and `high` (infinite where there is no limit) are held as."""
+        """Return `low` and `high` as int8; each may be infinite, which means no limit."""
         q = self.quantize(np.array((low, high)))
         return int(q[0]), int(q[1])
 
     def quantize(self, x: NDArray[Any]) -> Int8s:
-        """Return real numbers `x` as int8, saturated."""
+        """Return real numbers `x`, of any shape, as int8; numbers out of range are saturated."""
         q = round_half_away(np.asarray(x, np.float64) / self.scale) + self.zero_point
         return np.clip(q, LOW, HIGH).astype(np.int8)
 
     def dequantize(self, q: Int8s) -> NDArray[np.float32]:
-        """Return the real numbers that `q` stands for."""
+        """Return the real numbers that `q`, of any shape, stands for."""
         return (np.float32(self.scale) * (q.astype(np.int32) - self.zero_point)).astype(np.float32)
 
 
@@ -97,14 +97,14 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     Parameters
     ----------
     real : float
-        In [0, 0.5): a network is built so that none is larger.
+        In [0, 0.5): scales are chosen so that no multiplier is larger.
 
     Returns
     -------
     multiplier : int
         In [2^30, 2^31), or 0 for numbers too small to matter.
     shift : int
-        1 … `MAX_SHIFT`: how far to the right.
+        Number of bits to shift to the right, 1 … `MAX_SHIFT`.
     """
     assert 0 <= real < 0.5, real
     mantissa, exponent = math.frexp(real)  # real = mantissa · 2^exponent, mantissa in [0.5, 1)
@@ -114,13 +114,13 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def high_multiply(x: Int32s, multiplier: Int32s) -> Int32s:
-    """Return ``x · multiplier / 2^31``, rounded to nearest, halves up."""
+    """Return ``x · multiplier / 2^31``, rounded to nearest, halves up; the arrays are broadcast."""
     product = x.astype(np.int64) * multiplier.astype(np.int64)
     return ((product + (1 << 30)) >> 31).astype(np.int32)
 
 
 def divide_by_power(x: Int32s, shift: Int32s) -> Int32s:
-    """Return ``x / 2^shift``, rounded to nearest, halves away from zero."""
+    """Return ``x / 2^shift``, rounded to nearest, halves away from zero; the arrays are broadcast."""
     wide, n = x.astype(np.int64), shift.astype(np.int64)
     half = (np.int64(1) << n) >> 1
     return ((wide + half - (wide < 0)) >> n).astype(np.int32)
@@ -128,7 +128,7 @@ def divide_by_power(x: Int32s, shift: Int32s) -> Int32s:
 
 @dataclass(frozen=True, eq=False)
 class Requantization:
-    """From int32 sums, (..., channels), to the int8 of an output.
+    """The step from int32 sums to int8 outputs.
 
     Attributes
     ----------
@@ -137,9 +137,9 @@ class Requantization:
     zero_point : int
         Added after scaling.
     low, high : int
-        What the result is clamped to: the int8 range, or that of a rectifier.
+        Limits to which the result is clamped: those of int8, or of a function such as ReLU.
     table : ndarray of int8, shape (256,), or None
-        A function of the result, at index ``q + 128``, for activations that clamping cannot express.
+        Applied to the result q, at index ``q + 128``, for functions that are more than a clamp.
     """
 
     multiplier: Int32s
@@ -150,7 +150,7 @@ class Requantization:
     table: Int8s | None = None
 
     def __call__(self, sums: Int32s) -> Int8s:
-        """Return the int8 outputs of `sums`."""
+        """Return the int8 outputs of `sums`, (…, channels)."""
         scaled = divide_by_power(high_multiply(sums, self.multiplier), self.shift)
         q = np.clip(scaled + self.zero_point, self.low, self.high)
         return q.astype(np.int8) if self.table is None else self.table[q + 128]

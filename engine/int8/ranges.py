@@ -1,6 +1,6 @@
-"""What int8 needs to know of a network besides its parameters: its calibration ranges.
+"""Calibration ranges: all that an int8 network depends on besides the parameters.
 
-Ranges belong to layers, not to calls of kernels, so they stay true however calls are merged. Together with
+Ranges belong to layers, not to calls of kernels, so they remain valid however calls are merged. Together with
 the parameters they determine every integer of the int8 network (`engine.quantize.network`).
 """
 
@@ -14,21 +14,21 @@ from typing import Any
 
 from engine.errors import QuantizationError
 from engine.int8.arithmetic import Affine
+from engine.words import is_text
 
 __all__ = ["IMAGE", "LayerRanges", "Quantization", "Range"]
 
 IMAGE = Affine(1 / 255, -128)
-"""How the input is held: ``q + 128`` is the byte of the image."""
+"""Scale and zero point of the input: ``q + 128`` is the byte of the image."""
 
 MAX_LAYERS = 1000
 MAX_METRICS = 100
-MAX_TEXT = 200
 LARGEST = 1e30
 
 
 @dataclass(frozen=True)
 class Range:
-    """The numbers from `low` to `high`, always with 0 among them."""
+    """A calibration range, from `low` to `high`; it always contains 0."""
 
     low: float
     high: float
@@ -41,16 +41,16 @@ class Range:
 
     @classmethod
     def around(cls, low: float, high: float) -> Range:
-        """Return the range over `low`, `high` and 0."""
+        """Return the smallest range that contains `low`, `high` and 0."""
         return cls(min(low, 0.0), max(high, 0.0))
 
     @property
     def affine(self) -> Affine:
-        """How int8 holds these numbers."""
+        """Scale and zero point for the numbers of this range."""
         return Affine.of(self.low, self.high)
 
     def within(self, low: float, high: float) -> Range:
-        """Return the part between `low` and `high`, which surround 0."""
+        """Return the part of this range between `low` ≤ 0 and `high` ≥ 0."""
         return Range(max(self.low, low), min(self.high, high))
 
     def to_json(self) -> list[float]:
@@ -74,7 +74,7 @@ class LayerRanges:
     output : Range
         Of the layer's output.
     argument : Range or None
-        Of what its activation function is applied to; None in a layer without one.
+        Of the input of its activation function; None for a layer without one.
     """
 
     output: Range
@@ -96,7 +96,7 @@ class LayerRanges:
 
 @dataclass(frozen=True)
 class Quantization:
-    """How a model becomes int8.
+    """The calibration ranges of a model, and how they were found.
 
     Attributes
     ----------
@@ -105,11 +105,11 @@ class Quantization:
     method : str
         How the ranges were chosen, a key of `engine.quantize.calibrate.METHODS`.
     images : int
-        Number of images that they were chosen on.
+        Number of images that were used for this.
     data : str
-        Where these are from.
+        Name of the data set that they are from.
     metrics : mapping of str to float
-        What was measured with it: ``accuracy``, ``float_accuracy`` …
+        Results of the int8 model: ``accuracy``, ``float_accuracy`` …
     """
 
     layers: tuple[LayerRanges, ...]
@@ -120,7 +120,7 @@ class Quantization:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the ranges: what decides about the integers."""
+        """SHA-256 over the ranges, as hex digits."""
         text = json.dumps([ranges.to_json() for ranges in self.layers])
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -144,7 +144,7 @@ class Quantization:
         )
         if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
             raise QuantizationError("the layers of a quantization must be a list; calibrate again.")
-        if not (_is_text(method) and _is_text(data) and type(images) is int and 0 <= images <= LARGEST):
+        if not (is_text(method) and is_text(data) and type(images) is int and 0 <= images <= LARGEST):
             raise QuantizationError(
                 "a quantization must name its method, its data and the number of images; calibrate again."
             )
@@ -158,11 +158,7 @@ def _is_number(value: object) -> bool:
 
 def _metrics(value: object) -> dict[str, float]:
     metrics: dict[Any, Any] = dict(value) if isinstance(value, Mapping) else {"": None}
-    fits = len(metrics) <= MAX_METRICS and all(map(_is_text, metrics))
+    fits = len(metrics) <= MAX_METRICS and all(map(is_text, metrics))
     if not (fits and all(map(_is_number, metrics.values()))):
         raise QuantizationError("the metrics of a quantization must be a few numbers; calibrate again.")
     return metrics
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT

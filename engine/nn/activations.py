@@ -1,7 +1,7 @@
-"""Activation functions: everything that differs between one and another, each written down once.
+"""Activation functions: everything that the program knows of one function stands in its entry here.
 
-Every activation's derivative is written in terms of its *output*, so all of them work in place and no
-copy of the input is kept.
+Each derivative is computed from the *output* of the function. So every function works in place, and no copy
+of its input is kept.
 """
 
 from __future__ import annotations
@@ -25,49 +25,55 @@ __all__ = ["ACTIVATIONS", "LINEAR", "PROBABILITY", "ActivationFunction", "activa
 Mask = NDArray[np.bool_]
 
 
-LEAK = 0.01  # of leaky relu, as in PyTorch and Keras
+LEAK = 0.01  # slope of leaky ReLU below 0, as in PyTorch
 
 
 class Forward(Protocol):
-    """Replace `x` by f(x). NumPy compares with an array, `zero`, three times as fast as with a number."""
+    """Replace `x` by f(x).
+
+    `zero` may be an array of zeros that broadcasts to `x`: NumPy compares with an array three times as fast
+    as with a number.
+    """
 
     def __call__(self, x: FloatArray, zero: FloatArray | float = 0) -> None: ...
 
 
 class Backward(Protocol):
-    """Replace `dy` by dy · f'(x), given y = f(x); `mask` takes the result of a comparison."""
+    """Replace `dy` by dy · f'(x), given y = f(x); `mask` is memory for the result of a comparison."""
 
     def __call__(self, y: FloatArray, dy: FloatArray, mask: Mask | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """One function with all that differs between functions.
+    """One activation function.
 
     Attributes
     ----------
     name : str
     forward : callable
-        ``forward(x)`` replaces the array x by f(x); faster with an array of zeros that broadcasts to x.
+        ``forward(x)`` replaces the array x by f(x); see `Forward`.
     backward : callable
-        ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x); faster with a boolean array like y.
+        ``backward(y, dy)`` replaces dy by dy · f'(x), given y = f(x); see `Backward`.
     monotone : bool
-        Whether f never decreases and acts on each number alone, so that it commutes with a maximum.
+        Whether f is pointwise and never decreases. Then it commutes with taking a maximum.
     probabilities : bool
         Whether outputs are already scores in [0, 1].
     gain : float
         Variance gain of the initializer: weights start with variance gain / fan-in
         (He et al. 2015 for rectifiers; LeCun et al. 1998 otherwise).
     pointwise : bool
-        Whether each output depends on one input only: in C a pointwise function, otherwise a kernel.
+        Whether each output depends on one input only. In C such a function is called by other kernels;
+        any other function has a kernel of its own.
     title : str
-        For forms; the capitalized name where it is empty.
+        Shown in forms; the capitalized name if this is empty.
     codomain : tuple of float
-        The numbers that come out.
+        Limits of the output: smallest and largest value.
     clamps : bool
-        Whether f leaves numbers inside its codomain as they are and sets others to its ends.
-    held : Affine or None
-        How int8 holds the output, as TensorFlow Lite does; None when that follows from the numbers seen.
+        Whether f keeps numbers inside its codomain and moves others to the nearest limit.
+    int8_output : Affine or None
+        Scale and zero point of the output in int8, if they are fixed, as in TensorFlow Lite; None if they
+        follow from the calibration range.
     """
 
     name: str
@@ -80,14 +86,25 @@ class ActivationFunction:
     title: str = ""
     codomain: tuple[float, float] = (-math.inf, math.inf)
     clamps: bool = False
-    held: Affine | None = None
+    int8_output: Affine | None = None
 
     def target(self, output: Range) -> Affine:
-        """Return how int8 holds outputs that range over `output`."""
-        return self.held if self.held is not None else output.within(*self.codomain).affine
+        """Return the scale and zero point of int8 outputs whose calibration range is `output`."""
+        return self.int8_output if self.int8_output is not None else output.within(*self.codomain).affine
 
     def table(self, source: Affine, target: Affine) -> Int8s:
-        """Return this function of each int8: entry ``q + 128``, a `target`, is that of the `source` q."""
+        """Return this function as a table for int8.
+
+        Parameters
+        ----------
+        source, target : Affine
+            Scale and zero point of the input and of the output.
+
+        Returns
+        -------
+        ndarray of int8, shape (256,)
+            Entry ``q + 128`` is the output for the input q.
+        """
         x = source.scale * (np.arange(LOW, HIGH + 1, dtype=np.float64) - source.zero_point)
         self.forward(x)
         return target.quantize(x)
@@ -192,9 +209,11 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
             "relu6", _relu6, _relu6_gradient, gain=2.0, title="ReLU6", codomain=(0.0, 6.0), clamps=True
         ),
         ActivationFunction(
-            "sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True, codomain=UNIT, held=PROBABILITY
+            "sigmoid", _sigmoid, _sigmoid_gradient, probabilities=True, codomain=UNIT, int8_output=PROBABILITY
         ),
-        ActivationFunction("tanh", _tanh, _tanh_gradient, codomain=(-1.0, 1.0), held=Affine(1 / 128, 0)),
+        ActivationFunction(
+            "tanh", _tanh, _tanh_gradient, codomain=(-1.0, 1.0), int8_output=Affine(1 / 128, 0)
+        ),
         ActivationFunction(
             "softmax",
             _softmax,
@@ -203,7 +222,7 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
             probabilities=True,
             pointwise=False,
             codomain=UNIT,
-            held=PROBABILITY,
+            int8_output=PROBABILITY,
         ),
     )
 }
@@ -211,6 +230,6 @@ ACTIVATIONS: Mapping[str, ActivationFunction] = {
 
 
 def activation_knob(default: str = LINEAR.name) -> Any:
-    """Declare a field that names an activation function."""
+    """Declare a dataclass field whose value is the name of an activation function."""
     titles = {name: function.title or name.capitalize() for name, function in ACTIVATIONS.items()}
     return knob(default, "Activation", "function applied to every output", choices=titles)

@@ -1,7 +1,8 @@
-"""A model as the calls that exported code makes, each with the buffers that it reads and writes.
+"""A model as the sequence of calls that exported code makes, each with the buffers that it reads and writes.
 
-Calls of neighbouring layers are merged here (see `engine.nn.kernel_calls`), flattening only leaves its
-order behind, and calls that may work in place do, except on the input, which belongs to the caller.
+Calls of neighbouring layers are merged here (see `engine.nn.kernel_calls`). Flattening needs no call: it only
+changes the order of the numbers that the next layer reads. Calls that can work in place do so, but never on
+the input, which belongs to the caller.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ import numpy as np
 
 from engine.nn.kernel_calls import Array, Call, Copy, Gather, Order
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.shapes import Shape, size
 
 __all__ = ["Network", "Stage", "Step", "build_network", "merged_steps", "output_orders", "with_buffers"]
 
 
 class _Placed(Protocol):
-    """What a call has to say for a place among buffers: floats' calls do, and integers'."""
+    """The attributes of a call that `with_buffers` reads; float calls and int8 calls have them."""
 
     @property
     def in_place(self) -> bool: ...
@@ -35,12 +36,12 @@ CallT_co = TypeVar("CallT_co", bound=_Placed, covariant=True)
 
 @dataclass(frozen=True, eq=False)
 class Stage(Generic[CallT_co]):
-    """A call with its place.
+    """A call with its layers and buffers.
 
     Attributes
     ----------
     layers : tuple of int
-        Indices of the layers that it computes; empty when it only moves numbers.
+        Indices of the layers that it computes; empty if it only reorders numbers.
     call : Call
     source, target : int
         Buffers read and written; equal when in place.
@@ -54,9 +55,13 @@ class Stage(Generic[CallT_co]):
 
 @dataclass(frozen=True, eq=False)
 class Network(Generic[CallT_co]):
-    """All stages and the numbers of elements of their buffers.
+    """All stages of a model, and its buffers.
 
-    Buffer 0 is the input and the last one the output.
+    Attributes
+    ----------
+    stages : tuple of Stage
+    sizes : tuple of int
+        Number of elements of each buffer. Buffer 0 is the input, the last one is the output.
     """
 
     stages: tuple[Stage[CallT_co], ...]
@@ -65,8 +70,7 @@ class Network(Generic[CallT_co]):
     def lifetimes(self) -> tuple[tuple[int, int], ...]:
         """Return the first and last moment at which each buffer is in use.
 
-        Moment 0 is before the network, when the input is filled, moment i is stage i, and the last one is
-        when the output is read.
+        At moment 0 the input is written, at moment i stage i runs, and at the last moment the output is read.
         """
         first, last = {0: 0}, {len(self.sizes) - 1: len(self.stages) + 1}
         for time, stage in enumerate(self.stages, start=1):
@@ -77,7 +81,7 @@ class Network(Generic[CallT_co]):
 
 
 Step = tuple[tuple[int, ...], Call]
-"""A call with the indices of the layers that it computes; none when it only moves numbers."""
+"""A call with the indices of the layers that it computes; no index if it only reorders numbers."""
 
 
 def build_network(model: Model) -> Network[Call]:
@@ -103,7 +107,7 @@ def _copy(source: Shape, target: Shape) -> Call:
 
 
 def _steps(model: Model, training: bool) -> tuple[list[Step], Order | None]:
-    """Return the merged calls, and the order of the output where it differs from the engine's."""
+    """Return the merged calls, and the order of the output, None if it is the engine's."""
     order: Order | None = None
     steps: list[Step] = []
     for layer, (calls, order) in enumerate(_ordered_calls(model, training)):  # noqa: B007
@@ -119,7 +123,7 @@ def output_orders(model: Model) -> list[Order | None]:
 
 
 def _ordered_calls(model: Model, training: bool) -> Iterator[tuple[list[Call], Order | None]]:
-    """Yield, layer by layer, its calls for numbers in the order at hand, and the order of its output."""
+    """Yield for each layer its calls, adapted to the order of their input, and the order of its output."""
     layout = ParamLayout(model.spec)
     order: Order | None = None
     for row in model.spec.rows():

@@ -1,7 +1,7 @@
-"""Fake quantization: a network trains in float, with its numbers rounded to those that int8 can hold.
+"""Fake quantization: a network trains in float, but its numbers are rounded to those that int8 can represent.
 
-The derivative of rounding is 0 almost everywhere, so nothing would be learned through it. The backward pass
-therefore leaves rounding out: it passes the gradient on unchanged, and is 0 only where a number was clipped
+The derivative of rounding is 0 almost everywhere, so training could not learn through it. The backward pass
+therefore ignores rounding: it passes the gradient on unchanged, and is 0 only where a number was clipped
 (straight-through estimator; Bengio et al. 2013, Jacob et al. 2018).
 """
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import HIGH, LOW, Affine
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray
-from engine.nn.params import ParamLayout, ParamView
+from engine.nn.param_layout import ParamLayout, ParamView
 from engine.shapes import Shape
 
 __all__ = ["Round", "Rounding", "parameter_copy"]
@@ -25,12 +25,13 @@ __all__ = ["Round", "Rounding", "parameter_copy"]
 
 @dataclass(frozen=True)
 class Rounding:
-    """How int8 holds the tensors of a network that keeps them in int8.
+    """The scales and zero points to which fake quantization rounds feature maps.
 
     Attributes
     ----------
     outputs, arguments : mapping of int to Affine
-        By the index of a layer: its output, and what its activation function is applied to.
+        By layer index: for the output of the layer, and for the input of its activation function. Tensors
+        without an entry are not rounded.
     """
 
     outputs: Mapping[int, Affine] = field(default_factory=dict)
@@ -39,7 +40,7 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Round(Op):
-    """Replace each number by the nearest one that int8 can hold, in place."""
+    """Replace each number by the nearest one that int8 can represent, in place."""
 
     affine: Affine
 
@@ -83,7 +84,11 @@ def _inside(y: FloatArray, low: Any, high: Any, mask: NDArray[np.bool_]) -> None
 def parameter_copy(
     layout: ParamLayout, rounding: Rounding | None
 ) -> Callable[[FloatArray, FloatArray], None]:
-    """Return a function that copies parameters; with `rounding`, weights as int8 holds them."""
+    """Return a function that copies a parameter vector.
+
+    It is called as ``copy(params, out)`` with two arrays of shape (layout.size,). With `rounding`, the
+    weights in `out` are rounded to numbers that int8 can represent.
+    """
     views = [view for view in layout.views if rounding is not None and view.param.channel_axis is not None]
 
     def copy(params: FloatArray, out: FloatArray) -> None:

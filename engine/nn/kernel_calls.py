@@ -1,15 +1,17 @@
-"""What exported code does, one call of a C kernel after the other, before any format is chosen.
+"""The calls of C kernels that exported code makes, whatever the export format.
 
-A layer says which kernels compute it, with which sizes and arrays (`LayerSpec.c_calls`). Neighbouring calls
-then merge where one kernel can do both: each class here says what it becomes when a scaling, an
-activation or a maximum follows. Nothing compares kernels' names, so a new kernel joins in by its methods.
+A layer returns the calls that compute it, with their sizes and arrays (`LayerSpec.c_calls`). Neighbouring
+calls are then merged if one kernel can do the work of both: the methods of a call return what it becomes when
+a scaling, an activation or a maximum follows. Nothing compares the names of kernels, so a new kernel only has
+to define these methods.
 
-Exported feature maps have the channels last in memory too, (height, width, channels). The engine has (row,
-channel, column), which a flat vector remembers: `reordered` moves the weights that read one.
+Exported feature maps are (height, width, channels) in memory; those of the engine are (height, channels,
+width). So the numbers of a flattened vector are in another order, and `reordered` permutes the weights that
+read them.
 
-An int8 network comes from the same calls: each says which integer call it is (`Call.integer`), once it is
-known how its input is held and what the calibration range of its output is. So does training on a device:
-each says which kernels compute it and its gradient, and which of its arrays learn (`Call.training`).
+An int8 network is made of the same calls: `Call.integer` returns the int8 call for a given quantization of
+the input and the calibration ranges. So is training on a device: `Call.training` names the kernels that
+compute a call and its gradient, and the arrays that are trained.
 """
 
 from __future__ import annotations
@@ -26,10 +28,10 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import HIGH, LOW, Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall, IntegerGather, IntegerTable
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
 from engine.nn.activations import LINEAR, ActivationFunction
 from engine.shapes import Shape, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = [
     "Array",
@@ -47,41 +49,37 @@ __all__ = [
 ]
 
 Order = NDArray[np.int64]
-"""Which feature of the engine stands at each place of exported code's flat vector."""
+"""For each place of a flat vector in exported code, the index of that feature in the engine; (features,)."""
 
 
 def channels_last(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a feature map (height, channels, width), or a vector, flat as exported code holds it."""
+    """Return a feature map (height, channels, width), or a vector, flat in the order of exported code."""
     return (values.transpose(0, 2, 1) if values.ndim == 3 else values).ravel()
 
 
 @dataclass(frozen=True, eq=False)
 class Array:
-    """Numbers that a kernel reads.
+    """A constant array that a kernel reads.
 
     Attributes
     ----------
     values : ndarray
-        float32 weights, or integers.
+        Weights, or integers; of any shape.
     features : int or None
-        The axis that runs over the numbers of a flat input, None where there is no such axis.
-    rows : bool
-        Whether each entry of the first axis is a row of a matrix that the kernel multiplies with, so that a
-        format may lay out the rows as its kernel reads them.
+        The axis that runs over the numbers of a flat input; None if there is no such axis.
     """
 
     values: NDArray[Any]
     features: int | None = None
-    rows: bool = False
 
     @property
     def flat(self) -> NDArray[Any]:
-        """The numbers in the order of memory; real ones as float32."""
+        """The values as a vector in the order of memory; real numbers as float32."""
         floats = np.issubdtype(self.values.dtype, np.floating)
         return self.values.astype(np.float32).ravel() if floats else self.values.ravel()
 
     def reordered(self, order: Order) -> Array:
-        """Return the array for an input in `order`."""
+        """Return the array for a flat input in `order`."""
         if self.features is None:
             return self
         return dataclasses.replace(self, values=np.take(self.values, order, self.features))
@@ -89,7 +87,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Start:
-    """Random numbers that learning from scratch begins with, by mean and standard deviation."""
+    """Start values for training from scratch: normally distributed, `spread` is the standard deviation."""
 
     mean: float = 0.0
     spread: float = 0.0
@@ -97,21 +95,21 @@ class Start:
 
 @dataclass(frozen=True)
 class Training:
-    """How a call trains on a device.
+    """How a call is trained on a device.
 
-    What `backward` reads, and so what has to be remembered for it, follows from its parameters in C. The
-    slope of the call's function is not its task.
+    The parameters of the C function of `backward` say what it reads, and so what must be kept in memory for
+    it. It does not compute the derivative of the call's activation function; that is done separately.
 
     Attributes
     ----------
     forward, backward : str
-        Kernels; `backward` is empty where there is no gradient besides the function's slope.
+        Names of kernels; `backward` is empty if there is no gradient but that of the activation function.
     learned : mapping of str to Start
-        The arrays that training changes.
+        The arrays that are trained, by name.
     kept : int
-        Bytes that `forward` leaves for `backward`.
+        Bytes that `forward` writes for `backward`.
     scratch : int
-        Numbers that `backward` needs room for, if it asks for scratch memory.
+        How many floats of scratch memory `backward` needs, if its C function has that parameter.
     """
 
     forward: str
@@ -128,14 +126,14 @@ class Call:
     Attributes
     ----------
     kernel : str
-        Its name, that of its C file.
+        Name of the kernel and of its C file.
     in_shape, out_shape : tuple of int
     sizes : mapping of str to int
-        Arguments by name, besides those that the shapes give.
+        Arguments of the kernel by name, besides those that follow from the shapes.
     arrays : mapping of str to Array
-        Weights by name.
+        Constant arrays by name.
     function : ActivationFunction or None
-        Applied to each output by the kernel itself.
+        The activation function that the kernel itself applies to its output.
     """
 
     kernel: str
@@ -146,67 +144,71 @@ class Call:
     function: ActivationFunction | None = None
 
     in_place: ClassVar[bool] = False
-    """Whether the output may overwrite the input; then each number also keeps its place."""
+    """Whether the output may overwrite the input. Then output number i is computed from input number i."""
     view: ClassVar[bool] = False
-    """Whether there is nothing to compute."""
+    """Whether nothing is computed, so that no call is exported."""
     takes_function: ClassVar[bool] = False
+    """Whether the kernel can apply an activation function to its output."""
     many_registers: ClassVar[bool] = False
-    """Whether its fast kernel uses registers that have to be saved; then the network's others may too."""
+    """Whether its fast kernel uses callee-saved registers; then other kernels of the network may, too."""
 
     @property
     def functions(self) -> Mapping[str, str]:
-        """The C functions that its kernel may ask for, by the name of the parameter."""
+        """The C functions that can be passed to its kernel, by the name of the parameter."""
         return {"function": (self.function or LINEAR).name}
 
     @property
     def taps(self) -> int:
-        """How many numbers are read for each that is computed."""
+        """How many numbers are read for each number of the output."""
         return max(1, size(self.in_shape) // size(self.out_shape))
 
     def merged(self, before: Call) -> Call | None:
-        """Return the one call that does `before` and then this, or None where there is none."""
+        """Return the one call that does the work of `before` and then of this call; None if there is none."""
         return None
 
     def applied(self, function: ActivationFunction) -> Call | None:
-        """Return this call with `function` applied to its output."""
+        """Return this call with `function` applied to its output; None if the kernel cannot do that."""
         free = self.takes_function and self.function is None
         return self.replace(function=function) if free else None
 
     def scaled(self, scale: NDArray[np.float64], shift: NDArray[np.float64]) -> Call | None:
-        """Return this call with its output scaled and shifted channel by channel."""
+        """Return this call with the output scaled and shifted by channel; None if the kernel cannot do that.
+
+        `scale` and `shift` have the shape (channels,).
+        """
         return None
 
     def pooled(self, side: int, out_shape: Shape) -> Call | None:
-        """Return this call with the maximum taken of squares of its output."""
+        """Return this call followed by max pooling over squares; None if the kernel cannot do that."""
         return None
 
     def reordered(self, order: Order) -> Self:
-        """Return this call for a flat input in `order`."""
+        """Return this call for a flat input in `order`, its arrays permuted accordingly."""
         return self.replace(arrays={name: a.reordered(order) for name, a in self.arrays.items()})
 
     def order_after(self, order: Order | None) -> Order | None:
-        """Return the order of the output when the input is in `order` (None: as the engine's)."""
+        """Return the order of the output for an input in `order`; None is the order of the engine."""
         return order if self.in_place else None
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
-        """Return the int8 call that does this one's work, or None where int8 cannot express it.
+        """Return the int8 call that does this one's work, or None if int8 cannot express it.
 
         Parameters
         ----------
         source : Affine
-            How the input is held; how the output is held follows from it and from `ranges`.
+            Scale and zero point of the input. Those of the output follow from them and from `ranges`.
         ranges : LayerRanges
-            The calibration ranges of the output and of the argument of the call's function.
+            Calibration ranges of the output, and of the input of the call's activation function.
         """
         return None
 
     def code(self, variant: Variant = FAST) -> StageCode:
-        """Return the C of this call in floats; its arrays as they are, unless overridden."""
+        """Return this call as C code for floats; its arrays are not rearranged, unless overridden."""
         arrays = {name: array.flat for name, array in self.arrays.items()}
         return StageCode(self.kernel, self.sizes, arrays, functions=self.functions)
 
     def training(self) -> Training:
-        """Return the kernels that train this call; without arrays that learn, unless overridden."""
+        """Return how this call is trained on a device; no array is trained, unless overridden."""
         return Training(self.kernel, f"train_{self.kernel}_backward")
 
     def replace(self, **changes: Any) -> Self:
@@ -216,7 +218,7 @@ class Call:
 
 @dataclass(frozen=True, eq=False)
 class Copy(Call):
-    """Nothing but a copy: the network has nothing to compute."""
+    """A copy of the input, for a network that computes nothing."""
 
     in_place: ClassVar[bool] = True
 
@@ -227,7 +229,7 @@ class Copy(Call):
 
 @dataclass(frozen=True, eq=False)
 class Gather(Call):
-    """The numbers of a flat vector in another order, array ``order``."""
+    """The numbers of a flat vector in the order that the array ``order`` gives."""
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
         order = self.arrays["order"].values.astype(np.int32)
@@ -253,14 +255,14 @@ def scaled_sum(
 
 
 WeightedParts = tuple[Shape, Shape, Affine, Affine, Int8s, Int32s, Requantization]
-"""The attributes that all integer calls have that sum with weights, in their order."""
+"""The attributes of `engine.int8.calls.weighted.IntegerWeighted`, in their order."""
 
 
 def weighted_parts(call: Call, source: Affine, sums: RealSum, ranges: LayerRanges) -> WeightedParts:
-    """Return the integers of `call`, which has `sums` and perhaps a function.
+    """Return the attributes of the int8 call that computes `call`, whose weighted sums are `sums`.
 
-    What clamps is done by clamping; for any other function the sums are scaled to int8 over the range of
-    its argument and looked up in a table.
+    An activation function that clamps is computed by the limits of the requantization. For any other function
+    the sums are requantized to the calibration range of its input, then looked up in a table.
     """
     function = call.function
     if function is None or function.clamps:
@@ -286,7 +288,7 @@ class WeightedSum(Call):
     channel_axis : int
         The axis of the weight that runs over the output channels.
     biased : bool
-        Whether the bias is more than zeros that must stay.
+        Whether the layer has a bias. Otherwise the array ``bias`` holds zeros and is not trained.
     """
 
     channel_axis: int = 0
@@ -300,7 +302,7 @@ class WeightedSum(Call):
         return self.weighted(weighted_parts(self, source, sums, ranges))
 
     def weighted(self, parts: WeightedParts) -> IntegerCall | None:
-        """Return the int8 call made of `parts`, or None where int8 cannot express it."""
+        """Return the int8 call with the attributes `parts`, or None if int8 cannot express it."""
         return None
 
     @property
@@ -349,6 +351,6 @@ class WeightedSum(Call):
 
     def pooled(self, side: int, out_shape: Shape) -> Call | None:
         in_order = self.function is None or self.function.monotone
-        if not in_order or self.sizes.get("pool") != 1:  # only once, and only by kernels that have it
+        if not in_order or self.sizes.get("pool") != 1:  # a kernel that can pool, and only once
             return None
         return self.replace(out_shape=out_shape, sizes={**self.sizes, "pool": side})

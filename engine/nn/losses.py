@@ -1,7 +1,7 @@
 """What training minimizes.
 
-A loss works on a batch of outputs (classes, N) and integer labels (N,). It writes the gradient for the *mean*
-over the whole batch, of which the array at hand may be only one thread's part.
+A loss works on a batch of outputs (classes, N) and integer labels (N,). It writes the gradient of the *mean*
+over the whole batch, although its arrays may hold only the part of the batch that one thread computes.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.nn.activations import ACTIVATIONS, ActivationFunction
+from engine.nn.param import FloatArray
 from engine.nn.predictor import output_activation
 from engine.nn.specs import ModelSpec
 
 __all__ = ["LOSSES", "Compute", "Loss", "suitable_loss"]
 
-FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 
 
 class Compute(Protocol):
     """Return the sum of the losses of the columns of `y` (classes, N) for `labels` (N,).
 
-    Unless `dy` is None, the gradient of that sum times `scale` is written to it. Of each target the share
-    `smoothing` is spread evenly over all classes (Szegedy et al. 2016).
+    Unless `dy` (classes, N) is None, the gradient of that sum, times `scale`, is written to it. `smoothing`
+    is the share of each target that is spread evenly over all classes (label smoothing, Szegedy et al. 2016).
     """
 
     def __call__(
@@ -97,25 +97,25 @@ LOSSES: Mapping[str, Loss] = {
 
 
 def suitable_loss(spec: ModelSpec, trained_with: str = "") -> Loss:
-    """Return the loss to train a network with unless another is asked for.
+    """Return the loss to train a network with if the user does not choose one.
 
-    That is the one that it was `trained_with`, where that is known. Otherwise its output decides:
+    That is the loss that it was `trained_with`, if it is known. Otherwise the output of the network decides:
 
-    - Softmax, linear outputs and everything that is turned into probabilities by softmax afterwards (see
-      `engine.nn.predictor.scores`: ReLU, leaky ReLU, ReLU6, tanh) get cross-entropy, which is of these
-      probabilities. It needs differences between outputs only. Squared error asks for exactly 0 and 1, so it
-      pushes nine of ten outputs down from the start: a ReLU whose sums became negative for all images gets
-      no gradient again, and its class is lost. (784-32-10 on 4,000 digits, 4 epochs, mean of 4 seeds, SGD
+    - Softmax, linear outputs and all outputs that become probabilities by softmax afterwards (see
+      `engine.nn.predictor.scores`: ReLU, leaky ReLU, ReLU6, tanh) get cross-entropy of these probabilities.
+      It depends only on differences between outputs. The targets of squared error are exactly 0 and 1, so it
+      pushes nine of ten outputs down from the start: a ReLU whose sums are negative for all images gets no
+      gradient any more, and its class is lost. (784-32-10 on 4,000 digits, 4 epochs, mean of 4 seeds, SGD
       and Adam: ReLU 89.8 % and 81.6 % right against 60.5 % and 58.0 %, tanh 90.8 % and 90.5 % against
       82.5 % and 89.2 %.)
-    - Sigmoid outputs are scores as they stand, and squared error can reach 0. Cross-entropy would put a
-      softmax behind numbers from 0 to 1: with ten classes it could never fall below 1.46.
+    - Sigmoid outputs are scores already, and squared error can reach 0. Cross-entropy would apply softmax to
+      numbers from 0 to 1: with ten classes it could never fall below 1.46.
 
     Parameters
     ----------
     spec : ModelSpec
     trained_with : str
-        Name of a loss; names that are none, such as the empty one, say nothing.
+        Name of a loss; any other text counts as unknown.
     """
     if trained_with in LOSSES:
         return LOSSES[trained_with]

@@ -1,7 +1,7 @@
-"""Where arrays lie: on boundaries that vector instructions like, in large pages, and where others have been.
+"""Memory for arrays: aligned for vector instructions, in large pages, used again while in the cache.
 
-A network's feature maps and their gradients are larger than the cache of a core. What is only needed for a
-moment goes where something else has just been, so that it is still close.
+The feature maps and gradients of a network are larger than the cache of a core. So arrays that are needed
+only for a moment are placed in memory that was used just before, which is still in the cache.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from engine.shapes import Shape
 
 __all__ = ["CACHED", "Memory", "Scratch", "long_loops"]
 
-CACHED = 1 << 19  # bytes that stay close until they are used: half of a core's cache on small machines
+CACHED = 1 << 19  # bytes that stay in the cache until they are used again: half of its size on small machines
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
-SLAB = 32 << 20  # bytes: what glibc always maps anew, and then clears page by page as they are written
+SLAB = 32 << 20  # bytes: glibc maps so large a block anew, and its pages are cleared when first written
 SHORTEST_LOOP = 512  # numbers
 
 
 class Memory:
-    """Arrays cut out of large slabs; each begins on a boundary of 64 bytes, where NumPy promises 16.
+    """Arrays cut out of large slabs; each is aligned to 64 bytes, while NumPy guarantees only 16.
 
-    Feature maps in pages of 4 kB are more pages than a core remembers the places of. NumPy asks Linux for
-    pages of 2 MB where an allocation has 4 MB or more: with slabs a step of a convolutional network is a few
-    per cent shorter. Pages that are never written take no memory: what is not used of a slab costs nothing.
+    In pages of 4 kB, feature maps take more pages than the address cache (TLB) of a core has entries. For an
+    allocation of 4 MB or more, NumPy asks Linux for pages of 2 MB: with slabs a step of a convolutional
+    network is a few per cent shorter. Pages that are never written take no memory, so the unused part of a
+    slab costs nothing.
     """
 
     def __init__(self) -> None:
@@ -52,12 +53,14 @@ def _slab(size: int) -> NDArray[np.uint8]:
 
 
 class Scratch:
-    """Memory that users take in turns: what one writes lasts until the next one `restart`s.
+    """Memory that several users share, one after the other.
+
+    A user calls `restart` before its first `take`. What it writes is valid until the next user does so.
 
     Parameters
     ----------
     memory : Memory
-        Where it comes from.
+        Where new blocks are taken from.
     """
 
     def __init__(self, memory: Memory) -> None:
@@ -83,10 +86,10 @@ class Scratch:
 
 @contextmanager
 def long_loops() -> Iterator[None]:
-    """Keep NumPy from copying one number for each channel into a buffer as long as the channel's rows.
+    """Let NumPy apply one number for each channel to rows of pixels without copying it to a buffer first.
 
-    It does so for rows shorter than its buffers (8192 numbers by default), and adding a bias or multiplying
-    by a factor then takes three times as long.
+    NumPy copies where rows are shorter than its buffer (8192 numbers by default). Then adding a bias or
+    multiplying by a factor takes three times as long. Inside this context the buffer is shorter.
     """
     before = np.setbufsize(SHORTEST_LOOP)
     try:

@@ -1,4 +1,4 @@
-"""A model: a description, the numbers that training found, and what the outputs mean."""
+"""A model: the description of a network, its parameters, and the meaning of its outputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.int8.ranges import Quantization
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.record import UNTRAINED, TrainingRecord
 
@@ -26,15 +26,16 @@ class Model:
     Parameters
     ----------
     spec : ModelSpec
-    params : ndarray of float32
-        Flat vector in the order of ``ParamLayout(spec)``; made read-only here.
+    params : ndarray of float32, shape (parameters,)
+        Flat vector in the order of ``ParamLayout(spec)``; the model keeps a read-only copy.
     classes : tuple of str
         What each output stands for, in order.
     name : str
     record : TrainingRecord
-        How the parameters came about.
+        How the parameters were trained.
     quantization : Quantization or None
-        How it becomes int8; belongs to these parameters, so `replace` drops it with them.
+        Calibration ranges for int8. They belong to these parameters, so `replace` drops them if it is given
+        others.
 
     Raises
     ------
@@ -92,7 +93,7 @@ class Model:
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 
-        Other parameters, or another network, have no quantization unless one is given with them.
+        With a new `spec` or new `params` the copy has no quantization, unless one is given too.
         """
         if changes.keys() & {"spec", "params"}:
             changes.setdefault("quantization", None)

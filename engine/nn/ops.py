@@ -1,9 +1,9 @@
-"""What layers lower themselves to: array operations bound once to buffers, then run cheaply.
+"""Array operations: layers are lowered to them. They are bound to buffers once, then run many times.
 
-An `Op` knows its shapes and a few algebraic facts. `bind` receives the arrays of one workspace and
-returns two closures that read and write them, allocating nothing that grows with the network. Arrays
-are *batch last*: a feature map is (height, channels, width, batch), a flat vector (features, batch), so a
-dense layer is one ``weight @ x`` and pooling, bias and activation run over long contiguous rows.
+An `Op` knows its shapes and a few algebraic facts. `bind` receives the arrays of one workspace and returns
+two closures that read and write them and allocate no large arrays. The batch is the *last* axis: a feature
+map is (height, channels, width, batch), a flat vector (features, batch). So a dense layer is one product,
+``weight @ x``, and pooling, bias and activation run over long contiguous rows.
 
 Because bias and a monotone activation commute with taking a maximum, `pool_early` moves max pooling
 before them: a quarter of the elementwise work for 2×2 pools, with the same result.
@@ -19,14 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.nn.memory import Memory, Scratch
+from engine.nn.param import FloatArray
 from engine.shapes import Shape
 
 __all__ = [
+    "Allocate",
     "Arrays",
     "Bound",
     "LayerOp",
     "Op",
-    "Room",
     "batch_shape",
     "channel_rows",
     "copying",
@@ -35,9 +36,8 @@ __all__ = [
     "pool_early",
 ]
 
-FloatArray = NDArray[np.floating[Any]]
-Room = Callable[[Shape], FloatArray]
-"""Gives memory of a shape."""
+Allocate = Callable[[Shape], FloatArray]
+"""Returns an array of the given shape and of the workspace's dtype."""
 
 
 def batch_shape(shape: Shape, batch: int) -> Shape:
@@ -60,23 +60,23 @@ class Arrays:
     Attributes
     ----------
     x, y : ndarray
-        Input and output; the same array for an operation that works in place.
+        Input and output, (H, C, W, N) or (F, N); the same array for an operation that works in place.
     dx, dy : ndarray or None
-        Gradients of the loss with respect to them; `dx` is None where nobody needs it, both are None
-        in a workspace that only predicts.
+        Gradients of the loss with respect to `x` and `y`. `dx` is None if no operation reads it; both are
+        None in a workspace that only predicts.
     p, g : mapping of str to ndarray
-        The layer's parameters and their gradients. For state (running statistics) `g` receives the
-        statistic observed in this batch.
+        The layer's parameters and their gradients. For running statistics, `g` receives the statistic of
+        this batch.
     train : bool
         Whether forward behaves as in training (dropout, batch statistics).
     rng : numpy.random.Generator
         For dropout.
     memory : Memory
-        For what lasts.
+        For arrays that keep their contents from one pass to the next.
     scratch : Scratch
-        For what lasts one pass, forward or backward.
+        For arrays that are needed during one pass only, forward or backward.
     kept : dict of str to ndarray
-        What the operations of one layer leave for each other.
+        Arrays that the operations of one layer share.
     """
 
     x: FloatArray
@@ -102,17 +102,17 @@ class Arrays:
         return self.x.dtype
 
     def lasting(self, shape: Shape) -> FloatArray:
-        """Return zeros that nothing else writes to (a `Room`)."""
+        """Return zeros that no other operation writes to (an `Allocate`)."""
         return self.memory.take(shape, self.dtype)
 
-    def room(self, shape: Shape) -> FloatArray:
-        """Return memory whose contents last one pass: the next operation writes there too (a `Room`)."""
+    def temporary(self, shape: Shape) -> FloatArray:
+        """Return an array for one pass: the next operation overwrites its contents (an `Allocate`)."""
         return self.scratch.take(shape, self.dtype)
 
 
 @dataclass(frozen=True)
 class Bound:
-    """An operation bound to arrays: call `forward`, then `backward` (a no-op when only predicting)."""
+    """An operation bound to arrays: call `forward`, then `backward` (which does nothing when predicting)."""
 
     forward: Callable[[], None]
     backward: Callable[[], None]
@@ -144,12 +144,22 @@ def in_turn(steps: Sequence[Callable[[], None]]) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class Op:
-    """One array operation.
+    """One array operation; the class attributes are the algebraic facts that a workspace relies on.
 
-    The class attributes are the algebra that a workspace relies on: `in_place` operations write their
-    output over their input (the gradients too); `view` operations only reshape; one that `reads_output`
-    needs its output unchanged in the backward pass, so what follows must not work in place on it;
-    `keeps_order` operations commute with `is_max` ones.
+    Attributes
+    ----------
+    in_shape, out_shape : tuple of int
+        Of one item of the batch.
+    in_place : bool
+        Whether the output overwrites the input, and the gradient of the input that of the output.
+    view : bool
+        Whether the operation only reshapes.
+    reads_output : bool
+        Whether the backward pass reads the output: then the next operation must not overwrite it.
+    is_max : bool
+        Whether it takes maxima. Then it can be moved before operations that keep the order of numbers.
+    reads_images : bool
+        Whether it is faster, as the first operation, if each image is contiguous in memory.
     """
 
     in_shape: Shape
@@ -159,7 +169,7 @@ class Op:
     view: ClassVar[bool] = False
     reads_output: ClassVar[bool] = False
     is_max: ClassVar[bool] = False
-    reads_images: ClassVar[bool] = False  # as the first operation it is faster with each image in one piece
+    reads_images: ClassVar[bool] = False
 
     @property
     def keeps_order(self) -> bool:
@@ -167,7 +177,7 @@ class Op:
         return False
 
     def bind(self, a: Arrays) -> Bound:
-        """Return the passes over the arrays `a`."""
+        """Return the forward and backward pass over the arrays `a`."""
         raise NotImplementedError
 
     def reshaped(self, shape: Shape) -> Op:
@@ -180,7 +190,7 @@ LayerOp = tuple[int, Op]
 
 
 def pool_early(ops: Sequence[LayerOp]) -> list[LayerOp]:
-    """Move each maximum before the order-keeping operations in front of it."""
+    """Return `ops`, each maximum moved before the order-keeping operations that precede it."""
     result: list[LayerOp] = []
     for layer, op in ops:
         place = len(result)

@@ -1,4 +1,4 @@
-"""What a layer says of an array that it owns: its shape, how it starts, whether it is trained."""
+"""The description of one parameter array of a layer: its shape, its start values, whether it is trained."""
 
 from __future__ import annotations
 
@@ -32,19 +32,20 @@ def normal(std: float) -> Init:
 
 @dataclass(frozen=True)
 class Param:
-    """An array that a layer owns.
+    """A parameter array of a layer.
 
     Attributes
     ----------
     shape : tuple of int
     init : callable
-        ``init(rng, shape)`` gives the start value, float32.
+        ``init(rng, shape)`` returns the start values, float32.
     decayed : bool
         Whether weight decay applies.
     trainable : bool
-        False for state that training observes rather than learns (running statistics).
+        False for running statistics, which training measures and no optimizer changes.
     channel_axis : int or None
-        Of a weight that int8 holds with a scale for each output channel: the axis that runs over these.
+        The axis that runs over the output channels of a weight, which have a scale each in int8; None for
+        arrays that are not quantized so.
     """
 
     shape: Shape

@@ -1,7 +1,7 @@
-"""Classify images with the parameters at hand.
+"""Classify images.
 
-A `Predictor` owns a copy of the parameters, so training may go on with its own; `publish` replaces the copy
-between two calls. Images go through in batches of fixed size, the last one padded.
+A `Predictor` has its own copy of the parameters, so training can continue to change the original; `publish`
+replaces the copy between two predictions. Images are computed in batches of fixed size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Images = NDArray[np.uint8]
 
 
 def output_activation(spec: ModelSpec) -> ActivationFunction | None:
-    """Return the activation that the network ends in, or None."""
+    """Return the activation function that the network ends with, or None."""
     last = lower(spec)[-1][1]
     return last.function if isinstance(last, Activate) else None
 
@@ -35,7 +35,7 @@ def output_activation(spec: ModelSpec) -> ActivationFunction | None:
 def scores(spec: ModelSpec) -> Callable[[FloatArray], None]:
     """Return the function that turns outputs (classes, N) into scores in [0, 1], in place.
 
-    Networks that end in softmax or sigmoid give scores already; for the others it is softmax.
+    The outputs of networks that end with softmax or sigmoid are scores already; for others it is softmax.
     """
     last = output_activation(spec)
     if last is not None and last.probabilities:
@@ -62,12 +62,12 @@ class Predictor:
         self._lock = threading.Lock()
 
     def publish(self, params: NDArray[np.float32]) -> None:
-        """Copy new parameters in; safe while another thread predicts."""
+        """Replace the parameters by a copy of `params`, (parameters,); safe while another thread predicts."""
         with self._lock:
             self._params[...] = params
 
     def logits(self, images: Images) -> NDArray[np.float32]:
-        """Return the network's outputs.
+        """Return the network's outputs, before softmax if it does not end with one.
 
         Parameters
         ----------
@@ -91,14 +91,14 @@ class Predictor:
         return result
 
     def probabilities(self, images: Images) -> NDArray[np.float32]:
-        """Return scores in [0, 1], (n, classes); see `logits` for the arguments."""
+        """Return scores in [0, 1], float32 (n, classes); see `logits` for the argument."""
         outputs = np.ascontiguousarray(self.logits(images).T)
         self._scores(outputs)
         return np.ascontiguousarray(outputs.T)
 
 
 def checked_images(spec: ModelSpec, images: Images) -> Images:
-    """Return `images` as (n, height, width, channels), or raise `SpecError` when `spec` reads others."""
+    """Return `images` as (n, height, width, channels), or raise `SpecError` for another shape."""
     if images.ndim == 3:
         images = images[..., None]
     if images.shape[1:] != spec.input_shape:

@@ -34,7 +34,7 @@ class Preset:
     ----------
     name, title, doc : str
     layers : callable
-        ``layers(classes)`` gives the layers.
+        ``layers(classes)`` returns the layers for that number of classes.
     """
 
     name: str
@@ -75,7 +75,7 @@ def _block(filters: int, padding: str = "same") -> Layers:
 
 
 def _tinyml_cnn(classes: int) -> Layers:
-    # without padding but for one: 3×3 pixels are left without a third pool, after half the multiplications
+    # only one convolution has padding: 3×3 pixels remain without a third pool, with half the multiplications
     return (
         *_block(16, "valid"),
         MaxPool2D(2),

@@ -1,4 +1,4 @@
-"""A network from JSON: the kinds are looked up in the registry of layers, so this stands above it."""
+"""Read a network from JSON. This needs the registry of layers, which `engine.nn.specs` cannot import."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["spec_from_json"]
 
 
 def spec_from_json(value: object) -> ModelSpec:
-    """Make a spec from parsed JSON, as `ModelSpec.to_json` gives it.
+    """Make a spec from parsed JSON, as `ModelSpec.to_json` returns it.
 
     Raises
     ------

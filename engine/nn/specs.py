@@ -1,11 +1,10 @@
-"""A network is described before it exists: frozen specs, shapes worked out without data.
+"""Networks are described by frozen specs, and their shapes follow without data or parameters.
 
 `LayerSpec` says what one layer is; `ModelSpec` is the input shape and the layers. The editor, the
-trainer, the file format, the cost figures and the C generator all read the same objects. What computes
-is elsewhere: a spec *lowers* itself to array operations (`engine.nn.ops`), which a workspace binds to
-buffers.
+trainer, the file format, the cost figures and the C generator all read the same objects. A spec computes
+nothing itself: it is *lowered* to array operations (`engine.nn.ops`), which a workspace binds to buffers.
 
-Shapes are ``(height, width, channels)`` for images and feature maps and ``(features,)`` once flat.
+Shapes are ``(height, width, channels)`` for images and feature maps, ``(features,)`` for flat vectors.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from engine.shapes import Shape, describe_shape, size
 __all__ = ["LayerRow", "LayerSpec", "ModelSpec"]
 
 MAX_LAYERS = 100
-MAX_ELEMENTS = 1 << 26  # of an input or all parameters: far above any microcontroller, below harm
+MAX_ELEMENTS = 1 << 26  # of an input, or of all parameters: far more than a microcontroller holds
 MAX_FEATURES = 1 << 24  # numbers in all feature maps; a convolution needs up to 15 times its input
 
 
@@ -71,20 +70,24 @@ class LayerSpec:
         return self.c_calls(x, p)
 
     def scaling(self, p: Mapping[str, FloatArray]) -> tuple[FloatArray, FloatArray] | None:
-        """Return by what this layer with parameters `p` multiplies each channel and what it adds, if no more.
+        """Return the factor and the offset of each channel, if the layer does no more than multiply and add.
 
-        That is what it does when predicting; None for a layer that does anything else.
+        Both have the shape (channels,) and describe inference with the parameters `p`. None for a layer that
+        computes anything else.
         """
         return None
 
     def scaled(
         self, p: Mapping[str, FloatArray], scale: FloatArray, shift: FloatArray
     ) -> tuple[LayerSpec, Mapping[str, FloatArray]] | None:
-        """Return the layer and parameters that give this one's output times `scale` plus `shift`, if any."""
+        """Return a layer and its parameters that compute ``scale · y + shift`` of this layer's output y.
+
+        `scale` and `shift` have the shape (channels,). None if there is no such layer.
+        """
         return None
 
     def summary(self) -> str:
-        """Return the fields in a few words, for a card or a table."""
+        """Return the fields in a few words, as a table or the editor shows them."""
         return " ".join(str(v) for v in knobs_to_json(self).values())
 
     def replace(self, **changes: Any) -> Self:
@@ -94,7 +97,7 @@ class LayerSpec:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of a network's table: a layer with everything that follows from its place."""
+    """One row of a network's table: a layer, its shapes, parameters and multiply-accumulates."""
 
     index: int
     layer: LayerSpec
@@ -119,14 +122,14 @@ class ModelSpec:
     input_shape: Shape = (28, 28, 1)
 
     def rows(self) -> tuple[LayerRow, ...]:
-        """Return the table of the network; raise `SpecError` at the first layer that does not fit."""
+        """Return the rows of the network's table; raise `SpecError` at the first layer that does not fit."""
         rows, error = self.inspect()
         if error is not None:
             raise error
         return rows
 
     def inspect(self) -> tuple[tuple[LayerRow, ...], SpecError | None]:
-        """Return the rows up to the first fault, and the fault: what an editor shows while typing."""
+        """Return the rows up to the first fault, and the fault or None; an editor shows both."""
         rows: list[LayerRow] = []
         try:
             _check_input(self.input_shape, len(self.layers))
@@ -192,7 +195,7 @@ def _check_input(shape: Shape, layers: int) -> None:
 
 
 def _total_fault(rows: list[LayerRow]) -> SpecError | None:
-    """Return what is wrong with layers that are too large only together, at the largest of them."""
+    """Return the fault of layers that are too large only together; it names the largest of them."""
     features = [size(row.out_shape) for row in rows]
     parameters = [row.parameters for row in rows]
     for counts, most, what in (

@@ -1,11 +1,12 @@
 """The buffers of one network at one batch size, bound to parameters.
 
 Building a workspace lowers the spec to operations, gives each its arrays and keeps the closures. After that a
-forward or backward pass is a plain loop over them: no allocation, no decisions. Several workspaces may share
-one parameter vector (threads); each has its own gradient vector.
+forward or backward pass is a plain loop over them: no allocation, no decisions. Workspaces of several threads
+may share one parameter vector; each has its own gradient vector.
 
-In training every feature map has memory of its own, because the backward pass reads it. Of gradients, and of
-feature maps when only predicting, two are alive at a time, so they take turns in two pieces of memory.
+In training every feature map has memory of its own, because the backward pass reads it. Only two gradients
+are needed at a time, and only two feature maps when predicting: for these there are two buffers, used in
+turn.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from engine.nn.activations import ActivationFunction
 from engine.nn.fake_int8 import Round, Rounding
 from engine.nn.layers.elementwise import Activate
 from engine.nn.memory import Memory, Scratch
-from engine.nn.ops import Arrays, Bound, LayerOp, Op, Room, batch_shape, pool_early
+from engine.nn.ops import Allocate, Arrays, Bound, LayerOp, Op, batch_shape, pool_early
 from engine.nn.param import FloatArray
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.shapes import Shape
 
@@ -42,9 +43,9 @@ class Mode:
     train : bool
         Whether it has gradients, and dropout and batch statistics are on.
     absorbed : ActivationFunction or None
-        A final activation that the loss computes together with itself and that is left out here.
+        A final activation that is left out here because the loss computes it.
     rounding : Rounding or None
-        How int8 rounds feature maps, for fake quantization; None for float alone.
+        Scales and zero points for fake quantization; None to train in plain float.
     """
 
     train: bool = False
@@ -67,7 +68,7 @@ def lower(
 
 
 def _rounded(ops: list[LayerOp], rounding: Rounding) -> Iterator[LayerOp]:
-    """Yield `ops` with the rounding of what they read and give."""
+    """Yield `ops` with fake quantization of activation inputs and layer outputs between them."""
     for (layer, op), following in zip(ops, [*(layer for layer, _ in ops[1:]), None], strict=True):
         argument = rounding.arguments.get(layer) if isinstance(op, Activate) else None
         if argument is not None:
@@ -84,7 +85,7 @@ class _Place:
 
     value: FloatArray
     gradient: FloatArray | None
-    locked: bool  # what made it needs it unchanged
+    locked: bool  # the operation that wrote it needs it unchanged
 
 
 class Workspace:
@@ -94,8 +95,8 @@ class Workspace:
     ----------
     spec : ModelSpec
     params : ndarray
-        Flat vector in the order of ``ParamLayout(spec)``; float32, or float64 in gradient checks. It is read,
-        never written.
+        Flat vector in the order of ``ParamLayout(spec)``, shape (parameters,); float32, or float64 in
+        gradient checks. It is read, never written.
     batch : int
     mode : Mode
     rng : numpy.random.Generator or None
@@ -110,7 +111,7 @@ class Workspace:
     dy : ndarray or None
         Gradient of the loss with respect to `y`, to be written before `backward`.
     grad : ndarray
-        Gradient of the loss in parameter order; where the parameters are state, the observed statistic.
+        Gradient of the loss, in the order of `params`; for running statistics, the statistic of this batch.
     """
 
     def __init__(
@@ -187,8 +188,8 @@ class Workspace:
         return _Place(self._value(shape), self._gradient(shape) if self._train else None, op.reads_output)
 
 
-def _in_turns(memory: Memory, dtype: np.dtype[Any]) -> Room:
-    """Return a function whose arrays may overlap all but the one that it returned before."""
+def _in_turns(memory: Memory, dtype: np.dtype[Any]) -> Allocate:
+    """Return an allocator with two buffers that it uses in turn: the array before the last is overwritten."""
     places = cycle((Scratch(memory), Scratch(memory)))
 
     def take(shape: Shape) -> FloatArray:
@@ -204,8 +205,8 @@ def _reads_images(ops: list[LayerOp]) -> bool:
     return first is not None and first.reads_images
 
 
-def _input(shape: Shape, batch: int, lasting: Room, images_whole: bool) -> FloatArray:
-    """Return the input array (H, C, W, N), in memory batch last or with each image in one piece."""
+def _input(shape: Shape, batch: int, lasting: Allocate, images_whole: bool) -> FloatArray:
+    """Return the input array (H, C, W, N); in memory the batch is last, or first if `images_whole`."""
     if not images_whole:
         return lasting(batch_shape(shape, batch))
     height, width, channels = shape
@@ -213,7 +214,7 @@ def _input(shape: Shape, batch: int, lasting: Room, images_whole: bool) -> Float
 
 
 def _copying(passes: Bound, before: _Place, after: _Place) -> Bound:
-    """Let an in-place operation work on a copy, where what came before needs its own output."""
+    """Let an in-place operation work on a copy, because the operation before needs its output unchanged."""
 
     def forward() -> None:
         np.copyto(after.value, before.value)

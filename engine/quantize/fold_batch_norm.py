@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.nn.model import Model
 from engine.nn.param import FloatArray
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec
 
 __all__ = ["fold"]

@@ -16,7 +16,7 @@ from engine.nn.layers.elementwise import Activate
 from engine.nn.memory import Memory, Scratch
 from engine.nn.ops import Arrays, Op, batch_shape
 from engine.nn.param import FloatArray
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import load_images
 

@@ -23,7 +23,7 @@ from engine.errors import FileError, ProjectError, QuantizationError, SpecError,
 from engine.files import read_limited, write_bytes
 from engine.int8.ranges import Quantization
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout, ParamView
+from engine.nn.param_layout import ParamLayout, ParamView
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
 from engine.record import TrainingRecord

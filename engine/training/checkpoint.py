@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import FieldError
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.record import EpochDone
 from engine.shapes import Shape
 from engine.training.config import TrainConfig

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.nn.fake_int8 import Rounding, parameter_copy
 from engine.nn.losses import Loss
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
 from engine.training.images import LabelledImages

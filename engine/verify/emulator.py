@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from engine.boards.compilers import Cancel, heed
+from engine.boards.compilers import Cancel, check_cancelled
 from engine.boards.targets import Machine
 from engine.errors import VerifyError
 from engine.verify.extra import require
@@ -135,7 +135,7 @@ class Limits:
 
     def check(self, executed: int, seconds: float) -> None:
         """Raise `VerifyError` beyond a limit, or when the user has cancelled."""
-        heed(self.cancel)
+        check_cancelled(self.cancel)
         if executed > self.instructions or seconds > self.seconds:
             raise VerifyError(
                 f"The exported code does not come to an end: it was stopped after {executed:,} instructions."

@@ -15,7 +15,7 @@ from engine.knobs import Knob, knobs_of
 from engine.nn.layers import LAYERS, Flatten
 from engine.nn.ops import Arrays, Bound, Op, batch_shape
 from engine.nn.param import Param, normal
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace
 from engine.shapes import Shape

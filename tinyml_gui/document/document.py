@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from tinyml_gui.document.edits import Edit, adapted_spec, fault_of
 

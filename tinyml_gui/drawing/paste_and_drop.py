@@ -32,12 +32,12 @@ def ink_of(data: QMimeData) -> NDArray[np.uint8] | None:
     TinyMLError
         When there is one that cannot be used.
     """
-    from engine.data import images
+    from engine.data import pictures
 
     files = _files(data)
     if files:
-        return images.load_ink(files[0])
-    return images.ink_from_image(_to_pillow(_image_of(data))) if data.hasImage() else None
+        return pictures.load_ink(files[0])
+    return pictures.ink_from_image(_to_pillow(_image_of(data))) if data.hasImage() else None
 
 
 def _files(data: QMimeData) -> list[Path]:

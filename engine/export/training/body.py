@@ -15,11 +15,11 @@ from engine.export.arena_plan import WORD, Arena, Buffer, arena_needs, plan
 from engine.export.training.timetable import Timetable
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerCall
-from engine.int8.stage_code import StageCode, Variant
 from engine.nn.call_chain import Network
 from engine.nn.model import Model
 from engine.quantize.network import integer_network
 from engine.shapes import size
+from engine.stage_code import StageCode, Variant
 
 __all__ = ["Body", "int8_body", "plan_together"]
 

@@ -10,7 +10,7 @@ from engine.export.training.timetable import timetable
 from engine.nn.call_chain import output_orders
 from engine.nn.layers import Flatten
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Workspace
 from engine.quantize.network import run_stages

@@ -18,9 +18,9 @@ from engine.export.options import ExportOptions
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
-from engine.int8.stage_code import FLOAT_BYTES
 from engine.nn.call_chain import build_network
 from engine.nn.model import Model
+from engine.stage_code import FLOAT_BYTES
 
 __all__ = ["FORMAT"]
 

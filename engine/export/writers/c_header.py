@@ -22,11 +22,11 @@ from engine.export.arena_plan import Arena
 from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
-from engine.int8.stage_code import StageCode
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.shapes import Shape, describe_shape, size
+from engine.stage_code import StageCode
 
 __all__ = [
     "PREPROCESS_BYTES",

@@ -19,9 +19,9 @@ from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
 from engine.export.writers.int8_functions import stage_function
 from engine.int8.arithmetic import Affine
-from engine.int8.stage_code import Variant
 from engine.nn.model import Model
 from engine.quantize.network import IntegerPredictor, check_quantized, integer_network, with_quantization
+from engine.stage_code import Variant
 
 __all__ = ["FORMAT"]
 

@@ -21,7 +21,7 @@ from engine.export.writers import c_header, vector_files
 from engine.export.writers.training_functions import functions, kernel_names
 from engine.export.writers.training_header import STATE_BYTES, TrainingHeader, float_header, int8_header
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.quantize.network import check_quantized, with_quantization
 
 __all__ = ["prepare", "prepare_int8"]

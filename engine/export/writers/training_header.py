@@ -16,10 +16,10 @@ from engine.export.options import ExportOptions
 from engine.export.training import Body, Timetable, TrainedStep, int8_body, plan_together, timetable
 from engine.export.writers import c_header
 from engine.export.writers.c_header import CHeader
-from engine.int8.stage_code import StageCode
 from engine.nn.activations import LINEAR
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
+from engine.stage_code import StageCode
 
 __all__ = ["STATE_BYTES", "TrainingHeader", "float_header", "int8_header"]
 

@@ -1,6 +1,6 @@
 """Convolution in int8, with its weights in the order in which the C kernel reads them.
 
-The kernel holds the image in strips (see ``kernels/conv2d_s8.c``); `_Strips` says how large they are.
+The kernel copies the image to strips (see ``kernels/conv2d_s8.c``); `_Strips` gives their size.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.int8.arithmetic import Int8s
-from engine.int8.calls.as_bytes import requantization_arrays, requantization_sizes, zero_byte
+from engine.int8.calls.as_bytes import (
+    LARGEST_BYTE,
+    PACKED_SUM_LIMIT,
+    requantization_arrays,
+    requantization_sizes,
+    zero_byte,
+)
 from engine.int8.calls.leads import pixel_lead, row_lead
 from engine.int8.calls.pool import largest_of
 from engine.int8.calls.weighted import IntegerWeighted
 from engine.int8.calls.window import Window
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerConv2D"]
-
-LARGEST_BYTE = 255
-SUM_LIMIT = 1 << 23  # what the sums of packed weights stay below, see kernels/dense_dot_s8.c
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +51,12 @@ class IntegerConv2D(IntegerWeighted):
     def code(self, variant: Variant = FAST) -> StageCode:
         if not variant.fast:
             return _small(self)
-        return _code(self, packed=variant.compact and _largest(self) < SUM_LIMIT)
+        return _code(self, packed=variant.compact and _largest(self) < PACKED_SUM_LIMIT)
 
 
 @dataclass(frozen=True)
 class _Strips:
-    """How the image is held: `rows` by `depth` numbers a column, for `phases` rows of windows at a time."""
+    """How the kernel stores the image: `rows` × `depth` numbers a column, for `phases` rows of windows."""
 
     rows: int
     depth: int
@@ -61,7 +64,7 @@ class _Strips:
 
     @classmethod
     def of(cls, call: IntegerConv2D) -> _Strips:
-        """Return strips in which every window begins at a multiple of two numbers."""
+        """Return strips in which every window begins at an even index."""
         kernel, stride, channels = call.window.kernel, call.window.stride, call.in_shape[2]
         if channels == 1 and stride == 1 and call.pool <= 2:
             return cls(_even(kernel + 1), 1, 2)  # two rows at once
@@ -98,7 +101,7 @@ def _code(call: IntegerConv2D, packed: bool) -> StageCode:
 
 
 def _largest(call: IntegerConv2D) -> int:
-    """Return the largest sum that occurs if each byte is the worst that it can be."""
+    """Return the largest absolute value that a sum can have, over all possible inputs."""
     zero = zero_byte(call.source)
     positive, negative = (
         np.maximum(sign * call.weight.astype(np.int64), 0).sum(axis=(1, 2, 3)) for sign in (1, -1)
@@ -108,7 +111,7 @@ def _largest(call: IntegerConv2D) -> int:
 
 
 def _pairs(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
-    """Return the weights as the kernel sees windows, (pairs of filters, 2, pairs of numbers, 2)."""
+    """Return the weights in the order of the numbers of a window, (filters / 2, 2, numbers / 2, 2)."""
     filters, kernel, _, channels = call.weight.shape
     sets = np.zeros(
         (_even(filters) if strips.phases == 1 else filters, strips.phases, *_window(call, strips)), np.int16
@@ -119,12 +122,12 @@ def _pairs(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
 
 
 def _laid_out(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
-    """Return twice the weights, two numbers of a window for a filter, then two for the next one."""
+    """Return twice the weights: two numbers for a filter, two for the next filter, then the next two."""
     return np.ascontiguousarray(2 * _pairs(call, strips).transpose(0, 2, 1, 3)).ravel()
 
 
 def _packed(call: IntegerConv2D, strips: _Strips) -> NDArray[np.int16]:
-    """Return numbers ``256 · b + a`` for filters a and b."""
+    """Return numbers ``256 · b + a`` that hold the weights a and b of two filters."""
     pairs = _pairs(call, strips)
     return np.ascontiguousarray(pairs[:, 0] + 256 * pairs[:, 1]).ravel()
 
@@ -134,7 +137,7 @@ def _window(call: IntegerConv2D, strips: _Strips) -> tuple[int, int, int]:
 
 
 def _scaling(call: IntegerConv2D) -> Mapping[str, NDArray[Any]]:
-    """Return the table, if any, and by filter twice the bias, the multiplier and the shift less one."""
+    """Return the table, if any, and for each filter twice the bias, the multiplier and the shift minus 1."""
     arrays = dict(requantization_arrays(call.requantization, call.bias))
     columns = [2 * arrays.pop("bias"), arrays.pop("multiplier"), arrays.pop("shift").astype(np.int32)]
     return {"scaling": np.stack(columns, axis=1).ravel(), **arrays}
@@ -145,7 +148,7 @@ def _even(n: int) -> int:
 
 
 def _small(call: IntegerConv2D) -> StageCode:
-    """Return the C with the least flash: plain loops, and weights of a byte each."""
+    """Return the C code that takes the least flash: plain loops, and weights of one byte each."""
     w = call.window
     sizes = {
         **asdict(w),

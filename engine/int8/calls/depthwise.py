@@ -1,9 +1,9 @@
 """Depthwise convolution in int8, with its weights in the order in which the C kernel reads them.
 
-The kernel takes four channels at a time, tap by tap, so their weights stand together. The input's zero point
-is folded into the bias, which is exact because padding is written out: where there is any, rows go through a
-ring of lines. Either way no number is read behind those already written, so the output may take the input's
-place.
+The kernel computes four channels at a time, tap by tap, so their weights are adjacent. The input's zero point
+is folded into the bias. This is exact because padding is stored as numbers: an image with padding is copied
+row by row into a ring buffer of lines. With or without padding, no number is read after it was overwritten,
+so the output may take the place of the input.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from engine.int8.arithmetic import Int8s, Int32s
 from engine.int8.calls.as_bytes import folded_bias, requantization_arrays, requantization_sizes, zero_byte
 from engine.int8.calls.weighted import IntegerWeighted
 from engine.int8.calls.window import Window
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerDepthwise"]
 
-TOGETHER = 4  # channels
+TOGETHER = 4  # channels that the kernel computes at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class IntegerDepthwise(IntegerWeighted):
 
 
 def _code(call: IntegerDepthwise) -> StageCode:
-    """Return the C of a depthwise convolution with activation."""
+    """Return a depthwise convolution in C."""
     w, (height, width) = call.window, _padded(call)
     lines = w.top > 0 or w.left > 0 or height > _image(call.in_shape)[0] or width > _image(call.in_shape)[1]
     scratch = w.kernel * width * call.in_shape[-1] if lines else 0
@@ -68,18 +68,18 @@ def _code(call: IntegerDepthwise) -> StageCode:
 
 
 def _image(shape: Shape) -> Shape:
-    """Return the shape of a vector as that of an image with one pixel."""
+    """Return `shape`, that of a vector as an image of one pixel."""
     return shape if len(shape) == 3 else (1, 1, *shape)
 
 
 def _padded(call: IntegerDepthwise) -> tuple[int, int]:
-    """Return height and width of the part of the padded image that is read."""
+    """Return the height and width of the part of the padded image that is read."""
     w, (rows, columns, _) = call.window, _image(call.out_shape)
     return (rows - 1) * w.stride + w.kernel, (columns - 1) * w.stride + w.kernel
 
 
 def _scaling(bias: Int32s, multiplier: Int32s, shift: Int32s) -> Int32s:
-    """Return, for each block of channels, its biases and then pairs of multiplier and shift."""
+    """Return for each block of channels their biases, then their pairs of multiplier and shift."""
     pairs = np.stack([multiplier, shift], axis=1)
     together = len(bias) // TOGETHER * TOGETHER
     block: Int32s = np.concatenate([bias[:together].reshape(-1, 4), pairs[:together].reshape(-1, 8)], axis=1)
@@ -89,7 +89,7 @@ def _scaling(bias: Int32s, multiplier: Int32s, shift: Int32s) -> Int32s:
 
 
 def _laid_out(weight: NDArray[np.int8]) -> NDArray[Any]:
-    """Return weights (kernel, kernel, channels) in blocks of channels, the last ones one by one."""
+    """Return weights (kernel, kernel, channels) in blocks of channels; those left over are blocks of one."""
     taps = weight.reshape(-1, weight.shape[-1])
     together = taps.shape[1] // TOGETHER * TOGETHER
     blocks = taps[:, :together].reshape(len(taps), -1, TOGETHER).transpose(1, 0, 2)

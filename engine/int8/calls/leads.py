@@ -1,4 +1,4 @@
-"""Reading an image from front to back, and writing over what has been read."""
+"""Leads: how far the output must begin before the input if a kernel overwrites what it has read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["pixel_lead", "row_lead"]
 
 
 def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
-    """Return how many bytes before its input the output must begin.
+    """Return the lead in bytes for a kernel that copies its input row by row.
 
-    The kernel must copy each row of the input away once, in order, and write a row of the output only when
-    the window's last row has been copied; with pooling, when the last row of the first window has been. The
-    other windows of a pool are read afterwards, so rows still matter that only the last pool reads.
+    The kernel must copy each row of the input once, in order. It may write a row of the output when it has
+    copied the last row of the window; with pooling, the last row of the first window. It reads the other
+    windows of a pool afterwards, so rows that only the last pool reads must still be there.
     """
     rows, columns, channels = call.out_shape
     height, line = call.in_shape[0], size(call.in_shape[1:])
@@ -28,7 +28,7 @@ def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
 
 
 def pixel_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
-    """Return the same for a kernel that copies nothing and writes pixel after pixel."""
+    """Return the lead in bytes for a kernel that copies nothing and writes one pixel after the other."""
     rows, columns, channels = call.out_shape
     line, step = size(call.in_shape[1:]), pool * window.stride
     i, j = np.indices((rows, columns))

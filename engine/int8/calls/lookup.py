@@ -1,4 +1,4 @@
-"""Int8 calls that look numbers up, or move them."""
+"""Int8 calls that look up numbers in a table, or reorder them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 from engine.int8.arithmetic import Int8s, Int32s
 from engine.int8.calls.as_bytes import table_bytes
 from engine.int8.calls.call import IntegerCall
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerGather", "IntegerSoftmax", "IntegerTable", "softmax_table"]
 
 
 @dataclass(frozen=True, eq=False)
 class IntegerTable(IntegerCall):
-    """A function of each number: ``table[q + 128]``."""
+    """A pointwise function: ``table[q + 128]``.
+
+    Attributes
+    ----------
+    table : ndarray of int8, shape (256,)
+    """
 
     table: Int8s
 
@@ -33,7 +38,7 @@ class IntegerTable(IntegerCall):
 
 
 def softmax_table(scale: float, channels: int) -> NDArray[np.uint32]:
-    """Return ``exp(-scale · i) · 2^n``, rounded, for i = 0 … 255.
+    """Return ``exp(-scale · i) · 2^n``, rounded, for i = 0 … 255, as an array of shape (256,).
 
     n is 20, or less for more than 4,095 channels: a sum over all channels, plus half of it or 256 times any
     entry, fits into 32 bits.
@@ -72,7 +77,12 @@ class IntegerSoftmax(IntegerCall):
 
 @dataclass(frozen=True, eq=False)
 class IntegerGather(IntegerCall):
-    """The numbers of a flat vector in another order: ``y[i] = x[order[i]]``."""
+    """The numbers of a flat vector in another order: ``y[i] = x[order[i]]``.
+
+    Attributes
+    ----------
+    order : ndarray of int32, shape (features,)
+    """
 
     order: Int32s
 

@@ -1,4 +1,4 @@
-"""Pooling in int8: one number for each square of pixels, whose output may overwrite its input."""
+"""Pooling in int8: one number for each rectangle of pixels; the output may overwrite the input."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from engine.int8.arithmetic import Int8s
 from engine.int8.calls.call import IntegerCall
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["IntegerAvgPool", "IntegerMaxPool", "largest_of"]
 
 
 def squares_of(x: Int8s, out: Shape, height: int, width: int) -> NDArray[Any]:
-    """View the parts of x that pooling reads as (images, rows, height, columns, width, channels)."""
+    """View the part of `x` that pooling reads as (images, rows, height, columns, width, channels)."""
     rows, columns = out[:2] if len(out) == 3 else (1, 1)
     kept = x[:, : rows * height, : columns * width]
     return kept.reshape(len(x), rows, height, columns, width, x.shape[-1])
@@ -34,7 +34,7 @@ def largest_of(squares: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True, eq=False)
 class IntegerMaxPool(IntegerCall):
-    """The largest number of each square; input and output are held in the same way."""
+    """The largest number of each square; input and output have the same scale and zero point."""
 
     size: int
 
@@ -48,7 +48,7 @@ class IntegerMaxPool(IntegerCall):
 
 @dataclass(frozen=True, eq=False)
 class IntegerAvgPool(IntegerCall):
-    """The mean of each window, halves away from zero; input and output are held in the same way."""
+    """The mean of each window, halves away from zero; input and output have the same scale and zero point."""
 
     window_height: int
     window_width: int

@@ -1,4 +1,4 @@
-"""A square kernel that slides over an image."""
+"""A square kernel that slides over an image, as convolutions need it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Window:
     ----------
     kernel, stride : int
     top, left : int
-        Padding before the first row and column; behind the last ones it follows from the output's shape.
+        Padding before the first row and column; that after the last ones follows from the output's shape.
     """
 
     kernel: int

@@ -1,4 +1,4 @@
-"""The layers, one file each; listed by hand because a directory scan hides modules from PyInstaller."""
+"""The layers, one file each, listed by hand: PyInstaller does not find modules that a scan imports."""
 
 from __future__ import annotations
 

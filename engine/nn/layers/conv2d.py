@@ -1,4 +1,4 @@
-"""Conv2D: a bank of small filters slides over the image; see `engine.nn.layers.rows` for how."""
+"""Conv2D: a bank of small filters slides over the image; `engine.nn.layers.rows` says how it is computed."""
 
 from __future__ import annotations
 
@@ -6,61 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engine.int8.calls import IntegerCall, IntegerConv2D, Window
-from engine.int8.stage_code import FAST, StageCode, Variant
+from engine.int8.calls import IntegerCall, IntegerConv2D
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
 from engine.nn.layers.conv_gradients import input_gradient, weight_gradient
 from engine.nn.layers.elementwise import activation_calls, finish
 from engine.nn.layers.layouts import lines_bytes, row_lead, rows_in_turn, weights
-from engine.nn.layers.rows import PADDINGS, Geometry, expanded, row_product
-from engine.nn.layers.weighted import Weighted
+from engine.nn.layers.rows import Geometry, expanded, row_product
+from engine.nn.layers.sliding import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.nn.ops import Arrays, Bound, Op, in_turn, nothing
 from engine.nn.param import FloatArray, Param, constant
-from engine.shapes import Shape, need_image, size
+from engine.shapes import Shape, size
+from engine.stage_code import FAST, StageCode, Variant
 
-__all__ = ["Conv2D", "SlidingKernel", "kernel_knob", "padding_knob", "stride_knob", "window_of"]
+__all__ = ["Conv2D"]
 
 PIXELS = 4  # that kernels/taps.c computes at a time
 MOST_TAPS = 6  # in one block of kernels/taps.c
-
-
-def kernel_knob() -> int:
-    """Declare the side of a square kernel."""
-    default: int = knob(3, "Kernel", "side of the square kernel", low=1, high=15, unit="px")
-    return default
-
-
-def stride_knob() -> int:
-    """Declare the step of a kernel."""
-    default: int = knob(1, "Stride", "step of the kernel", low=1, high=8, unit="px", advanced=True)
-    return default
-
-
-def padding_knob() -> str:
-    """Declare what happens at the border."""
-    doc = "same: zeros around the image keep its size; valid: only where the kernel fits"
-    choices = dict(zip(PADDINGS, ("Same size", "No padding"), strict=True))
-    default: str = knob("same", "Padding", doc, choices=choices)
-    return default
-
-
-class SlidingKernel(Weighted):
-    """What layers share whose kernel slides over an image; each declares the fields in its own order."""
-
-    kernel: int
-    stride: int
-    padding: str
-
-    def geometry(self, x: Shape) -> Geometry:
-        """Return how the kernel slides over an input of shape `x`."""
-        height, width, _ = need_image(x, self.title)
-        return Geometry.of(height, width, self.kernel, self.stride, self.padding)
-
-    def summary(self) -> str:
-        step = f" stride {self.stride}" if self.stride > 1 else ""
-        return f"{self.kernel}×{self.kernel}{step} {self.padding} {self.activation}"
 
 
 @dataclass(frozen=True)
@@ -98,7 +61,7 @@ class Conv2D(SlidingKernel):
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         out = self.out_shape(x)
         sizes = {**self.geometry(x).c_sizes, "pool": 1}
-        call = Convolution.of("conv2d", (x, out), Array(p["weight"], rows=True), p.get("bias"), sizes)
+        call = Convolution.of("conv2d", (x, out), Array(p["weight"]), p.get("bias"), sizes)
         return (call, *activation_calls(out, self.activation))
 
     def summary(self) -> str:
@@ -107,7 +70,7 @@ class Conv2D(SlidingKernel):
 
 @dataclass(frozen=True, eq=False)
 class Convolution(WeightedSum):
-    """A convolution with the maximum of squares of its output, if ``pool`` is more than 1."""
+    """A convolution, followed by max pooling over squares of side ``pool`` if that is more than 1."""
 
     many_registers: ClassVar[bool] = True
 
@@ -128,7 +91,7 @@ class Convolution(WeightedSum):
 
 
 def _folded(call: Call) -> Call:
-    """Return the convolution of pixels that do not see one another in rows that are computed at a time."""
+    """Return a 1×1 convolution as one over rows of `PIXELS` pixels, and any other call unchanged."""
     pixels = size(call.out_shape[:2])
     alone = call.in_shape[:2] == call.out_shape[:2] and call.sizes["kernel"] == call.sizes["pool"] == 1
     if not alone or pixels % PIXELS:
@@ -147,17 +110,12 @@ def _sides(call: Call) -> Mapping[str, int]:
 
 
 def _block(taps: int) -> int:
-    """Choose how many taps of a row are multiplied at a time: what takes the fewest instructions."""
+    """Return how many taps of a row to multiply at a time so that the fewest instructions are executed."""
 
     def instructions(block: int) -> int:
         return taps // block * (16 * block + 7) + taps % block * 24
 
     return min(range(1, MOST_TAPS + 1), key=lambda block: (instructions(block), -block))
-
-
-def window_of(sizes: Mapping[str, int]) -> Window:
-    """Return how the kernel of a call with these `sizes` slides."""
-    return Window(**{name: sizes[name] for name in ("kernel", "stride", "top", "left")})
 
 
 @dataclass(frozen=True)
@@ -178,7 +136,7 @@ class Correlate(Op):
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"], a.room)]
+        passes = [weight_gradient(self.geometry, buffer, a.dy, a.g["weight"], a.temporary)]
         if a.dx is not None:
-            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx, a.room, a.lasting))
+            passes.append(input_gradient(self.geometry, weight, a.dy, a.dx, a.temporary, a.lasting))
         return Bound(forward, in_turn(passes))

@@ -1,16 +1,14 @@
 """The backward pass of a convolution: gradients of its weight and of its input.
 
-The input gradient spreads each output gradient over the pixels that it came from. Which way is cheapest
-depends on the shape, and the three ways below give the same numbers:
+The input gradient adds each output gradient to the pixels from which that output was computed. Which of three
+ways is the fastest depends on the shape; all give the same gradient:
 
-- stride 1, as many filters as channels or more (the usual case): one product over *rows* gives the share
-  of every
-  kernel column, (kernel, C) numbers for each pixel, and shifted additions gather them. Only the narrow
-  side, the channels, is handled kernel times;
-- stride 1, fewer filters: a convolution of the output gradient with the flipped weight;
-- larger strides: the share of every tap, gathered by strided additions (col2im), because most of the
-  positions of a
-  convolution over a spread-out gradient would be zero.
+- stride 1 and at least as many filters as channels (the usual case): one product over *rows* computes the
+  contribution of every kernel column, (kernel, C) numbers for each pixel, and shifted additions sum them up.
+  Only the channels, the smaller side, are computed `kernel` times;
+- stride 1 and fewer filters than channels: a convolution of the output gradient with the flipped weight;
+- larger strides: the contribution of every tap, summed up by strided additions (col2im). A convolution would
+  mostly multiply by zero, because the output gradient would have to be dilated first.
 """
 
 from __future__ import annotations
@@ -21,23 +19,23 @@ import numpy as np
 
 from engine.nn.layers.products import pieces
 from engine.nn.layers.rows import Geometry, Span, expanded, folding, row_product, row_windows
-from engine.nn.ops import Room
+from engine.nn.ops import Allocate
 from engine.nn.param import FloatArray
 
 __all__ = ["input_gradient", "weight_gradient"]
 
 Pass = Callable[[], None]
-FEW_TAPS = 16  # a product over fewer taps than this wastes the vector units
-MOST_TAPS = 25  # of windows @ dyᵀ: more take OpenBLAS twice as long with more than 32 filters
+FEW_TAPS = 16  # a product over fewer taps does not fill the vector registers
+MOST_TAPS = 25  # in one product windows @ dyᵀ: with more, and over 32 filters, OpenBLAS takes twice as long
 
 
 def weight_gradient(
-    geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray, room: Room
+    geometry: Geometry, buffer: FloatArray, dy: FloatArray, grad: FloatArray, temporary: Allocate
 ) -> Pass:
     """Return a closure that writes the weight's gradient, the sum over rows of windows @ dyᵀ.
 
-    In this order OpenBLAS is faster than in the other. It is cut between taps rather than along the sums:
-    there are fewer partial results to add up.
+    OpenBLAS computes this product faster than dy @ windowsᵀ. It is cut into pieces between taps rather than
+    along the sums, so that there are fewer partial results to add up.
 
     Parameters
     ----------
@@ -48,7 +46,7 @@ def weight_gradient(
         (H, K, W, N).
     grad : ndarray
         (K, kernel, kernel, C), written.
-    room : callable
+    temporary : Allocate
     """
     height, filters, width, batch = dy.shape
     taps = geometry.kernel * geometry.kernel * buffer.shape[2]
@@ -57,7 +55,7 @@ def weight_gradient(
     bundles = pieces(taps, filters * length, least=4, most=MOST_TAPS)
     windows = row_windows(buffer, geometry.rows, parts).reshape(height, parts, bundles, -1, length)
     columns = dy.reshape(height, filters, parts, length).transpose(0, 2, 3, 1)[:, :, None]
-    partial = room((height, parts, bundles, taps // bundles, filters))
+    partial = temporary((height, parts, bundles, taps // bundles, filters))
     total = np.empty(partial.shape[2:], dy.dtype)
     matrix = grad.reshape(filters, -1)
 
@@ -70,7 +68,12 @@ def weight_gradient(
 
 
 def input_gradient(
-    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room, lasting: Room
+    geometry: Geometry,
+    weight: FloatArray,
+    dy: FloatArray,
+    dx: FloatArray,
+    temporary: Allocate,
+    lasting: Allocate,
 ) -> Pass:
     """Return a closure that writes the gradient of the input to `dx` (H, C, W, N).
 
@@ -81,18 +84,19 @@ def input_gradient(
         (K, kernel, kernel, C).
     dy : ndarray
         (H, K, W, N).
-    room, lasting : callable
+    temporary, lasting : Allocate
+        For arrays of one pass, and for arrays that keep their contents.
     """
     filters, channels = weight.shape[0], weight.shape[3]
     if geometry.rows.stride > 1:
-        return _by_taps(geometry, weight, dy, dx, room)
+        return _by_taps(geometry, weight, dy, dx, temporary)
     if geometry.reads_in_place or filters < channels:
         return _by_flipping(geometry, weight, dy, dx, lasting)
-    return _by_rows(geometry, weight, dy, dx, room)
+    return _by_rows(geometry, weight, dy, dx, temporary)
 
 
 def _by_flipping(
-    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Room
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Allocate
 ) -> Pass:
     adjoint = geometry.adjoint()
     buffer, expand = expanded(adjoint, dy, lasting)
@@ -109,9 +113,11 @@ def _by_flipping(
     return backward
 
 
-def _by_rows(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room) -> Pass:
+def _by_rows(
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, temporary: Allocate
+) -> Pass:
     height, channels, _, batch = dx.shape
-    shares = room((height, geometry.kernel, channels, geometry.columns.out, batch))
+    shares = temporary((height, geometry.kernel, channels, geometry.columns.out, batch))
     fold = folding(geometry.columns, shares, dx)
     flipped = weight[:, ::-1].transpose(2, 3, 1, 0)  # (column, C, row, K): row r of a window meets row k-1-r
     matrix = np.empty(flipped.shape, weight.dtype)
@@ -132,15 +138,15 @@ def _row_products(
 ) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
     """Return the products (left, right, out) that fill `shares` from the rows of `dy`.
 
-    Rows whose window lies inside share one batched product; at the border the window is cut, and so is
-    the matrix.
+    All rows whose window lies inside the image are computed by one batched product. At the border the window
+    is cut off, and the matrix with it.
     """
     filters = dy.shape[1]
     windowed = dy.reshape(len(dy), filters, -1)
     length = windowed.shape[2]
     parts = pieces(length, matrix.size, least=16)
     out = shares.reshape(len(shares), len(matrix), parts, -1).transpose(0, 2, 1, 3)
-    first = rows.before - rows.kernel + 1  # of the window of input row 0
+    first = rows.before - rows.kernel + 1  # row of `dy` at which the window of input row 0 begins
     low, high = max(0, -first), min(rows.source, rows.out - rows.kernel + 1 - first)
     products = []
     if low < high:
@@ -156,11 +162,13 @@ def _row_products(
     return products
 
 
-def _by_taps(geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, room: Room) -> Pass:
+def _by_taps(
+    geometry: Geometry, weight: FloatArray, dy: FloatArray, dx: FloatArray, temporary: Allocate
+) -> Pass:
     rows, columns = geometry.rows, geometry.columns
     height, filters, width, batch = dy.shape
     kernel, channels = geometry.kernel, weight.shape[3]
-    shares = room((height, kernel, kernel, channels, width, batch))
+    shares = temporary((height, kernel, kernel, channels, width, batch))
     matrix = weight.reshape(filters, -1).T  # (taps, K)
     source, out = dy.reshape(height, filters, -1), shares.reshape(height, len(matrix), -1)
     additions = []

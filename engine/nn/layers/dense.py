@@ -1,4 +1,4 @@
-"""Dense: every output sees every input; with the batch last it is one matrix product each way."""
+"""Dense layer: every output depends on every input; each pass is a matrix product, as the batch is last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.int8.calls import IntegerCall, IntegerDense
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
@@ -21,6 +20,7 @@ from engine.nn.layers.weighted import Weighted
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape, describe_shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["Dense"]
 
@@ -61,7 +61,7 @@ class Dense(Weighted):
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         out = self.out_shape(x)
-        weight = Array(p["weight"], features=1, rows=True)
+        weight = Array(p["weight"], features=1)
         call = Product.of("dense", (x, out), weight, p.get("bias"), {})
         return (call, *activation_calls(out, self.activation))
 
@@ -71,16 +71,16 @@ class Dense(Weighted):
 
 @dataclass(frozen=True, eq=False)
 class Product(WeightedSum):
-    """A matrix times the input."""
+    """A weight matrix times the input."""
 
     def weighted(self, parts: WeightedParts) -> IntegerCall:
         return IntegerDense(*parts)
 
     def code(self, variant: Variant = FAST) -> StageCode:
-        """Return the C of a dense layer.
+        """Return the C code of a dense layer.
 
-        Blocks of 4 inputs are faster, but are more code and need registers that have to be saved: stack,
-        which networks with convolutions take anyway.
+        Blocks of 4 inputs are faster than blocks of 2. But they need more flash, and registers that must be
+        saved on the stack, which the kernels of convolutions do anyway.
         """
         block = 4 if variant.registers else 2
         weight, bias = weights(self)
@@ -125,7 +125,7 @@ class MatMul(Op):
 def _gradient(dy: FloatArray, x: FloatArray, grad: FloatArray) -> Callable[[], None]:
     """Return a closure that writes the weight's gradient ``dy @ x.T``.
 
-    With each image in one piece this is a plain product, for which short pieces pay.
+    If each image is contiguous in memory, ``x.T`` needs no transposition; then short pieces are faster.
     """
     units, batch = dy.shape
     features = len(x)

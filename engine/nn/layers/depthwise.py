@@ -1,4 +1,4 @@
-"""DepthwiseConv2D: one filter for each channel; see `engine.nn.layers.tiles` for how."""
+"""DepthwiseConv2D: one filter for each channel; `engine.nn.layers.tiles` says how it is computed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import ClassVar
 import numpy as np
 
 from engine.int8.calls import IntegerCall, IntegerDepthwise
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.activations import ACTIVATIONS, activation_knob
 from engine.nn.kernel_calls import Array, Call, WeightedParts, WeightedSum
-from engine.nn.layers.conv2d import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.nn.layers.elementwise import activation_calls, finish
 from engine.nn.layers.layouts import lines_bytes, row_lead, weights
 from engine.nn.layers.rows import Geometry
+from engine.nn.layers.sliding import SlidingKernel, kernel_knob, padding_knob, stride_knob, window_of
 from engine.nn.layers.tiles import Tiled
-from engine.nn.ops import Arrays, Bound, Op, Room, in_turn, nothing
+from engine.nn.ops import Allocate, Arrays, Bound, Op, in_turn, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["DepthwiseConv2D"]
 
@@ -111,14 +111,14 @@ class CorrelateChannels(Op):
 
         if a.dy is None:
             return Bound(forward, nothing)
-        passes = [tiled.weight_gradient(a.dy, a.g["weight"].transpose(2, 0, 1), a.room)]
+        passes = [tiled.weight_gradient(a.dy, a.g["weight"].transpose(2, 0, 1), a.temporary)]
         if a.dx is not None:
             passes.append(_input_gradient(self.geometry, kernels, a.dy, a.dx, a.lasting))
         return Bound(forward, in_turn(passes))
 
 
 def _input_gradient(
-    geometry: Geometry, kernels: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Room
+    geometry: Geometry, kernels: FloatArray, dy: FloatArray, dx: FloatArray, lasting: Allocate
 ) -> Callable[[], None]:
     multiply = Tiled(geometry.adjoint(), dy, lasting).product(dx)
     flipped = kernels[:, ::-1, ::-1]

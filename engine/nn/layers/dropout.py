@@ -1,4 +1,4 @@
-"""Dropout: while training, each number is dropped with some probability; predicting, nothing happens."""
+"""Dropout: in training each number is set to 0 with some probability; in inference nothing is computed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from engine.shapes import Shape, size
 
 __all__ = ["Dropout"]
 
-DRAWS = 1 << 24  # numbers that a device's generator draws from
+DRAWS = 1 << 24  # the random numbers of a device are whole numbers below this
 
 
 @dataclass(frozen=True)
 class Dropout(LayerSpec):
-    """Inverted dropout (Srivastava et al. 2014): survivors are scaled by 1 / (1 - rate)."""
+    """Inverted dropout (Srivastava et al. 2014): numbers that are kept are multiplied by 1 / (1 - rate)."""
 
     kind = "dropout"
     title = "Dropout"
@@ -45,7 +45,7 @@ class Dropout(LayerSpec):
 
 @dataclass(frozen=True, eq=False)
 class DropCall(Call):
-    """Dropout while training on a device, where a number below ``threshold`` of `DRAWS` is dropped."""
+    """Dropout on a device: a number is dropped if a random whole number is less than ``threshold``."""
 
     in_place: ClassVar[bool] = True
 

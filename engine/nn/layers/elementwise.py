@@ -1,8 +1,4 @@
-"""Bias and activation functions: what happens to each number on its own.
-
-Every activation's derivative is written in terms of its *output*, so all of them work in place and no
-copy of the input is kept.
-"""
+"""Bias and activation functions, as operations, as a layer and as kernel calls. All work in place."""
 
 from __future__ import annotations
 
@@ -49,9 +45,9 @@ class AddBias(Op):
         if dy is None:
             return Bound(forward, nothing)
         grad = a.g["bias"]
-        rows = channel_rows(dy)
+        rows = channel_rows(dy)  # (rows, channels, pixels); flat vectors have one row
         ones = np.ones(rows.shape[2], dy.dtype)
-        partial = np.empty(rows.shape[:2], dy.dtype) if len(rows) > 1 else grad[None]  # one row is the sum
+        partial = np.empty(rows.shape[:2], dy.dtype) if len(rows) > 1 else grad[None]
 
         def backward() -> None:
             np.vecdot(rows, ones, out=partial)  # a sum, by BLAS: twice as fast as add.reduce
@@ -95,7 +91,7 @@ class Activate(Op):
 
 
 def finish(shape: Shape, bias: bool, activation: str) -> tuple[Op, ...]:
-    """Return the operations behind a weighted sum: bias where there is one, activation unless linear."""
+    """Return the operations after a weighted sum: the bias, if any, and the activation, unless linear."""
     function = ACTIVATIONS[activation]
     ops: tuple[Op, ...] = (AddBias(shape, shape),) if bias else ()
     return ops if function is LINEAR else (*ops, Activate(shape, shape, function))
@@ -150,8 +146,8 @@ class Map(Call):
         return IntegerTable(self.in_shape, self.out_shape, source, target, function.table(source, target))
 
 
-WHOLE: Mapping[str, type[Call]] = {"softmax": Softmax}
-"""The calls of the activations that are not pointwise."""
+NOT_POINTWISE: Mapping[str, type[Call]] = {"softmax": Softmax}
+"""The calls of the activation functions that are not pointwise, by name."""
 
 
 def activation_calls(shape: Shape, name: str) -> tuple[Call, ...]:
@@ -159,5 +155,6 @@ def activation_calls(shape: Shape, name: str) -> tuple[Call, ...]:
     function = ACTIVATIONS[name]
     if function is LINEAR:
         return ()
-    whole = WHOLE.get(name)
-    return (Map("map", shape, shape, function=function) if whole is None else whole(name, shape, shape),)
+    if function.pointwise:
+        return (Map("map", shape, shape, function=function),)
+    return (NOT_POINTWISE[name](name, shape, shape),)

@@ -22,7 +22,7 @@ class Flatten(LayerSpec):
     """Reshape (height, width, channels) to one vector.
 
     Feature ``(row * channels + channel) * width + column`` is the pixel (row, column) of that channel: the
-    engine's memory order. Writers of other formats permute the weights of what follows.
+    engine's memory order. Writers of other formats permute the weights of the next layer.
     """
 
     kind = "flatten"
@@ -50,7 +50,7 @@ class Reshape(Op):
 
 @dataclass(frozen=True, eq=False)
 class Unroll(Call):
-    """Nothing to compute in C either, but there the channels of a pixel are neighbours."""
+    """Nothing to compute in C either, but there channels come last, so the features are in another order."""
 
     view: ClassVar[bool] = True
 

@@ -1,8 +1,8 @@
 """Batch normalization (Ioffe & Szegedy 2015) over each channel.
 
-Training normalizes with the statistics of the batch and *observes* them: they are written where the
-gradients of the running statistics would stand, and whoever steps the parameters blends them in
-(`Trainer`). So several threads can observe at once and a step stays one pass over the flat vector.
+Training normalizes with the statistics of the batch. It writes them to the entries of the gradient vector
+that belong to the running statistics, and the trainer updates the running statistics with them after each
+step. So several threads can measure at the same time, and a step is still one pass over the flat vector.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from engine.shapes import Shape
 __all__ = ["EPSILON", "BatchNorm"]
 
 EPSILON = 1e-5
-SCALING = "scaling"  # what the operations of a layer share
+SCALING = "scaling"  # key of the array that the two operations of a layer share
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class BatchNorm(LayerSpec):
         }
 
     def macs(self, x: Shape) -> int:
-        return 0  # folded into the layer before it when exported
+        return 0  # export folds it into the layer before it
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
         return (Observe(x, x), Normalize(x, x))
@@ -71,7 +71,7 @@ class BatchNorm(LayerSpec):
 
 @dataclass(frozen=True, eq=False)
 class ScaleShift(Call):
-    """Batch norm as one multiplication and addition, or none at all behind a weighted sum."""
+    """Batch norm in inference: one multiplication and addition; merged into a weighted sum before it."""
 
     in_place: ClassVar[bool] = True
     takes_function: ClassVar[bool] = True
@@ -90,21 +90,21 @@ class ScaleShift(Call):
 
 
 class _Scaling:
-    """What normalizing does to each channel that has been turned so that its scale is not negative.
+    """The numbers by which each channel is normalized, after channels with a negative scale were negated.
 
-    The operations of one layer share it in training: to work these few numbers out three times costs more
-    than a pass over the feature maps of a tiny network.
+    In training, both operations of a layer share these numbers. To compute them again in each pass would take
+    longer than a pass over the feature maps of a tiny network.
 
     Attributes
     ----------
-    mean, deviation : ndarray
-        Of the turned x, float64 (C,) as all of these.
+    mean, deviation : ndarray of float64, shape (channels,)
+        Mean and standard deviation of x after negation; all attributes have this dtype and shape.
     sign : ndarray
-        -1 where the channel has been turned.
+        -1 for channels that were negated, 1 for the others.
     factor, offset : ndarray
         ``y = factor · x + offset``.
     dy_sum, dy_product : ndarray
-        What the backward pass finds: the sums over the channel of dy, and of dy · (x - mean).
+        Found in the backward pass: the sums over the channel of dy, and of dy · (x - mean).
     """
 
     def __init__(self, rows: NDArray[np.float64]) -> None:
@@ -112,11 +112,11 @@ class _Scaling:
 
     @staticmethod
     def rows(channels: int) -> NDArray[np.float64]:
-        """Return room for it."""
+        """Return the array (7, channels) that holds the numbers of a layer."""
         return np.zeros((7, channels))
 
     def update(self, p: Mapping[str, FloatArray], mean: FloatArray, variance: FloatArray) -> None:
-        """Work it out from the scale and shift in `p` and the statistics of x before it was turned."""
+        """Compute the numbers from scale and shift in `p`, and from the statistics of x before negation."""
         np.copysign(1.0, p["scale"], out=self.sign)
         np.multiply(self.sign, mean, out=self.mean)
         np.add(variance, EPSILON, out=self.deviation)
@@ -137,21 +137,22 @@ def _affine(x: FloatArray, factor: FloatArray, offset: FloatArray, out: FloatArr
     np.add(out, offset.astype(x.dtype)[:, None], out=out)
 
 
-def _turn(x: FloatArray, scale: FloatArray) -> None:
-    turned = np.signbit(scale)
-    if turned.any():
-        for channel in np.flatnonzero(turned):
+def _negate(x: FloatArray, scale: FloatArray) -> None:
+    """Negate the channels of `x` (rows, channels, pixels) whose `scale` is negative."""
+    negative = np.signbit(scale)
+    if negative.any():
+        for channel in np.flatnonzero(negative):
             np.negative(x[:, channel], out=x[:, channel])
 
 
 @dataclass(frozen=True)
 class Observe(Op):
-    """Take the mean and the variance of each channel, and turn channels round whose scale is negative.
+    """Measure the mean and variance of each channel, and negate channels whose scale is negative.
 
-    So turned, what follows keeps the order of numbers: a max pool may go first, and leaves `Normalize` a
-    quarter of the work. What the statistics contribute to the gradient is added here, where all numbers are:
-    ``dx = factor · (dy - mean(dy) - unit · mean(dy · unit))`` with ``unit = (x - mean) / deviation``,
-    of which `Normalize` has computed ``factor · dy``.
+    After that `Normalize` keeps the order of numbers. So a max pool can be moved before it, and leaves it a
+    quarter of the work. The contribution of the statistics to the gradient is added here, where no number has
+    been dropped: ``dx = factor · (dy - mean(dy) - unit · mean(dy · unit))`` with
+    ``unit = (x - mean) / deviation``. `Normalize` computes ``factor · dy`` of it.
     """
 
     in_place: ClassVar[bool] = True
@@ -159,7 +160,7 @@ class Observe(Op):
     def bind(self, a: Arrays) -> Bound:
         x, p, g = channel_rows(a.x), a.p, a.g
         if not a.train or a.dx is None:
-            return Bound(lambda: _turn(x, p["scale"]), nothing)
+            return Bound(lambda: _negate(x, p["scale"]), nothing)
         dx, count = channel_rows(a.dx), x.shape[0] * x.shape[2]
         a.kept[SCALING] = _Scaling.rows(x.shape[1])
         s, sums = _Scaling(a.kept[SCALING]), _Sums(x)
@@ -173,8 +174,8 @@ class Observe(Op):
             np.subtract(square, variance, out=variance)
             np.maximum(variance, 0, out=variance)
             g["mean"][...] = mean
-            np.multiply(variance, unbiased, out=g["variance"])  # as PyTorch observes it
-            _turn(x, p["scale"])
+            np.multiply(variance, unbiased, out=g["variance"])  # as in PyTorch
+            _negate(x, p["scale"])
             s.update(p, mean, variance)
 
         def backward() -> None:
@@ -182,14 +183,14 @@ class Observe(Op):
             slope = share * s.dy_product / (s.deviation * s.deviation)
             _affine(x, slope, share * s.dy_sum - slope * s.mean, x)
             np.add(dx, x, out=dx)
-            _turn(dx, p["scale"])
+            _negate(dx, p["scale"])
 
         return Bound(forward, backward)
 
 
 @dataclass(frozen=True)
 class Normalize(Op):
-    """Bring each channel to its scale and shift by what was observed; predicting, by running statistics."""
+    """Normalize each channel: by the statistics of the batch, or by the running ones in inference."""
 
     @property
     def keeps_order(self) -> bool:
@@ -229,7 +230,7 @@ def _prediction(x: FloatArray, y: FloatArray, p: Mapping[str, FloatArray]) -> Ca
 
 
 class _Sums:
-    """Sums over a channel as dot products of its rows: BLAS passes over memory once, without temporaries.
+    """Sums over a channel, computed as dot products of its rows: BLAS reads memory once and needs no copies.
 
     Rows are summed in the arrays' precision and added up in float64, so that the variance as
     E[x²] − E[x]² keeps a relative error near 1e-6 · (1 + mean² / variance).
@@ -242,7 +243,7 @@ class _Sums:
         self._totals = np.empty((2, like.shape[1]))
 
     def of(self, x: FloatArray, y: FloatArray) -> NDArray[np.float64]:
-        """Return Σ x and Σ x · y, (2, C), in memory that the next call uses again."""
+        """Return Σ x and Σ x · y, shape (2, C), in an array that the next call overwrites."""
         np.vecdot(x, self._ones, out=self._plain)
         np.vecdot(x, y, out=self._product)
         np.add.reduce(self._partial, axis=1, dtype=np.float64, out=self._totals)

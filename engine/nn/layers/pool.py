@@ -1,9 +1,9 @@
 """Pooling: one number for each square of pixels.
 
-Squares do not overlap; what is left over at the border is dropped.
+Squares do not overlap; rows and columns that are left over at the border are ignored.
 
-Both kinds work axis by axis, first over rows, then over columns: the first half runs over long contiguous
-rows.
+Maximum and mean are taken axis by axis, first over rows, then over columns: the first half runs over long
+contiguous rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from engine.errors import SpecError
 from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerAvgPool, IntegerCall, IntegerMaxPool
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.kernel_calls import Call, Training
 from engine.nn.memory import CACHED, Memory
@@ -26,6 +25,7 @@ from engine.nn.ops import Arrays, Bound, Op, copying, in_turn, nothing
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape, need_image, size
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["AvgPool2D", "GlobalAvgPool2D", "MaxPool2D"]
 
@@ -95,7 +95,7 @@ class GlobalAvgPool2D(LayerSpec):
 
 @dataclass(frozen=True, eq=False)
 class Maximum(Call):
-    """Max pooling, which a convolution in front of it does along the way."""
+    """Max pooling; a convolution before it can do the same work."""
 
     def merged(self, before: Call) -> Call | None:
         return before.pooled(self.sizes["size"], self.out_shape)
@@ -133,7 +133,7 @@ def _column_slices(x: FloatArray, size: int) -> list[FloatArray]:
 
 
 def _outside(rows: FloatArray, columns: FloatArray, size: int) -> list[FloatArray]:
-    """Return the last rows of one array and the last columns of another that are in no square."""
+    """Return the last rows of `rows` and the last columns of `columns` that belong to no square."""
     below, right = rows[rows.shape[0] // size * size :], columns[:, :, columns.shape[2] // size * size :]
     return [border for border in (below, right) if border.size]
 
@@ -151,8 +151,8 @@ class TakeMax(Op):
         width = a.x.shape[2]
         row = channels * width * batch * a.x.itemsize
         count = min(height, max(1, CACHED // row))
-        between = a.room((count, channels, width, batch))
-        columns = a.room((self.size, count, *a.y.shape[1:]))
+        between = a.temporary((count, channels, width, batch))
+        columns = a.temporary((self.size, count, *a.y.shape[1:]))
         blocks = [
             self._rows(a, slice(start, min(start + count, height)), between, columns)
             for start in range(0, height, count)
@@ -171,7 +171,8 @@ class TakeMax(Op):
     def _rows(self, a: Arrays, rows: slice, between: FloatArray, columns: FloatArray) -> Bound:
         """Return the passes that write some of the rows of the output.
 
-        Columns meet packed one behind the other: NumPy copies short pieces faster than it compares them.
+        Each set of columns is made contiguous before the sets are compared: NumPy copies short pieces faster
+        than it compares them.
         """
         between, columns = between[: rows.stop - rows.start], columns[:, : rows.stop - rows.start]
         places = list(zip(columns, _column_slices(between, self.size), strict=True))
@@ -191,16 +192,16 @@ class TakeMax(Op):
 
 
 class _Tournament:
-    """The maximum of several equal slices, remembering who won.
+    """The elementwise maximum of several slices; in training it remembers which slice each one came from.
 
     Parameters
     ----------
     players : list of ndarray
-        The slices.
+        The slices, all of one shape.
     winner : ndarray
-        Receives the maximum.
+        The maximum is written here; same shape.
     memory : Memory or None
-        For what `award` needs, in training.
+        For the masks that `award` reads; None if it is not needed.
     """
 
     def __init__(self, players: list[FloatArray], winner: FloatArray, memory: Memory | None) -> None:
@@ -209,7 +210,7 @@ class _Tournament:
         self.stays = [memory.take(winner.shape, np.bool_) for _ in players[1:]] if memory is not None else []
 
     def play(self) -> None:
-        """Compute the maximum: each slice challenges the best so far and must be larger to win."""
+        """Compute the maximum: a slice wins over the best so far only if it is larger."""
         best = self.players[0]
         if len(self.players) == 1:
             np.copyto(self.winner, best)
@@ -220,9 +221,9 @@ class _Tournament:
             best = self.winner
 
     def award(self, gradient: FloatArray, shares: list[FloatArray]) -> Callable[[], None]:
-        """Return a closure that hands `gradient` to the share of the slice that won, zero to the others.
+        """Return a closure that writes `gradient` to the share of the slice that won, zero to the others.
 
-        For two slices each number is moved once; for more, `gradient` is used up from the last match on.
+        With more than two slices, `gradient` is overwritten.
         """
         stays = self.stays
 
@@ -233,7 +234,7 @@ class _Tournament:
                 kept = shares[0] if match == 0 else gradient
                 won = shares[match + 1]
                 if match == 0:
-                    np.copyto(kept, stays[0])  # NumPy multiplies by a mask at half the speed
+                    np.copyto(kept, stays[0])  # NumPy takes twice as long to multiply by a mask
                     np.multiply(kept, gradient, out=kept)
                     np.subtract(gradient, kept, out=won)
                 else:
@@ -251,7 +252,7 @@ class TakeMean(Op):
 
     def bind(self, a: Arrays) -> Bound:
         y, dy, dx = a.y, a.dy, a.dx
-        between = a.room((y.shape[0], y.shape[1], a.x.shape[2], y.shape[3]))
+        between = a.temporary((y.shape[0], y.shape[1], a.x.shape[2], y.shape[3]))
         rows = _row_slices(a.x, self.size)
         columns = _column_slices(between, self.size)
         factor = a.dtype.type(1 / self.size**2)
@@ -264,7 +265,7 @@ class TakeMean(Op):
         if dy is None or dx is None:
             return Bound(forward, nothing)
         outside = _outside(dx, dx, self.size)
-        share = a.room(y.shape)
+        share = a.temporary(y.shape)
         targets = [part for row in _row_slices(dx, self.size) for part in _column_slices(row, self.size)]
 
         def backward() -> None:

@@ -1,8 +1,9 @@
-"""PReLU: a leaky rectifier that learns its slope below 0, one for each channel (He et al. 2015).
+"""PReLU: a leaky ReLU with a trained slope for each channel (He et al. 2015).
 
-In int8 it is computed as TensorFlow Lite Micro does it, but with a scale for each channel's slope instead of
-one for all: ``q - zero_point`` times an int8 weight, then requantized, with one pair of weight and multiplier
-from 0 on and another one below. From 0 on the weight is 127; below, it has the sign of the slope.
+In int8 it is computed as in TensorFlow Lite Micro, but the slope of each channel has a scale of its own:
+``q - zero_point`` is multiplied by an int8 weight, then requantized. There is one pair of weight and
+multiplier for inputs of 0 and above, and one for inputs below 0. The first weight is 127; the second has the
+sign of the slope.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from engine.int8.arithmetic import Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall
 from engine.int8.calls.as_bytes import requantization_sizes, zero_byte
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.int8.sums import RealSum
 from engine.nn.kernel_calls import Array, Call, Start, Training
 from engine.nn.ops import Arrays, Bound, Op, channel_rows, nothing
 from engine.nn.param import FloatArray, Param, constant
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["PReLU"]
 
@@ -32,7 +33,7 @@ SLOPE = 0.25  # at the start, as in PyTorch
 
 @dataclass(frozen=True)
 class PReLU(LayerSpec):
-    """``y = x`` where x is positive, ``slope · x`` elsewhere, with a trained slope for each channel."""
+    """``y = x`` for positive x, otherwise ``y = slope · x``, with a trained slope for each channel."""
 
     kind = "prelu"
     title = "PReLU"
@@ -44,19 +45,19 @@ class PReLU(LayerSpec):
         return {"slope": Param((x[-1],), constant(SLOPE))}
 
     def lower(self, x: Shape) -> tuple[Op, ...]:
-        return (Bend(x, x),)
+        return (PReLUOp(x, x),)
 
     def c_calls(self, x: Shape, p: Mapping[str, FloatArray]) -> tuple[Call, ...]:
         slope = Array(p["slope"], features=0 if len(x) == 1 else None)
-        return (Bent("prelu", x, x, {}, {"slope": slope}),)
+        return (PReLUCall("prelu", x, x, {}, {"slope": slope}),)
 
     def summary(self) -> str:
         return ""
 
 
 @dataclass(frozen=True, eq=False)
-class Bent(Call):
-    """PReLU with array ``slope``."""
+class PReLUCall(Call):
+    """PReLU with the array ``slope``, one number for each channel."""
 
     in_place: ClassVar[bool] = True
 
@@ -82,12 +83,12 @@ class Bent(Call):
 
 @dataclass(frozen=True, eq=False)
 class IntegerPReLU(IntegerCall):
-    """``requantization(weight · (q - zero_point))`` with one weight, multiplier and shift from 0 on.
+    """``requantization(weight · (q - zero_point))``, with other numbers for inputs below 0.
 
     Attributes
     ----------
     weight : ndarray of int8, shape (2, channels)
-        From 0 on, and below.
+        Row 0 is for inputs of 0 and above, row 1 for inputs below 0; also in `multiplier` and `shift`.
     multiplier, shift : ndarray of int32, shape (2, channels)
     """
 
@@ -114,15 +115,15 @@ class IntegerPReLU(IntegerCall):
 
 
 @dataclass(frozen=True)
-class Bend(Op):
+class PReLUOp(Op):
     """``y = max(x, 0) + slope · min(x, 0)``.
 
-    Not in place: the backward pass reads x, whose sign the output does not tell if a slope is negative.
+    Not in place: the backward pass reads the sign of x, which does not follow from y if a slope is negative.
     """
 
     def bind(self, a: Arrays) -> Bound:
         x, y, slope = channel_rows(a.x), channel_rows(a.y), a.p["slope"][:, None]
-        below = channel_rows(a.room(a.x.shape))
+        below = channel_rows(a.temporary(a.x.shape))
 
         def forward() -> None:
             np.minimum(x, 0, out=below)

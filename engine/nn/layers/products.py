@@ -1,9 +1,8 @@
-"""Cut matrix products to the size that OpenBLAS multiplies fastest.
+"""Cut matrix products into pieces of the size that OpenBLAS multiplies fastest.
 
-Up to 10⁶ multiplications OpenBLAS runs kernels that read both operands where they are; above, it first
-copies them into packed panels. With the few filters of a tiny network each copied number is used only a
-few times, so packing costs as much as multiplying: cutting a product into pieces below the limit makes it
-1.2 to 2.5 times faster.
+Up to 10⁶ multiplications OpenBLAS reads both operands where they are. Larger operands are first copied into
+packed panels. With the few filters of a tiny network each copied number is used only a few times, so packing
+takes as long as multiplying: cutting a product into pieces below the limit makes it 1.2 to 2.5 times faster.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ UNPACKED = 1_000_000
 
 
 def pieces(length: int, each: int, least: int, most: int | None = None) -> int:
-    """Return into how many equal pieces to cut one side of a product.
+    """Return the number of equal pieces into which to cut one side of a product.
 
     Parameters
     ----------
@@ -23,9 +22,9 @@ def pieces(length: int, each: int, least: int, most: int | None = None) -> int:
     each : int
         Multiplications for each unit of that side.
     least : int
-        A piece shorter than this wastes the vector units; then the product stays whole.
+        Shorter pieces do not fill the vector registers; if only these are possible, the product is not cut.
     most : int or None
-        The longest piece that is fast whatever the other sides; longer ones are taken if no shorter one fits.
+        Pieces up to this length are preferred; longer ones are taken if none of them divides `length`.
 
     Returns
     -------

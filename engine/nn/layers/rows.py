@@ -1,4 +1,4 @@
-"""Convolution as matrix products over rows, without im2col and col2im.
+"""Convolution as matrix products over rows, without im2col.
 
 The source is copied once into a buffer that is expanded along the kernel's *width* only: entry
 (i, j, c, w) holds the padded source at row i, column ``w * stride + j``. The operand of output row h is
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.errors import SpecError
 from engine.nn.layers.products import pieces
-from engine.nn.ops import Room, copying, nothing
+from engine.nn.ops import Allocate, copying, nothing
 from engine.nn.param import FloatArray
 
 __all__ = ["PADDINGS", "Geometry", "Span", "expanded", "folding", "row_product", "row_windows"]
@@ -34,9 +34,10 @@ class Span:
     stride : int
         Step of the kernel between two outputs, in padded source positions.
     before : int
-        Padding in front of the source; negative where its first positions are not read.
+        Padding before the source; negative if its first positions are not read.
     dilation : int
-        Distance between neighbouring source elements in padded positions; 1 unless a gradient is spread out.
+        Distance between adjacent source elements in padded positions; more than 1 only for the gradient of a
+        convolution with a stride.
     """
 
     source: int
@@ -48,15 +49,15 @@ class Span:
 
     @property
     def padded(self) -> int:
-        """Padded positions that any output reads."""
+        """Number of padded positions that outputs read."""
         return (self.out - 1) * self.stride + self.kernel
 
     def overlap(self, tap: int) -> tuple[slice, slice]:
-        """Return the outputs that read the source through kernel position `tap`, and what they read."""
+        """Return the outputs that read the source at kernel position `tap`, and the positions they read."""
         return _overlap(self.source, self.out, self.before - tap, self.stride, self.dilation)
 
     def positions(self, start: int, length: int) -> tuple[slice, slice]:
-        """Return which of `length` padded positions from `start` on hold the source, and what they hold."""
+        """Return which of `length` padded positions from `start` on hold source positions, and which."""
         return _overlap(self.source, length, self.before - start, 1, self.dilation)
 
     def part(self, outputs: slice) -> Span:
@@ -71,7 +72,7 @@ class Span:
 
 
 def _same(source: int, kernel: int, stride: int) -> Span:
-    """Pad so that out = ceil(source / stride), the odd zero behind, as TensorFlow does."""
+    """Pad so that out = ceil(source / stride); an odd zero goes to the end, as in TensorFlow."""
     out = -(-source // stride)
     padding = max((out - 1) * stride + kernel - source, 0)
     return Span(source, out, kernel, stride, padding // 2)
@@ -93,7 +94,7 @@ class Geometry:
 
     @classmethod
     def of(cls, height: int, width: int, kernel: int, stride: int, padding: str) -> Geometry:
-        """Work out the geometry; raise `SpecError` when the kernel does not fit."""
+        """Return the geometry for an input of `height` × `width`; raise `SpecError` if no kernel fits in."""
         span = PADDINGS[padding]
         found = cls(span(height, kernel, stride), span(width, kernel, stride))
         if min(found.rows.out, found.columns.out) < 1:
@@ -141,10 +142,12 @@ def _overlap(source: int, target: int, shift: int, stride: int, dilation: int) -
     return slice(first, first + dilation * (high - low), dilation), slice(low, high)
 
 
-def expanded(geometry: Geometry, source: FloatArray, lasting: Room) -> tuple[FloatArray, Callable[[], None]]:
-    """Return the row buffer (rows.padded, kernel, C, out W, N) of `source` (H, C, W, N) and what fills it.
+def expanded(
+    geometry: Geometry, source: FloatArray, lasting: Allocate
+) -> tuple[FloatArray, Callable[[], None]]:
+    """Return the expanded buffer of `source` (H, C, W, N), and a closure that fills it.
 
-    What lies in the padding stays zero.
+    The buffer has the shape (rows.padded, kernel, C, out W, N). The padding in it stays zero.
     """
     _, channels, _, batch = source.shape
     if geometry.reads_in_place:

@@ -1,9 +1,9 @@
-"""One filter for each channel, as matrix products.
+"""Depthwise convolution, one filter for each channel, as matrix products.
 
-A channel alone gives products with a single row, which no BLAS does well. So the pixels of a *tile*, a piece
-of an output row, are computed at once, as a product with a *banded* matrix that holds the kernel once for
-each of them, shifted. Most of its numbers are zero, but the input is copied once instead of once for every
-column of the kernel, and to multiply by zero costs less than to move memory.
+With one filter the matrix of a product has a single row, which no BLAS computes efficiently. So all pixels of
+a *tile*, a piece of an output row, are computed by one product with a *banded* matrix: it holds the kernel
+once for each pixel, shifted. Most of its numbers are zero. But the input is copied once, instead of once for
+every column of the kernel, and multiplying by zero takes less time than copying.
 """
 
 from __future__ import annotations
@@ -17,16 +17,19 @@ from numpy.lib.stride_tricks import as_strided
 
 from engine.nn.layers.rows import Geometry
 from engine.nn.memory import CACHED
-from engine.nn.ops import Room, copying, in_turn
+from engine.nn.ops import Allocate, copying, in_turn
 from engine.nn.param import FloatArray
 
 __all__ = ["Tiled", "tile_width"]
 
-FEWEST, MOST = 6, 14  # pixels of a tile: fewer waste the vector units, more waste multiplications
+FEWEST, MOST = (
+    6,
+    14,
+)  # pixels of a tile: fewer do not fill vector registers, more waste multiplications
 
 
 def tile_width(out: int) -> int:
-    """Choose how many of `out` pixels to compute together; what is left over is a narrower tile."""
+    """Return how many of `out` pixels to compute together; those left over form a narrower tile."""
     if out < FEWEST:
         return out
     widths = range(FEWEST, MOST + 1)
@@ -34,17 +37,18 @@ def tile_width(out: int) -> int:
 
 
 class Tiled:
-    """The padded source of a convolution by channels, cut into tiles, and products with it.
+    """The padded source of a depthwise convolution, cut into tiles, and products with it.
 
     Parameters
     ----------
     geometry : Geometry
     source : ndarray
         (H, C, W, N).
-    lasting : callable
+    lasting : Allocate
+        For arrays that keep their contents.
     """
 
-    def __init__(self, geometry: Geometry, source: FloatArray, lasting: Room) -> None:
+    def __init__(self, geometry: Geometry, source: FloatArray, lasting: Allocate) -> None:
         out = geometry.columns.out
         rest = out % tile_width(out)
         cuts = [slice(0, out - rest), slice(out - rest, out)] if rest else [slice(0, out)]
@@ -60,11 +64,11 @@ class Tiled:
 
         return multiply
 
-    def weight_gradient(self, dy: FloatArray, grad: FloatArray, room: Room) -> Callable[[], None]:
+    def weight_gradient(self, dy: FloatArray, grad: FloatArray, temporary: Allocate) -> Callable[[], None]:
         """Return a closure that writes the gradient of the kernels to `grad` (C, k, k)."""
         others = [np.empty(grad.shape, grad.dtype) for _ in self._strips[1:]]
         passes = [
-            strip.weight_gradient(dy[:, :, columns], share, room)
+            strip.weight_gradient(dy[:, :, columns], share, temporary)
             for (columns, strip), share in zip(self._strips, [grad, *others], strict=True)
         ]
 
@@ -79,7 +83,7 @@ class Tiled:
 
 @dataclass(frozen=True)
 class _Group:
-    """Some channels in the buffer of tiles, which holds them after `fill` until another group's."""
+    """Channels that are in the buffer of tiles together, from `fill` until another group is filled."""
 
     channels: slice
     fill: Callable[[], None]
@@ -87,14 +91,14 @@ class _Group:
 
 
 class _Strip:
-    """Neighbouring tiles of one width.
+    """Adjacent tiles of one width.
 
     A tile holds the `span` columns that `width` outputs read. Only as many channels are copied at a time as
-    stay in a core's cache: to copy them once more in the backward pass takes less time than to fetch them
-    from memory.
+    fit into the cache of a core: copying them again in the backward pass takes less time than reading the
+    tiles from memory.
     """
 
-    def __init__(self, geometry: Geometry, source: FloatArray, lasting: Room) -> None:
+    def __init__(self, geometry: Geometry, source: FloatArray, lasting: Allocate) -> None:
         _, channels, _, batch = source.shape
         rows, columns = geometry.rows, geometry.columns
         self.kernel = geometry.kernel
@@ -126,7 +130,7 @@ class _Strip:
 
         return multiply
 
-    def weight_gradient(self, dy: FloatArray, grad: FloatArray, room: Room) -> Callable[[], None]:
+    def weight_gradient(self, dy: FloatArray, grad: FloatArray, temporary: Allocate) -> Callable[[], None]:
         """Return a closure that writes the gradient of the kernels to `grad` (C, k, k).
 
         The banded gradient of every tile is added up a block of rows at a time, while it is in the cache.
@@ -136,7 +140,7 @@ class _Strip:
         most, taps = len(self._buffer), self.kernel * self.span
         count = min(height, _fitting((most, tiles, self.width, taps), dy))
         blocks = [slice(start, min(start + count, height)) for start in range(0, height, count)]
-        partial = room((most, tiles, count, self.width, taps))
+        partial = temporary((most, tiles, count, self.width, taps))
         sums = np.empty((channels, len(blocks), self.width, self.kernel, self.span), dy.dtype)
         totals, bands = sums.reshape(channels, len(blocks), self.width, taps), self._bands(sums)
         passes: list[Callable[[], None]] = []
@@ -163,7 +167,7 @@ class _Strip:
         return _Group(channels, self._filling(geometry, source[:, channels], buffer), windows)
 
     def _filling(self, geometry: Geometry, source: FloatArray, buffer: FloatArray) -> Callable[[], None]:
-        """Return a closure that copies `source` into the tiles; what lies in the padding stays zero."""
+        """Return a closure that copies `source` into the tiles; the padding in them stays zero."""
         to_rows, rows = geometry.rows.positions(0, geometry.rows.padded)
         copies = []
         for tile in range(buffer.shape[1]):

@@ -10,13 +10,13 @@ import numpy as np
 from engine.int8.arithmetic import Affine, Int8s
 from engine.int8.calls import IntegerCall
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.knobs import knob
 from engine.nn.kernel_calls import Call
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape, need_image
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["Upsample2D"]
 
@@ -54,7 +54,7 @@ class Upsampling(Call):
 
 @dataclass(frozen=True, eq=False)
 class IntegerUpsampling(IntegerCall):
-    """Pixels repeated in both directions; input and output are held in the same way."""
+    """Pixels repeated in both directions; input and output have the same scale."""
 
     factor: int
 

@@ -1,4 +1,4 @@
-"""What layers share that multiply with a weight, add a bias and apply an activation function."""
+"""The base of layers that multiply by a weight, add a bias and apply an activation function."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Weighted"]
 
 
 class Weighted(LayerSpec):
-    """A layer with parameters ``weight`` and perhaps ``bias``; each declares the fields in its own order."""
+    """A layer with parameters ``weight`` and perhaps ``bias``; subclasses declare the fields."""
 
     activation: str
     bias: bool

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boards.compilers import heed
+from engine.boards.compilers import check_cancelled
 from engine.errors import VerifyError
 from engine.verify.certificate import Figures, LayerCount
 from engine.verify.emulator import Emulator, Limits, version
@@ -201,7 +201,7 @@ class _Bench:
     def _all(self, function: str, start: float, share: float) -> Iterator[int]:
         count = len(self.trial.reference.outputs)
         for vector in range(count):
-            heed(self.trial.cancel)
+            check_cancelled(self.trial.cancel)
             if vector % 16 == 0:
                 self.trial.report(f"Running {function}", start + share * vector / count)
             yield vector

@@ -47,8 +47,8 @@ def test_starter_is_always_there_and_balanced() -> None:
     train, test = (catalogue.load("starter", part) for part in ("train", "test"))
     assert info.present
     assert (len(train), len(test)) == (info.train, info.test) == (4000, 1000)
-    assert set(train.class_counts()) == {400}
-    assert set(test.class_counts()) == {100}
+    assert set(np.bincount(train.labels)) == {400}
+    assert set(np.bincount(test.labels)) == {100}
     assert train.classes == tuple("0123456789")
     assert train.image_shape == (28, 28, 1)
     distinct = {image.tobytes() for image in (*train.images, *test.images)}
@@ -182,7 +182,7 @@ def test_real_data(data_dir: Path, name: str, train: int, test: int, classes: in
     dataset = catalogue.load(name, "test")
     assert len(dataset) == test
     assert len(dataset.classes) == classes
-    assert dataset.class_counts().min() > 0
+    assert np.bincount(dataset.labels, minlength=len(dataset.classes)).min() > 0
 
 
 def test_real_emnist_stands_upright(data_dir: Path) -> None:

@@ -13,8 +13,8 @@ from engine.export.context import Context
 from engine.export.writers import c_header
 from engine.int8.arithmetic import Affine, Requantization
 from engine.int8.calls import IntegerCall, IntegerConv2D, IntegerDense, Window
-from engine.int8.stage_code import StageCode, Variant
 from engine.shapes import size
+from engine.stage_code import StageCode, Variant
 
 BASE = ("tm.h", "tm_s8.h")
 BEHIND = 3  # bytes behind an input in the arena that may be read

@@ -20,7 +20,7 @@ from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.nn.ops import Arrays, Bound, Op, channel_rows
 from engine.nn.param import FloatArray, Param, constant
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
 from engine.shapes import Shape, size

@@ -14,7 +14,7 @@ import pytest
 from engine.export import ExportOptions, Vectors, export_model, make_vectors, prepare_export
 from engine.export.facts import Facts
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.shapes import size
 from engine.verify.differences import compare_answers

@@ -14,7 +14,7 @@ from engine.export.training import head_inputs, head_model
 from engine.export.vectors import make_vectors
 from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.quantize.calibrate import calibrate

@@ -10,7 +10,7 @@ from engine.int8.sums import RealSum
 from engine.nn.fake_int8 import Round, Rounding, parameter_copy
 from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, DepthwiseConv2D, Flatten, MaxPool2D
 from engine.nn.ops import Arrays
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Mode, Workspace, lower
 

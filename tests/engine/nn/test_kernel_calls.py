@@ -21,7 +21,7 @@ SLIDING = {"kernel": 3, "stride": 1, "top": 1, "left": 1}
 
 def convolution(bias: bool = True, pool: int = 1) -> Convolution:
     rng = np.random.default_rng(1)
-    weight = Array(rng.standard_normal((3, 3, 3, 2)).astype(np.float32), rows=True)
+    weight = Array(rng.standard_normal((3, 3, 3, 2)).astype(np.float32))
     values = rng.standard_normal(3).astype(np.float32) if bias else None
     return Convolution.of("conv2d", (IMAGE, OUT), weight, values, {**SLIDING, "pool": pool})
 
@@ -32,7 +32,7 @@ def depthwise() -> ChannelFilters:
 
 
 def product() -> Product:
-    weight = Array(np.random.default_rng(3).standard_normal((3, 4)).astype(np.float32), features=1, rows=True)
+    weight = Array(np.random.default_rng(3).standard_normal((3, 4)).astype(np.float32), features=1)
     return Product.of("dense", ((4,), (3,)), weight, np.ones(3, np.float32), {})
 
 

@@ -11,7 +11,7 @@ import engine.nn.layers
 from engine.knobs import knobs_of
 from engine.nn.layers import LAYERS
 from engine.nn.ops import batch_shape
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace

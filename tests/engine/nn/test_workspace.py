@@ -22,7 +22,7 @@ from engine.nn.layers import (
     MaxPool2D,
 )
 from engine.nn.ops import LayerOp, pool_early
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images, lower
 from tests.engine.helpers import Bench

@@ -10,7 +10,7 @@ from engine.int8.arithmetic import Affine
 from engine.int8.ranges import Range
 from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Workspace, load_images

@@ -12,7 +12,7 @@ from engine.errors import FieldError, QuantizationError, SpecError
 from engine.nn.layers import Activation, BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import METHODS
 from engine.quantize.compare_float_int8 import compare_int8, evaluate_int8

@@ -16,7 +16,7 @@ from engine.nn.call_chain import build_network
 from engine.nn.fake_int8 import parameter_copy
 from engine.nn.layers import Activation, AvgPool2D, BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.predictor import Predictor
 from engine.nn.presets import PRESETS
 from engine.nn.specs import LayerSpec, ModelSpec

@@ -14,7 +14,7 @@ import pytest
 from engine.errors import ProjectError, TrainingError
 from engine.nn.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.storage import model_file
 from engine.training import data_parallel

@@ -7,7 +7,7 @@ import pytest
 
 from engine.nn.layers import BatchNorm, Dense, Flatten
 from engine.nn.losses import LOSSES
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.predictor import output_activation
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.specs import ModelSpec

@@ -11,12 +11,12 @@ import numpy as np
 from engine.int8.arithmetic import Affine, Int8s
 from engine.int8.calls import IntegerCall
 from engine.int8.ranges import LayerRanges
-from engine.int8.stage_code import FAST, StageCode, Variant
 from engine.nn.kernel_calls import Call
 from engine.nn.ops import Arrays, Bound, Op, nothing
 from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape
+from engine.stage_code import FAST, StageCode, Variant
 
 __all__ = ["Negate"]
 

@@ -6,7 +6,7 @@ import pytest
 from engine.errors import SpecError
 from engine.nn.layers import LAYERS, Conv2D, Dense, Dropout, Flatten, MaxPool2D
 from engine.nn.model import Model
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
 from tests.tinyml_gui.tiny import spot_model

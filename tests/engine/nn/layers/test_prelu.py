@@ -10,7 +10,7 @@ import pytest
 
 from engine.int8.arithmetic import Affine
 from engine.int8.ranges import LayerRanges, Range
-from engine.nn.layers.prelu import Bent, IntegerPReLU, PReLU
+from engine.nn.layers.prelu import IntegerPReLU, PReLU, PReLUCall
 
 SLOPES = np.array([0.25, 0.0, -0.5, 1.0, 3.0, 1e-12], np.float32)
 SOURCES = [Affine(0.02, -128), Affine(0.1, 5), Affine(0.003, 127)]
@@ -21,7 +21,7 @@ def call(source: Affine, slopes: np.ndarray = SLOPES) -> IntegerPReLU:
     """Return the call for outputs that range over what the inputs can give."""
     ends = source.scale * (np.array([-128, 127]) - source.zero_point)
     (bent,) = PReLU().c_calls((len(slopes),), {"slope": slopes})
-    assert isinstance(bent, Bent)
+    assert isinstance(bent, PReLUCall)
     output = Range.around(*(float(f(_real(ends[:, None], slopes))) for f in (np.min, np.max)))
     return bent.integer(source, LayerRanges(output))
 

@@ -12,7 +12,7 @@ import engine.nn.memory
 from engine.nn.layers import DepthwiseConv2D, Flatten, tiles
 from engine.nn.layers.rows import PADDINGS, Geometry
 from engine.nn.layers.tiles import MOST, Tiled, tile_width
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Mode, Workspace
 

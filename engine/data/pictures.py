@@ -1,8 +1,8 @@
-"""An image file, a pasted picture or a photo of a note becomes ink: bright on black.
+"""Turn pictures (image files, pasted images, photos of notes) into ink: bright on black.
 
-Polarity is read from the border, which is paper far more often than ink: a bright border means dark ink
-and the image is inverted. Then the paper's own brightness, with its noise, is taken as 0 and the
-brightest ink as 255. Where it goes from there is `engine.data.preprocess`.
+The border of a picture is paper far more often than ink. So a bright border means dark ink, and the picture
+is inverted. Then the brightness of the paper, with its noise, becomes 0, and the brightest ink becomes 255.
+The next step is `engine.data.preprocess`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from engine.files import file_faults
 __all__ = ["FORMATS", "MAX_PIXELS", "MAX_SIDE", "ink_from_array", "ink_from_image", "load_ink"]
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-"""Pillow's names of the formats read; the rare decoders, never needed here, stay closed."""
+"""Pillow's names of the formats that are read; other decoders are not used, for safety."""
 MAX_PIXELS = 50_000_000
 """Most pixels accepted in a file, about a phone's largest photo."""
 MAX_SIDE = 1600
-"""Larger images are reduced to this side before anything else."""
+"""Larger images are first reduced so that the longer side has this length."""
 
 _LEAST_CONTRAST = 24
 _DECODER_FAULTS = (  # what Pillow's decoders are known to raise on damaged input
@@ -51,8 +51,8 @@ def load_ink(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Parameters
     ----------
     path : path-like
-        PNG, JPEG, BMP, GIF (first frame), WebP, TIFF or PPM. Transparency shows white paper, or black
-        where the visible part is bright; a rotation noted by a camera is applied.
+        PNG, JPEG, BMP, GIF (first frame), WebP, TIFF or PPM. Transparent pixels become white paper, or
+        black paper if the visible part is bright. The rotation that a camera has stored is applied.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def _decode(stream: BinaryIO, path: str | os.PathLike[str]) -> Image.Image:
         raise _damaged(path, "this is not an image that can be read") from error
     except _DECODER_FAULTS as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise  # a fault of the disk, not of the image
+            raise  # the disk is at fault, not the image
         raise _damaged(path, "the image is damaged") from error
 
 
@@ -131,7 +131,7 @@ def _damaged(path: str | os.PathLike[str], fault: str) -> DataError:
 
 
 def _on_paper(image: Image.Image) -> NDArray[np.uint8]:
-    """Put a transparent picture on the paper that shows it: white, or black where it is bright."""
+    """Blend a transparent picture with white paper, or with black paper if the picture is bright."""
     both = np.asarray(image).astype(np.uint32)
     light, alpha = both[..., 0], both[..., 1]
     visible = int(alpha.sum())
@@ -145,16 +145,17 @@ def _border(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _noise(grey: NDArray[np.uint8], paper: int) -> int:
-    """Return how far above the paper's tone to start: twice what 9 in 10 border pixels stay within.
+    """Return how far above the brightness of the paper ink begins.
 
-    Even paper gives 0, so that the faint edges of a pen stroke are kept.
+    That is twice the deviation that 9 of 10 border pixels do not exceed. For even paper it is 0, so that the
+    faint edges of a pen stroke are kept.
     """
     spread = np.abs(_border(grey).astype(np.int32) - paper)
     return 2 * int(np.percentile(spread, 90, method="lower"))
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """Tell whether pixels are wider than 8 bits, which Pillow clips instead of scaling."""
+    """Return whether pixels have more than 8 bits; Pillow would clip them instead of scaling."""
     return image.mode[0] in "IF"
 
 

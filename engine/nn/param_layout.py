@@ -1,9 +1,9 @@
 """All parameters of a network in one flat vector.
 
 An optimizer step, a copy for the canvas, a gradient reduction between threads or a saved checkpoint is
-then one array operation. Layers see named views. The vector is ordered by what happens to an entry:
-first what is trained *and* decayed (weights), then what is trained only (biases, scales), last the state
-that training observes (running statistics), so each of these is one slice.
+then one array operation. Layers see named views. The vector begins with the parameters that are trained
+*and* decayed (weights). Those that are only trained follow (biases, scales), then the state that training
+measures (running statistics). So each of these is one slice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["ParamLayout", "ParamView"]
 
 @dataclass(frozen=True)
 class ParamView:
-    """Where one parameter stands in the flat vector."""
+    """The place of one parameter array in the flat vector."""
 
     layer: int
     name: str
@@ -36,11 +36,11 @@ class ParamView:
 
     @property
     def key(self) -> str:
-        """Name that is unique in the network, ``0.weight``."""
+        """A name that is unique in the network, such as ``0.weight``."""
         return f"{self.layer}.{self.name}"
 
     def of(self, vector: FloatArray) -> FloatArray:
-        """Return this parameter's view of the flat `vector`."""
+        """Return the part of the flat `vector` that holds this array, as a view of shape `param.shape`."""
         return vector[self.start : self.stop].reshape(self.param.shape)
 
 
@@ -58,9 +58,9 @@ class ParamLayout:
     size : int
         Length of the vector.
     decayed, trainable : slice
-        Entries that weight decay, and that the optimizer, changes.
+        Entries that weight decay changes, and entries that the optimizer changes.
     state : slice
-        Entries that training observes.
+        Entries that hold running statistics.
     """
 
     def __init__(self, spec: ModelSpec) -> None:
@@ -85,18 +85,21 @@ class ParamLayout:
         self.state = slice(trainable, start)
 
     def init(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return a new vector of start values, drawn in layer order so that the order here is free."""
+        """Return a new vector of start values, shape (size,).
+
+        They are drawn layer by layer, so they do not depend on the order of the vector.
+        """
         vector = np.empty(self.size, np.float32)
         for view in sorted(self.views, key=lambda v: v.layer):
             view.of(vector)[...] = view.param.init(rng, view.param.shape)
         return vector
 
     def layer(self, index: int, vector: FloatArray) -> dict[str, FloatArray]:
-        """Return layer `index`'s named views of `vector`."""
+        """Return the arrays of layer `index` by name, as views of `vector`."""
         return {v.name: v.of(vector) for v in self.views if v.layer == index}
 
     def named(self, vector: FloatArray) -> dict[str, FloatArray]:
-        """Return every parameter by its key (``0.weight``)."""
+        """Return every array by its key (``0.weight``), as views of `vector`."""
         return {v.key: v.of(vector) for v in self.views}
 
 

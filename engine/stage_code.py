@@ -1,7 +1,8 @@
-"""What a stage of a network is in C: one call of a kernel, all arguments constant.
+"""One stage of a network in C: a call of a kernel with constant arguments.
 
-A call of a network, in floats or in int8, says which it is (`Call.code`, `IntegerCall.code`) for the variant
-of the code that is wanted. What the writers do with it is in `engine.export`; the kernels are C files there.
+Each call of a network, in floats or in int8, returns its stage for the wanted variant of the code
+(`Call.code`, `IntegerCall.code`). The writers in `engine.export` turn stages into C; the kernels are C files
+there. The contract of int8 kernels is in `engine.int8.calls.call`.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Variant:
-    """Which code is wanted of a call that has several.
+    """Which code is wanted, if a call has several forms in C.
 
     Attributes
     ----------
     fast : bool
-        Few instructions rather than little flash.
+        Whether few instructions are preferred to little flash.
     compact : bool
-        Of fast int8 code that with weights in half the space.
+        Whether fast int8 code stores weights in half the space.
     registers : bool
-        Whether float kernels may use registers that have to be saved: others of the network do so anyway.
+        Whether float kernels may use callee-saved registers, because other kernels of the network do so
+        anyway.
     """
 
     fast: bool = True
@@ -46,19 +48,19 @@ class StageCode:
     Attributes
     ----------
     kernel : str
-        Name of the kernel and its C file.
+        Name of the kernel and of its C file.
     sizes : mapping of str to int
-        Constant arguments by the kernel's parameter names, besides those that the shapes give.
+        Constant arguments by the kernel's parameter names, besides those that follow from the shapes.
     arrays : mapping of str to ndarray
         Constant arrays by the kernel's parameter names, in the order in which the kernel reads them; the
         dtype is the C type.
     scratch : int
         Bytes of memory that the kernel needs while it runs.
     lead : int or None
-        How many bytes before its input the output may begin, at least: the stage reads from front to back and
-        writes over what it has read. None where the two must not overlap.
+        If the output overlaps the input, it must begin at least so many bytes before it: the stage reads its
+        input from front to back and overwrites what it has read. None if the two must not overlap.
     functions : mapping of str to str
-        C functions, names of kernel files too, that are passed to a kernel which asks for them.
+        C functions that are passed to the kernel, by parameter name; each has a C file of the same name.
     """
 
     kernel: str

@@ -7,7 +7,7 @@ import pytest
 
 from engine.nn.layers import BatchNorm, Conv2D, Dense, Flatten
 from engine.nn.param import constant, normal
-from engine.nn.params import ParamLayout
+from engine.nn.param_layout import ParamLayout
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.specs import ModelSpec
 

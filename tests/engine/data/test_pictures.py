@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.data.images import MAX_SIDE, ink_from_array, load_ink
+from engine.data.pictures import MAX_SIDE, ink_from_array, load_ink
 from engine.errors import DataError
 
 
