@@ -159,10 +159,14 @@ class Worker(QThread):
         """Whether a job has not ended yet."""
         return bool(self._open)
 
-    def shut_down(self) -> None:
-        """Cancel all jobs and wait for the thread; nothing is reported any more."""
+    def cancel_all(self) -> None:
+        """Cancel all jobs, without waiting for them."""
         for job in self._open:
             job.cancel()
+
+    def shut_down(self) -> None:
+        """Cancel all jobs and wait for the thread; nothing is reported any more."""
+        self.cancel_all()
         self._open.clear()
         self._jobs.put(None)
         self.quit()

@@ -273,7 +273,9 @@ class Controller(QObject):
         return self.path.stem if self.path else self.model.name
 
     def shutdown(self) -> None:
-        """End all background work and wait for it."""
+        """End all background work and wait for it; all is cancelled before the first wait."""
+        for worker in self.findChildren(Worker):
+            worker.cancel_all()
         self.training.shut_down()
         self.deployment.shut_down()
         self.quantization.shut_down()
