@@ -37,7 +37,6 @@ NAVIGATION_COMPACT: Final = 14 * GRID
 NARROW: Final = 1100  #: px; a window below this saves width where it can
 RADIUS: Final = 8
 RADIUS_SMALL: Final = 6
-MOTION_MS: Final = 120
 
 BODY: Final = 13  #: px
 CAPTION: Final = 11

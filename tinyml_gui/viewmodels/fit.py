@@ -98,7 +98,7 @@ class Fit:
 def measure(order: FitOrder) -> Fit:
     """Return what the order's model takes; costs milliseconds."""
     if not FORMATS[order.format].has_facts:
-        return Fit(order, fingerprint=order.model.fingerprint)
+        return Fit(order, fingerprint=order.model.fingerprint, training=_training(order))
     try:
         options, cost = _suited(order)
     except TinyMLError as error:

@@ -43,7 +43,7 @@ class AccuracyCard(Card):
         self.tune_button.setToolTip(_TUNE_TIP)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, _STEPS)
-        self.progress.setAccessibleName("JobProgress of int8")
+        self.progress.setAccessibleName("Progress of int8")
         self.progress.setFixedWidth(30 * theme.GRID)
         words = QVBoxLayout()
         words.setSpacing(theme.GRID)

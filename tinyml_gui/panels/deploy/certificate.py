@@ -66,7 +66,7 @@ class CertificateCard(Card):
             row.addWidget(widget)
         self.progress.setTextVisible(False)
         self.progress.setRange(0, _STEPS)
-        self.progress.setAccessibleName("JobProgress of the verification")
+        self.progress.setAccessibleName("Progress of the verification")
         self.body.addLayout(row)
         self.body.addWidget(self.outdated)
         self.outdated.hide()

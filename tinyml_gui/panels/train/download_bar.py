@@ -22,7 +22,7 @@ class DownloadBar(Card):
         self.text = label(wrap=True)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("JobProgress of the download")
+        self.progress.setAccessibleName("Progress of the download")
         self.button = button("Cancel")
         row = QHBoxLayout()
         row.setSpacing(theme.GAP_WIDE)

@@ -148,7 +148,7 @@ class TrainPanel(QWidget):
         policy = self.progress.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.progress.setSizePolicy(policy)
-        self.progress.setAccessibleName("JobProgress of training")
+        self.progress.setAccessibleName("Progress of training")
         column = QVBoxLayout()
         column.setSpacing(theme.GAP)
         column.addWidget(self.progress)

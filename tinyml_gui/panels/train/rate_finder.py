@@ -65,7 +65,7 @@ class RateFinder(Card):
         row.addWidget(section("Learning rate"))
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
-        self.progress.setAccessibleName("JobProgress of the search")
+        self.progress.setAccessibleName("Progress of the search")
         row.addWidget(self._words, stretch=1)
         row.addWidget(self.progress, stretch=1, alignment=Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.use_button)
