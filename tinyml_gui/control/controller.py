@@ -57,7 +57,7 @@ class Controller(QObject):
     selection_changed()
     title_changed()
     opened()
-        Another model was opened or begun; what was about the last one is over.
+        Another model was opened or begun; results about the last one no longer apply.
     message(str)
     error(str)
     """
@@ -117,7 +117,7 @@ class Controller(QObject):
 
     @property
     def title(self) -> str:
-        """What the window is called: the file's name, or the model's where there is none."""
+        """The window's title: the file's name, or the model's where there is no file."""
         return self.path.name if self.path else self.model.name
 
     @property
@@ -127,7 +127,7 @@ class Controller(QObject):
 
     @property
     def is_shipped(self) -> bool:
-        """Whether the current model came with the application and is as it was."""
+        """Whether the current model came with the application and is unchanged."""
         return self.model is self._shipped
 
     @property
@@ -137,7 +137,7 @@ class Controller(QObject):
 
     @property
     def can_redo(self) -> bool:
-        """Whether it can be done again now."""
+        """Whether the change that was undone last can be redone now."""
         return self.state.can_redo and not self.training.is_running
 
     # Files
@@ -162,7 +162,7 @@ class Controller(QObject):
         return None if self.recovery_files is None else self.recovery_files.offered
 
     def recover(self) -> None:
-        """Go on with the recovered model; it is still unsaved."""
+        """Open the recovered model; it is still unsaved."""
         from engine.storage import model_file
 
         if self.recovery_files is None or (path := self.recovery_files.offered) is None:
@@ -284,18 +284,18 @@ class Controller(QObject):
             self.autosave.close()
 
     def keep_unsaved(self) -> None:
-        """The program is being ended from outside: write what is unsaved, to be offered at the next start."""
+        """Write what is unsaved, to be offered at the next start: the program is being ended from outside."""
         if self.autosave is not None:
             self.autosave.write_now()
 
     def close(self) -> None:
-        """The user is done: end all work, and keep no copies any more."""
+        """End all work and remove the copies of unsaved models: the user closes the window."""
         self.shutdown()
         if self.recovery_files is not None:
             self.recovery_files.close()
 
     def _annotate(self, model: Model) -> None:
-        """Take the same model with more known of it."""
+        """Take the same model with new facts about it, such as its quantization."""
         if self.is_shipped:
             self._shipped = model
         self.state.annotate(model)
@@ -317,7 +317,7 @@ class Controller(QObject):
             self.title_changed.emit()
 
     def _running_changed(self) -> None:
-        """What may be done to the model depends on whether it is being trained."""
+        """Tell panels when training begins or ends: a model that is being trained cannot be edited."""
         if self.training.is_running != self._was_running:
             self._was_running = self.training.is_running
             self.model_changed.emit()

@@ -28,7 +28,7 @@ _OUT = QPainter.CompositionMode.CompositionMode_DestinationOut
 
 
 def next_stop(drawn: int) -> int:
-    """Return how far a stroke may be drawn at once: `Surface.extend` must be called at each such end."""
+    """Return the next number of points, after `drawn`, at which `Surface.extend` has to be called."""
     return (drawn // _CHUNK + 1) * _CHUNK
 
 

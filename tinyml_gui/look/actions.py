@@ -1,4 +1,4 @@
-"""One QAction a command, with its words, shortcut, icon and status tip; the menus are made of them."""
+"""One QAction per command, with its words, shortcut, icon and status tip; the menus are made of them."""
 
 from __future__ import annotations
 

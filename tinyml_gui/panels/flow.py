@@ -19,7 +19,7 @@ class FlowGrid(QWidget):
     Parameters
     ----------
     widgets : sequence of QWidget
-        With a least and a largest width; all get the same.
+        Each with a minimum and a maximum width; all get the same width.
     columns : int
         At most.
     """
@@ -72,7 +72,7 @@ class FlowGrid(QWidget):
         self.updateGeometry()
 
     def _cell(self) -> QSize:
-        """Return the least width that was set, and the height that the tallest of the widgets needs."""
+        """Return the largest of the minimum widths, and the height that the tallest of the widgets needs."""
         width = max((widget.minimumWidth() for widget in self._widgets), default=0)
         height = max((widget.minimumSizeHint().height() for widget in self._widgets), default=0)
         return QSize(width, height)

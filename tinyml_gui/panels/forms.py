@@ -1,7 +1,7 @@
 """Forms made from knobs: a labelled field for each, its explanation as tooltip, errors right below.
 
-A `Field` wraps one editor widget; which one follows from the knob's type by a table. A form tells every
-value that the user commits by ``changed(name, value)`` and never judges it beyond the knob's own range.
+A `Field` wraps one editor widget; a table gives the widget for the knob's type. A form emits
+``changed(name, value)`` for each value that the user commits; it checks only the knob's own range.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ class Field(QWidget):
         raise NotImplementedError
 
     def set_value(self, value: Any) -> None:
-        """Show `value` without telling anyone."""
+        """Show `value` without emitting a signal."""
         with QSignalBlocker(self.editor):
             self._show(value)
         self.show_error("")
 
     def show_error(self, sentence: str) -> None:
-        """Mark the field and say why; no longer for an empty sentence."""
+        """Mark the field and say why; an empty sentence removes the mark."""
         if sentence == self.error:
             return
         self.error = sentence
@@ -226,7 +226,7 @@ class _TextField(Field):
         return self.knob.parse(self._edit.text())
 
     def _reconsider(self) -> None:
-        """Take an error back as soon as the text is right; a new one waits until all is typed."""
+        """Remove an error as soon as the text is valid; a new one is shown only when typing has ended."""
         with suppress(FieldError):
             self.knob.check(self.value())
             self.show_error("")
@@ -234,7 +234,7 @@ class _TextField(Field):
     def _show(self, value: Any) -> None:
         self._shown = number_text(value) if isinstance(value, float | int) else str(value)
         self._edit.setText(self._shown)
-        self._edit.setCursorPosition(0)  # of a long number the first digits count
+        self._edit.setCursorPosition(0)  # show the first digits of a long number
 
     def _finish(self) -> None:
         self._edit.setCursorPosition(0)

@@ -67,7 +67,7 @@ class ExportCard(Card):
         for made in (self.both_button, self.export_button, self.verify_button):
             row.addWidget(made)
         row.addStretch()
-        if self.form.more_button is not None:  # it opens upwards from here, and costs no line of its own
+        if self.form.more_button is not None:  # in the row of the buttons it needs no line of its own
             row.addWidget(self.form.more_button)
         self.body.addLayout(row)
 
@@ -127,7 +127,7 @@ class ExportCard(Card):
             self._left = None
 
     def suggest_name(self) -> None:
-        """Think of a name where the model is another one; one that the user has typed stays."""
+        """Propose a name for another model; for the same model, a name that the user has typed stays."""
         before, self._suggested = self._suggested, suggest_name(self._controller.path_or_name)
         if before != self._suggested:
             self.form.set_values({_NAME: self._suggested})

@@ -1,7 +1,7 @@
-"""The network as a list of cards, one a layer, that is steered by mouse and keyboard alike.
+"""The network as a list of cards, one per layer, for mouse and keyboard.
 
 Up and Down select, Alt+Up and Alt+Down move, Delete removes; a card can be dragged to its new place.
-Cards are kept and filled anew, so nothing flickers or jumps while a network is edited.
+Cards are reused after each edit, so that nothing flickers or jumps.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _figure(width: int) -> QLabel:
 
 
 class LayerList(QWidget):
-    """The cards, below one for the input.
+    """The cards, one below the other.
 
     Signals
     -------
