@@ -37,9 +37,13 @@ QLabel[role="field-error"] { font-size: ${caption}px; color: $bad; }
 QLabel[role="error"] { color: $bad; }
 
 QFrame[role="card"] { background: $surface; border: 1px solid $border; border-radius: ${radius}px; }
-QFrame[role="card"][state="selected"] { border-color: $accent; }
-QFrame[role="card"][state="selected-focus"] { border: 2px solid $accent; }
-QFrame[role="card"][state="error-focus"] { border: 2px solid $bad; background: $bad_soft; }
+QFrame[role="layer"] {
+    background: $surface; border: 1px solid $border; padding: 1px; border-radius: ${radius}px;
+}
+QFrame[role="layer"][state="selected"] { border-color: $accent; }
+QFrame[role="layer"][state="selected-focus"] { border: 2px solid $accent; padding: 0; }
+QFrame[role="layer"][state="error"] { border-color: $bad; background: $bad_soft; }
+QFrame[role="layer"][state="error-focus"] { border: 2px solid $bad; padding: 0; background: $bad_soft; }
 QFrame[role="insertion"] { background: $accent; border: 0; border-radius: 1px; }
 QFrame[role="card"][state="error"] { border-color: $bad; background: $bad_soft; }
 QFrame#central { border: 0; }

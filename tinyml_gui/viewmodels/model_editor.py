@@ -116,7 +116,8 @@ def layer_choices() -> tuple[tuple[str, str, str], ...]:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().split("\n")[0]
+    """Return the first line of a docstring, without the backticks around code."""
+    return text.strip().split("\n")[0].replace("`", "")
 
 
 def new_layer(kind: str) -> LayerSpec:

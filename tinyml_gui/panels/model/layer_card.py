@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 COLUMNS: Final = {"Output": 19 * theme.GRID, "Parameters": 18 * theme.GRID, "MACs": 13 * theme.GRID}
 NUMBER_WIDTH: Final = 4 * theme.GRID
 _TITLE_WIDTHS: Final = (32 * theme.GRID, 39 * theme.GRID)  # at least, at most
-_MARGIN: Final = 3 * theme.GRID
+_MARGINS: Final = 3 * theme.GRID - 1, theme.GAP - 1  # beside and above; the border takes 1 px more with focus
 
 
 class LayerCard(QFrame):
@@ -30,7 +30,7 @@ class LayerCard(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
+        self.setProperty("role", "layer")
         self._number = caption()
         self._number.setFixedWidth(NUMBER_WIDTH)
         self._title = Elided("card-title")
@@ -47,9 +47,9 @@ class LayerCard(QFrame):
         for figure in self._figures:
             row.addWidget(figure)
         column = QVBoxLayout(self)
-        column.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
+        column.setContentsMargins(_MARGINS[0], 0, _MARGINS[0], 0)
         column.setSpacing(0)
-        row.setContentsMargins(0, theme.GAP, 0, theme.GAP)
+        row.setContentsMargins(0, _MARGINS[1], 0, _MARGINS[1])
         column.addLayout(row)
         column.addWidget(self._fault)
         self._fault.setContentsMargins(NUMBER_WIDTH + theme.GAP, 0, 0, theme.GAP)

@@ -321,14 +321,22 @@ class TrainPanel(QWidget):
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip("Training is under way" if phase.active else obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
-        if not phase.active and (self.pause_button.hasFocus() or self.stop_button.hasFocus()):
-            self.start_button.setFocus()
+        if not phase.active:
+            self._leave_buttons()
         self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
         self.pause_button.setEnabled(phase in {Phase.STARTING, Phase.RUNNING, Phase.PAUSED})
         self.stop_button.setEnabled(phase.active)
         for widget in (self.choice, self.form, self.more):
             widget.setEnabled(not phase.active)
             widget.setToolTip(_LOCKED if phase.active else "")
+
+    def _leave_buttons(self) -> None:
+        """Move the focus away from the buttons that are disabled after a run."""
+        buttons = self.pause_button, self.stop_button
+        if any(made.hasFocus() for made in buttons):
+            self.start_button.setFocus()
+        for made in buttons:
+            made.clearFocus()  # or this page, while hidden, keeps the focus for a button that cannot take it
 
     def _field_fault(self) -> str:
         forms = self.form, self.more_form, self.augment_form
