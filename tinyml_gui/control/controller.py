@@ -132,7 +132,7 @@ class Controller(QObject):
 
     @property
     def can_undo(self) -> bool:
-        """Whether the last change of the model can be taken back now."""
+        """Whether the last change of the model can be undone now."""
         return self.state.can_undo and not self.training.is_running
 
     @property
@@ -258,7 +258,7 @@ class Controller(QObject):
             self.error.emit(str(error))
 
     def undo(self) -> None:
-        """Take back the last change of the model."""
+        """Undo the last change of the model."""
         if self.can_undo:
             self.state.undo()
 

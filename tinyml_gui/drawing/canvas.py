@@ -114,12 +114,12 @@ class Canvas(QWidget):
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a stroke to take back."""
+        """Whether there is a stroke to undo."""
         return self._drawing.can_undo
 
     @property
     def can_redo(self) -> bool:
-        """Whether a stroke that was taken back can be drawn again."""
+        """Whether a stroke that was undone can be redone."""
         return self._drawing.can_redo
 
     @property

@@ -66,6 +66,7 @@ QPushButton:focus, QToolButton:focus {
 QPushButton:disabled, QToolButton:disabled {
     color: $disabled; border-color: $border; background: transparent;
 }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton[role="primary"] {
     background: $accent; color: $on_accent; border-color: $accent; font-weight: 600;
 }

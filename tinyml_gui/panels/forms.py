@@ -265,9 +265,9 @@ class KnobForm(QWidget):
     ----------
     knobs : sequence of Knob
     columns : int
-        At most; fewer where there is no room.
+        At most; fewer where there is less room.
     more : str
-        Words of the button that shows the advanced fields; all are shown where it is empty.
+        Text of the button that shows the advanced fields; where it is empty, all fields are shown.
     below : bool
         Whether to say below the fields what is wrong; else there is only the signal.
 

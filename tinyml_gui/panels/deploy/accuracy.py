@@ -15,7 +15,7 @@ from tinyml_gui.viewmodels.accuracy import Flips, summary
 __all__ = ["AccuracyCard"]
 
 _STEPS: Final = 1000
-_TUNE_TIP: Final = "Train on with int8's rounding in sight (quantization-aware training)"
+_TUNE_TIP: Final = "Continue training with the rounding of int8 simulated (quantization-aware training)"
 
 
 class AccuracyCard(Card):

@@ -14,7 +14,7 @@ from engine.export import FORMATS, ExportOptions, suggest_name
 from engine.knobs import knobs_of, knobs_to_json
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import Card, button, caption
+from tinyml_gui.look.widgets import Card, button, caption, set_role
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.viewmodels.deploy import name_error, verification_obstacle
 
@@ -121,6 +121,7 @@ class ExportCard(Card):
             obstacle = "" if made is self.export_button else not_verifiable
             made.setEnabled(usable and not obstacle)
             made.setToolTip(reason or obstacle or tip)
+        set_role(self.export_button, "primary" if not_verifiable else "")
         if usable and self._left is not None:
             if self.hasFocus():
                 self._left.setFocus()

@@ -92,6 +92,7 @@ def test_a_format_that_is_no_c_shows_nothing_of_c(
     assert not options.form.more_button.isVisible()
     assert not options.both_button.isEnabled()
     assert "cannot be verified" in options.verify_button.toolTip()
+    assert options.export_button.property("role") == "primary"
     export(panel, controller, qtbot)
     assert (tmp_path / "c" / "spots" / "spots.bin").read_bytes() == b"1234"
     assert {"spots/spots.bin", "spots/about.txt"} <= listed(panel)
