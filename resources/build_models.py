@@ -1,7 +1,7 @@
-"""Train the shipped models again, each with the command that it records, and bring them to int8.
+"""Train the shipped models again, each with the command in its record, and quantize them.
 
-``python -m resources.build_models --data-dir FOLDER`` says whether they come out the same to the bit as
-those that are shipped; ``--replace`` puts them in their place. ``--only-quantize`` keeps the parameters.
+``python -m resources.build_models --data-dir FOLDER`` tells whether the results equal the shipped models bit
+for bit; ``--replace`` puts them in their place. ``--only-quantize`` keeps the parameters.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def _rebuild(path: Path, options: argparse.Namespace) -> None:
 
 
 def _told(value: T | None) -> T:
-    """Return what the record of a shipped model must tell."""
+    """Return `value`, which the record of a shipped model must have."""
     if value is None:
-        raise SystemExit("the record of a shipped model lacks what its making needs")
+        raise SystemExit("the record of a shipped model lacks a value that is needed to make it again")
     return value
 
 

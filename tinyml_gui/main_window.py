@@ -313,12 +313,12 @@ class MainWindow(QMainWindow):
         return handled
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Save width for the page where there is little."""
+        """Leave more width to the page where the window is narrow."""
         super().resizeEvent(event)
         self.navigation.set_compact(event.size().width() < theme.NARROW)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Put the focus where the work begins."""
+        """Give the focus to the canvas, where work begins."""
         super().showEvent(event)
         self.draw_panel.canvas.setFocus()
 

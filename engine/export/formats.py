@@ -18,7 +18,7 @@ from engine.export.options import ExportOptions
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 
-__all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport"]
+__all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport", "Usage"]
 
 ALL_OPTIONS = frozenset(knob.name for knob in knobs_of(ExportOptions))
 """The options of a format that takes all of them."""
@@ -57,6 +57,7 @@ class PreparedExport:
 
 
 Prepare = Callable[[Model, ExportOptions, Dataset | None], PreparedExport]
+Usage = Callable[[Model, ExportOptions], str]
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Format:
         The fields of `ExportOptions`, besides the name, that the format uses. Others must have their defaults
         or be off.
     has_facts : bool
-        Whether its exports have `PreparedExport.facts`: only then can be said what a board needs for them.
+        Whether its exports have `PreparedExport.facts`, from which the cost on a board is estimated.
+    usage : callable or None
+        ``usage(model, options)`` returns code that calls the export, to be copied; None where there is none.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Format:
     writer: Prepare
     takes: frozenset[str] = frozenset()
     has_facts: bool = False
+    usage: Usage | None = None
 
     @property
     def learns(self) -> bool:
@@ -109,10 +113,15 @@ class Format:
         self._check_options(options)
         return self.writer(model, options, data)
 
+    @property
+    def option_names(self) -> frozenset[str]:
+        """The fields of `ExportOptions` that the format uses, the name among them."""
+        return self.takes | {"name"}
+
     def _check_options(self, options: ExportOptions) -> None:
         """Raise `ExportError` if an option is set that the format does not take."""
         for knob in knobs_of(ExportOptions):
-            value, is_taken = getattr(options, knob.name), knob.name in {"name", *self.takes}
+            value, is_taken = getattr(options, knob.name), knob.name in self.option_names
             if value and value != knob.default and not is_taken:
                 raise ExportError(
                     f'The format {self.name} does not take the option "{knob.label}"; leave it out or choose '

@@ -20,10 +20,9 @@ from pytestqt.qtbot import QtBot
 
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from tests.tinyml_gui.tiny import PATIENCE
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.theme_switch import Theme
-
-PATIENCE = 60_000  # ms
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 
+PATIENCE = 60_000  # ms that a busy machine may need
 SHAPE = (4, 4, 1)
 
 

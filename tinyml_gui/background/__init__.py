@@ -1,1 +1,1 @@
-"""Work beside the window: one module knows threads, the others are generators that it pulls."""
+"""Work beside the window: one module knows threads, the others are generators that it steps."""

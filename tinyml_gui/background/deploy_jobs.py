@@ -37,14 +37,14 @@ HOST: Final = "host"
 
 
 def fit(order: FitOrder) -> Generator[Any, None, Fit]:
-    """Find out what a model takes on a board."""
+    """Compute what a model needs on a board."""
     yield from ()
     return measure(order)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """Files that were written, or, with nothing written, those that are in the way."""
+    """The files that were written; or none, and the existing files that would have been overwritten."""
 
     paths: tuple[Path, ...]
     in_the_way: tuple[Path, ...] = ()
@@ -52,7 +52,7 @@ class Exported:
 
 @dataclass(frozen=True)
 class ExportOrder:
-    """What to export, as what, and where to; for a `board` with the variant that fits it, or not at all."""
+    """What to export, in which format and into which folder; for a `board`, with the variant that fits it."""
 
     model: Model
     format: str
@@ -71,7 +71,7 @@ class ExportOrder:
 
 
 def export(order: ExportOrder) -> Generator[Any, None, Exported]:
-    """Write the files of an order; existing ones only where it says so."""
+    """Write the files of an order; existing files are replaced only where the order says so."""
     files = order.prepared().files
     yield JobProgress(1, 2)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
@@ -81,7 +81,7 @@ def export(order: ExportOrder) -> Generator[Any, None, Exported]:
 
 
 def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None, Exported]:
-    """Write the files of an order once more, with what was proved of them in the headers."""
+    """Write the files of an order again, with the results of the verification in the headers."""
     from engine.verify.certificate import certified
 
     yield from ()
@@ -92,7 +92,7 @@ def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None
 
 @dataclass(frozen=True)
 class VerifyOrder:
-    """What to prove, and where: on this computer, and on the board's core where it can be emulated."""
+    """What to verify, and where: on this computer, and on the board's core where it can be emulated."""
 
     model: Model
     format: str
@@ -109,7 +109,7 @@ class VerifyOrder:
 
 @dataclass(frozen=True)
 class Step:
-    """What a verification is at, and the share that is done."""
+    """What a verification is doing, and the share that is done."""
 
     what: str
     share: float
@@ -118,7 +118,7 @@ class Step:
 def verify(
     order: VerifyOrder, tell: Callable[[Step], None], cancelled: Callable[[], bool]
 ) -> Generator[Any, None, Certificate]:
-    """Compile the model's C, run it and compare its answers with the engine's; what is missing is skipped."""
+    """Compile the model's C, run it and compare its answers with the engine's; skip targets without tools."""
     from engine.export import make_vectors
     from engine.verify.session import Setup, verify
 

@@ -1,7 +1,7 @@
-"""What runs in the background, as generators that know no threads: load, train, evaluate, keep.
+"""Background work, as generators that know no threads: load, train, evaluate, write copies.
 
-Each yields what there is to show and returns its result. They own what they compute with; the window's
-thread only ever gets copies.
+Each yields what there is to show and returns its result. A generator owns the arrays that it computes with;
+the window's thread only gets copies.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _CHUNK: Final = 512  # images between two reports of an evaluation
 
 @dataclass(frozen=True)
 class Parameters:
-    """A copy of the parameters while they are being trained, and what can be said of them already."""
+    """A copy of the parameters while they are being trained, with the record of the training so far."""
 
     params: NDArray[np.float32]
     record: TrainingRecord
@@ -60,7 +60,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """How far something is."""
+    """How much of a job is done, and how much there is."""
 
     done: int
     total: int
@@ -80,7 +80,7 @@ class Score:
 
 
 def keep(path: Path, model: Model, run: Checkpoint | None = None) -> Generator[Any, None, None]:
-    """Write a copy of `model`, and of the run that it is in, whole or not at all."""
+    """Write a copy of `model`, and of the run that trains it, as a whole file or not at all."""
     from engine.storage import model_file
 
     yield from ()
@@ -95,7 +95,7 @@ def forget(path: Path) -> Generator[Any, None, None]:
 
 
 def load_run(path: Path) -> Generator[Any, None, tuple[Model, Checkpoint | None]]:
-    """Read a model and the run that it is in."""
+    """Read a model and the interrupted run that trained it."""
     from engine.storage import model_file
 
     yield from ()
@@ -110,7 +110,7 @@ def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dat
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """What to train, on what and how; `run` is an interrupted one to go on with, `keep` where to keep it."""
+    """What to train, on which data and how; `run` is a run to resume, `keep` the file that it is kept in."""
 
     model: Model
     data: Dataset
@@ -119,7 +119,7 @@ class TrainOrder:
     keep: Path | None = None
 
     def trainer(self) -> Trainer:
-        """Return who carries it out."""
+        """Return a trainer for this order."""
         if self.run is None:
             return Trainer(self.model, self.data, self.config)
         return Trainer.resumed(self.model, self.data, self.run)
@@ -127,7 +127,7 @@ class TrainOrder:
 
 @dataclass(frozen=True)
 class Trained:
-    """How training ended; `run` is what it needs to go on where it was stopped."""
+    """How training ended; `run` is what a stopped run needs to be resumed, else None."""
 
     finished: Finished
     run: Checkpoint | None
@@ -135,7 +135,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class NotKept:
-    """The run could not be written; it goes on."""
+    """The run could not be written to disk; training continues."""
 
     reason: str
 
@@ -164,7 +164,7 @@ def train(
 
 
 class _Keeper:
-    """Writes a run after its epochs and when it is stopped, seldom enough to cost next to nothing."""
+    """Writes a run after epochs and when it is stopped, rarely enough to take almost no time."""
 
     def __init__(self, trainer: Trainer, path: Path | None) -> None:
         self._trainer = trainer
@@ -172,7 +172,7 @@ class _Keeper:
         self._interval = KeepInterval()
 
     def after(self, event: Event) -> Generator[NotKept, None, None]:
-        """Do what `event` calls for."""
+        """Write or remove the file, as `event` requires."""
         stopped = isinstance(event, Finished) and event.reason is Reason.STOPPED
         due = (
             isinstance(event, EpochDone)

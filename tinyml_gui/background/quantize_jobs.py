@@ -1,4 +1,4 @@
-"""Background work around int8, as generators that know no threads: calibrate, compare, fine-tune."""
+"""Background work about int8, as generators that know no threads: calibrate, compare, fine-tune."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
 
-EPOCHS: Final = 2  # of fine-tuning: more bring next to nothing
+EPOCHS: Final = 2  # of fine-tuning: more hardly improve the accuracy
 _SHOWN: Final = 60  # images of a gallery
 
 
 @dataclass(frozen=True)
 class QuantizeOrder:
-    """Which model to bring to int8, and where images may come from.
+    """Which model to quantize, and where its images may come from.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Compared:
-    """What int8 does to the answers; `flips` is None where there are no images to find out."""
+    """A model compared in float and int8; `flips` is None where there are no images to compare on."""
 
     model: Model
     flips: Flips | None
@@ -122,7 +122,7 @@ def _tested(model: Model, test: Dataset) -> Model:
 
 
 def calibrated(order: QuantizeOrder) -> Model:
-    """Return the model with ranges found on training images, as the command line does."""
+    """Return the model with calibration ranges from training images, as the command line finds them."""
     from engine.quantize.finetune import quantize_run
 
     (finished,) = quantize_run(order.model, _training_images(order))
@@ -131,7 +131,7 @@ def calibrated(order: QuantizeOrder) -> Model:
 
 
 def compare(model: Model, test: Dataset) -> Generator[JobProgress, None, Compared]:
-    """Find out what share of `test` is right in float and in int8, and what flips."""
+    """Measure the accuracy on `test` in float and in int8, and find the images that change their class."""
     from engine.quantize.compare_float_int8 import compare_in_parts
 
     parts = compare_in_parts(model, test)
@@ -144,7 +144,7 @@ def compare(model: Model, test: Dataset) -> Generator[JobProgress, None, Compare
 
 
 def _measured(model: Model, metrics: Mapping[str, float]) -> Model:
-    """Return `model` with what was measured, unless more is known of it already."""
+    """Return `model` with these metrics, unless it was measured on more images before."""
     quantization = model.quantization
     if quantization is None or measured_images(model) > metrics["images"]:
         return model

@@ -49,7 +49,7 @@ class JobOutcome:
 
 
 class Job:
-    """One generator and the switches to steer it from any thread.
+    """A generator, with methods to pause, stop and cancel it from any thread.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ class Job:
     Attributes
     ----------
     tell : callable
-        ``tell(item)`` reports from within a step, as yielding does between two; on the worker's thread.
+        ``tell(item)`` reports an item in the middle of a step, where the generator cannot yield; called on
+        the worker's thread.
     """
 
     def __init__(
@@ -82,11 +83,11 @@ class Job:
         self.tell: Callable[[Any], None] = _ignore
 
     def pause(self) -> None:
-        """Pull no more until `resume`."""
+        """Step the generator no further until `resume`."""
         self.going.clear()
 
     def resume(self) -> None:
-        """Pull again."""
+        """Step the generator again."""
         self.going.set()
 
     def stop(self) -> None:
@@ -100,13 +101,13 @@ class Job:
         self.stop()
 
     def drop(self) -> None:
-        """Cancel, and tell no one any more; on the window's thread."""
+        """Cancel, and call no callback any more; called on the window's thread."""
         self.ended, self.progressed = _ignore, None
         self.cancel()
 
 
 def _ignore(item: object) -> None:
-    """Take the place of a callback."""
+    """Stand in for a callback that is not wanted."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ class Worker(QThread):
     parent : QObject
         Lives in the window's thread; calls `shut_down` before it goes.
     gives_way : bool
-        Whether the window goes first. Not for short work in Python: the thread would be put aside while it
-        holds the interpreter, and the window waits for it.
+        Whether this thread has a lower priority than the window's. Not for short work in Python: such a
+        thread would be suspended while it holds the interpreter lock, and the window would wait for it.
     """
 
     _posted = Signal()
@@ -159,10 +160,14 @@ class Worker(QThread):
         """Whether a job has not ended yet."""
         return bool(self._open)
 
-    def shut_down(self) -> None:
-        """Cancel all jobs and wait for the thread; nothing is reported any more."""
+    def cancel_all(self) -> None:
+        """Cancel all jobs, without waiting for them."""
         for job in self._open:
             job.cancel()
+
+    def shut_down(self) -> None:
+        """Cancel all jobs and wait for the thread; nothing is reported any more."""
+        self.cancel_all()
         self._open.clear()
         self._jobs.put(None)
         self.quit()
@@ -177,7 +182,7 @@ class Worker(QThread):
             pass
 
     def _do_next(self) -> bool:
-        """Do the next job; return False instead of one at the end. Between jobs none is held on to."""
+        """Do the next job; return False when there is none left. Between jobs no reference to one is kept."""
         job = self._jobs.get()
         if job is not None:
             self._post(job, _do(job, self._post))
@@ -221,9 +226,9 @@ class Worker(QThread):
 
 
 def _give_way() -> None:
-    """Let the window go first where all cores are busy: drawing answers in a third of the time then.
+    """Lower this thread's priority: where all cores are busy, drawing then answers in a third of the time.
 
-    Linux alone has a priority for each thread; threads started by this one inherit it.
+    Only Linux has a priority for each thread; threads that this one starts inherit it.
     """
     if sys.platform == "linux":
         lower = min(19, os.getpriority(os.PRIO_PROCESS, 0) + _NICER)
@@ -238,11 +243,11 @@ def _by_job(mail: list[tuple[Job, Any]]) -> dict[Job, list[Any]]:
 
 
 def _do(job: Job, post: Callable[[Job, Any], None]) -> _Ended:
-    """Pull `job` to its end, on the worker's thread; every exception becomes a value."""
+    """Step `job` to its end, on the worker's thread; an exception becomes a value."""
     try:
         return _Ended(_pull(job, post))
     except TinyMLError as error:
-        cancelled = job.cancelling.is_set()  # then the error only says so
+        cancelled = job.cancelling.is_set()  # then the error only reports the cancel
         return _Ended(JobOutcome(error=None if cancelled else error, cancelled=cancelled))
     except MemoryError:
         return _Ended(JobOutcome(error=TrainingError(_NO_MEMORY)))
@@ -263,4 +268,4 @@ def _pull(job: Job, post: Callable[[Job, Any], None]) -> JobOutcome:
         return JobOutcome(end.value)
     finally:
         steps.close()
-        job.tell = _ignore  # it refers to the job, which would wait, with all its data, to be collected
+        job.tell = _ignore  # a reference cycle: the job would keep its data until the garbage is collected

@@ -58,7 +58,7 @@ class Autosave(QObject):
         state.observe(self._state_changed)
 
     def write(self) -> None:
-        """Write a copy now, where there is something unsaved that is not in the last one."""
+        """Write a copy now, where something is unsaved that is not in the last copy."""
         model = self._state.model
         if not self._state.is_modified or model is self._kept:
             return

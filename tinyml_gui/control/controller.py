@@ -57,7 +57,7 @@ class Controller(QObject):
     selection_changed()
     title_changed()
     opened()
-        Another model was opened or begun; what was about the last one is over.
+        Another model was opened or begun; results about the last one no longer apply.
     message(str)
     error(str)
     """
@@ -117,7 +117,7 @@ class Controller(QObject):
 
     @property
     def title(self) -> str:
-        """What the window is called: the file's name, or the model's where there is none."""
+        """The window's title: the file's name, or the model's where there is no file."""
         return self.path.name if self.path else self.model.name
 
     @property
@@ -127,17 +127,17 @@ class Controller(QObject):
 
     @property
     def is_shipped(self) -> bool:
-        """Whether the current model came with the application and is as it was."""
+        """Whether the current model came with the application and is unchanged."""
         return self.model is self._shipped
 
     @property
     def can_undo(self) -> bool:
-        """Whether the last change of the model can be taken back now."""
+        """Whether the last change of the model can be undone now."""
         return self.state.can_undo and not self.training.is_running
 
     @property
     def can_redo(self) -> bool:
-        """Whether it can be done again now."""
+        """Whether the change that was undone last can be redone now."""
         return self.state.can_redo and not self.training.is_running
 
     # Files
@@ -162,7 +162,7 @@ class Controller(QObject):
         return None if self.recovery_files is None else self.recovery_files.offered
 
     def recover(self) -> None:
-        """Go on with the recovered model; it is still unsaved."""
+        """Open the recovered model; it is still unsaved."""
         from engine.storage import model_file
 
         if self.recovery_files is None or (path := self.recovery_files.offered) is None:
@@ -258,7 +258,7 @@ class Controller(QObject):
             self.error.emit(str(error))
 
     def undo(self) -> None:
-        """Take back the last change of the model."""
+        """Undo the last change of the model."""
         if self.can_undo:
             self.state.undo()
 
@@ -273,7 +273,9 @@ class Controller(QObject):
         return self.path.stem if self.path else self.model.name
 
     def shutdown(self) -> None:
-        """End all background work and wait for it."""
+        """End all background work and wait for it; all is cancelled before the first wait."""
+        for worker in self.findChildren(Worker):
+            worker.cancel_all()
         self.training.shut_down()
         self.deployment.shut_down()
         self.quantization.shut_down()
@@ -282,18 +284,18 @@ class Controller(QObject):
             self.autosave.close()
 
     def keep_unsaved(self) -> None:
-        """The program is being ended from outside: write what is unsaved, to be offered at the next start."""
+        """Write what is unsaved, to be offered at the next start: the program is being ended from outside."""
         if self.autosave is not None:
             self.autosave.write_now()
 
     def close(self) -> None:
-        """The user is done: end all work, and keep no copies any more."""
+        """End all work and remove the copies of unsaved models: the user closes the window."""
         self.shutdown()
         if self.recovery_files is not None:
             self.recovery_files.close()
 
     def _annotate(self, model: Model) -> None:
-        """Take the same model with more known of it."""
+        """Take the same model with new facts about it, such as its quantization."""
         if self.is_shipped:
             self._shipped = model
         self.state.annotate(model)
@@ -315,7 +317,7 @@ class Controller(QObject):
             self.title_changed.emit()
 
     def _running_changed(self) -> None:
-        """What may be done to the model depends on whether it is being trained."""
+        """Tell panels when training begins or ends: a model that is being trained cannot be edited."""
         if self.training.is_running != self._was_running:
             self._was_running = self.training.is_running
             self.model_changed.emit()

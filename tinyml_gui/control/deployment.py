@@ -29,7 +29,7 @@ __all__ = ["DeploymentController"]
 
 Ended = Callable[[JobOutcome], None]
 _BOARD, _FORMAT = "board", "format"
-_PAUSE_MS: Final = 60  # several changes of one moment are one, and the page is drawn by then
+_PAUSE_MS: Final = 60  # several changes in quick succession need one computation, and the page is drawn first
 
 
 class DeploymentController(QObject):
@@ -89,13 +89,13 @@ class DeploymentController(QObject):
         return self._timer.isActive() or self._job is not None
 
     def watch(self) -> None:
-        """Keep the fit up to date from now on: somebody looks."""
+        """Keep the fit up to date from now on: a page shows it."""
         self._watched = True
         if self._stale:
             self._schedule()
 
     def update(self) -> None:
-        """Measure anew: the network has changed."""
+        """Compute the fit again: the network has changed."""
         self._stale = True
         if self._watched:
             self._schedule()
@@ -115,7 +115,7 @@ class DeploymentController(QObject):
             self._retarget()
 
     def choose_options(self, options: ExportOptions) -> None:
-        """Measure with other options."""
+        """Compute the fit with other options."""
         if options != self.options:
             self.options = options
             self.update()

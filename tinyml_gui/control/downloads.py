@@ -15,7 +15,7 @@ from tinyml_gui.background.worker import Job, JobOutcome, Worker
 
 __all__ = ["DownloadController", "fetched"]
 
-_LOOK_SECONDS: Final = 0.1  # between two looks for what has come and for a cancel
+_LOOK_SECONDS: Final = 0.1  # between two checks for progress and for a cancel
 
 
 class DownloadController(QObject):
@@ -62,7 +62,7 @@ class DownloadController(QObject):
             self._job.cancel()
 
     def forget_error(self) -> None:
-        """The user has seen it."""
+        """Clear the error: the user has seen it."""
         self.error = ""
         self.changed.emit()
 
@@ -87,10 +87,10 @@ def _maker(begin: Callable[[], Iterable[tuple[int, int]]]) -> Callable[[object],
 
 
 def fetched(begin: Callable[[], Iterable[tuple[int, int]]]) -> Generator[JobProgress, None, None]:
-    """Pull a download; can be closed at once even while the network is silent.
+    """Yield the progress of a download; can be closed at once, even while no data arrive.
 
-    The pulling is done by a thread that the program's end does not wait for: a read may take half a
-    minute to time out.
+    A daemon thread does the download, and the end of the program does not wait for it: a read may take half
+    a minute to time out.
     """
     news: queue.SimpleQueue[JobProgress | Exception | None] = queue.SimpleQueue()
     closed = threading.Event()

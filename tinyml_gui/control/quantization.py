@@ -31,9 +31,9 @@ class QuantizationController(QObject):
     ----------
     state : State
     training : TrainingController
-        Holds the images at hand; nothing begins while it runs.
+        Has the images that are loaded; nothing begins while it trains.
     annotate : callable
-        ``annotate(model)`` takes the same model with more known of it, as no change of the document.
+        ``annotate(model)`` takes the same model with new facts about it; this is no change of the document.
 
     Signals
     -------
@@ -46,7 +46,7 @@ class QuantizationController(QObject):
     activity : Activity
     progress : JobProgress
     seconds_left : float
-        nan where nobody knows.
+        nan where unknown.
     flips : Flips or None
         None where int8 was not compared with float.
     error : str
@@ -78,12 +78,12 @@ class QuantizationController(QObject):
 
     @property
     def model(self) -> Model:
-        """What it is all about."""
+        """The current model."""
         return self._state.model
 
     @property
     def can_tune(self) -> bool:
-        """Whether fine-tuning makes sense: what has learned something, and is not learning now."""
+        """Whether fine-tuning makes sense: the model is trained and quantized, and no training runs."""
         busy = self._training.is_running or self.activity is Activity.TUNING
         return self.model.trained and self.model.quantization is not None and not busy
 
@@ -104,7 +104,7 @@ class QuantizationController(QObject):
         self._begin(Activity.TUNING, quantize_jobs.tune, self._tuned)
 
     def cancel(self) -> None:
-        """End what is under way; nothing comes of it."""
+        """End the current work; its result is dropped."""
         if self._job is not None:
             self._job.drop()
             self._job = None
@@ -163,7 +163,7 @@ class QuantizationController(QObject):
             self.flips = outcome.result.flips
 
     def _take(self, model: Model) -> None:
-        """Take the same model with more known of it."""
+        """Take the same model with new facts about it."""
         if self._state.model is self._about and model is not self._about:
             self._about = model
             self._annotate(model)

@@ -18,7 +18,7 @@ __all__ = ["RateController"]
 
 
 class RateController(QObject):
-    """One range test at a time.
+    """One learning-rate range test at a time.
 
     Parameters
     ----------

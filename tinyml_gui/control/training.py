@@ -49,9 +49,9 @@ class TrainingController(QObject):
     data_changed()
         Another data set is being loaded, or was, or could not be.
     failed_to_keep(str)
-        A run cannot be written, so that it could not go on after a crash; why.
+        Why a run cannot be written to disk; after a crash it could not be resumed.
     noted(str)
-        Something to know of a run that begins.
+        A note about a run that begins.
     told(str)
         How a run ended.
     params_published()
@@ -122,7 +122,7 @@ class TrainingController(QObject):
 
     @property
     def is_testing(self) -> bool:
-        """Whether what was learned is being measured."""
+        """Whether the trained model is being tested."""
         return self._testing is not None
 
     def obstacle(self, start: str) -> str:
@@ -173,7 +173,7 @@ class TrainingController(QObject):
         self.changed.emit()
 
     def find_rate(self, start: str, config: TrainConfig) -> None:
-        """Try learning rates on what would be trained; nothing changes by it."""
+        """Try learning rates on the network that would be trained; the model does not change."""
         if self._job is None and self.data is not None:
             try:
                 model = self._candidate(start, self.data, config)
@@ -184,20 +184,20 @@ class TrainingController(QObject):
 
     @property
     def fault(self) -> str:
-        """Why the last run failed, as long as the network is the one that it was about; else empty."""
+        """Why the last run failed; empty where it did not, or where the network has changed since."""
         status = self.run.status
         same = self._state.document.spec == self._started_with
         return f"{status.phase.value}. {status.sentence}" if status.phase.failed and same else ""
 
     def pause(self) -> None:
-        """Hold the run after the current batch."""
+        """Pause the run after the current batch."""
         if self._job is not None:
             self._job.pause()
             self.run.pause()
             self.changed.emit()
 
     def resume(self) -> None:
-        """Go on with a held run."""
+        """Continue a paused run."""
         if self._job is not None:
             self._job.resume()
             self.run.resume()
@@ -211,7 +211,7 @@ class TrainingController(QObject):
             self.changed.emit()
 
     def abandon(self) -> None:
-        """End the run without its result: another model is about to take the place."""
+        """End the run and drop its result: another model is about to be opened."""
         if self._job is not None:
             self._job.drop()
             self._job = None
@@ -226,7 +226,7 @@ class TrainingController(QObject):
         self._worker.shut_down()
 
     def _candidate(self, start: str, data: Dataset, config: TrainConfig) -> Model:
-        """Return what would be trained, without changing anything; start values follow from the seed."""
+        """Return the model that would be trained; its initial parameters follow from the seed."""
         model = self._state.model
         if start == CONTINUE:
             return model
@@ -236,7 +236,7 @@ class TrainingController(QObject):
         return Model.new(spec, classes, np.random.default_rng(config.seed), model.name)
 
     def _progressed(self, items: list[Any]) -> None:
-        # the last event waits for `_ended`: who sees that a run has finished finds its result in the model
+        # `_ended` takes the last event: once the run counts as finished, its result is in the model
         self.run.consume([item for item in items if not isinstance(item, Finished)])
         for item in items:
             if isinstance(item, jobs.NotKept):
@@ -268,7 +268,7 @@ class TrainingController(QObject):
             self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
         self.changed.emit()
 
-    # Going on with an interrupted run
+    # Resuming an interrupted run
 
     def look_for_run(self) -> None:
         """Offer the run that an earlier program left behind, if there is one."""
@@ -286,7 +286,7 @@ class TrainingController(QObject):
         self.changed.emit()
 
     def run_of(self, model: Model) -> Checkpoint | None:
-        """Return the interrupted run that had come to `model`, to be saved with it."""
+        """Return the interrupted run that ended with `model`, to be saved with it, or None."""
         offered = self.interrupted
         return offered.run if offered is not None and offered.is_of(model) else None
 
@@ -298,7 +298,7 @@ class TrainingController(QObject):
         self.changed.emit()
 
     def resume_run(self) -> None:
-        """Go on with the interrupted run as if nothing had happened, reading its data where needed."""
+        """Continue the interrupted run as if nothing had happened; read its data first where needed."""
         offered = self.interrupted
         if offered is None or self._job is not None:
             return

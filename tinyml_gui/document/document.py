@@ -1,6 +1,6 @@
 """A document: a model that works, and the network as it is being edited, which may have a fault for a while.
 
-Layers keep the parameters that still fit them, also across faulty steps in between.
+Layers keep the parameters that still fit them, even when an edit in between had a fault.
 """
 
 from __future__ import annotations

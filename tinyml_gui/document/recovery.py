@@ -30,7 +30,7 @@ class RecoveryFiles:
     Parameters
     ----------
     folder : Path
-        Made where it is not there. Where it cannot be written, neither can the files: who writes is told.
+        Created where it is missing. Where that fails, writing the files fails later, with a sentence.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class RecoveryFiles:
             self._offered.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """All is saved or not wanted: remove the files but for those that were never answered."""
+        """Remove the files, except a model that was offered and neither opened nor discarded."""
         with suppress(OSError):
             self.model.unlink(missing_ok=True)
             self.run.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class RecoveryFiles:
 
 
 def _claim(folder: Path) -> tuple[QLockFile | None, str]:
-    """Lock the first set that is free, one with something left in it if possible."""
+    """Lock a set that is free, if possible one in which an earlier program left something."""
     suffixes = ["", *(f"-{number}" for number in range(1, _PLACES))]
     left = [s for s in suffixes if any((folder / f"{name}{s}.tinyml").exists() for name in _NAMES)]
     for suffix in dict.fromkeys([*left, *suffixes]):

@@ -72,14 +72,14 @@ class State:
             self.document = replace(self.document, model=self.model.replace(name=name))
 
     def annotate(self, model: Model) -> None:
-        """Take the same model with more known of it: no step of the undo history, nothing to save."""
+        """Take the same model with new facts about it: no step of the undo history, nothing to save."""
         saved = not self.is_modified
         self.document = replace(self.document, model=model)
         self._saved = self.document if saved else self._saved
         self._notify()
 
     def mark_saved(self) -> None:
-        """Take the document as it is for the saved one."""
+        """Remember the current document as the saved one."""
         self._saved = self.document
         self._history.end_step()
         self._notify()

@@ -40,9 +40,9 @@ __all__ = ["Canvas"]
 
 BRUSH_DEFAULT: Final = 24.0  #: model pixels; about MNIST's pen when a digit fills the canvas
 BRUSH_RANGE: Final = (8.0, 60.0)
-_ERASER_FACTOR: Final = 1.6  # rubbing out wants a wider tip than drawing
+_ERASER_FACTOR: Final = 1.6  # erasing needs a wider tip than drawing
 _PRESSURE: Final = (0.4, 1.2)  # width = brush · (first + second · pressure)
-_TAIL: Final = 3  # points that a new one may change the look of
+_TAIL: Final = 3  # the newest points: one more may change how they look
 _SEAM: Final = 2.0  # px beyond the ink that antialiasing and a ring's line take
 _LIVE: Final = "#000000"  # the model surface is read by opacity: its colour does not matter
 _DRAW, _ERASE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -114,12 +114,12 @@ class Canvas(QWidget):
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a stroke to take back."""
+        """Whether there is a stroke to undo."""
         return self._drawing.can_undo
 
     @property
     def can_redo(self) -> bool:
-        """Whether a stroke that was taken back can be drawn again."""
+        """Whether a stroke that was undone can be redone."""
         return self._drawing.can_redo
 
     @property
@@ -128,12 +128,12 @@ class Canvas(QWidget):
         return self._drawing.is_blank and not self._points
 
     def undo(self) -> None:
-        """Take the last stroke, image or clear back."""
+        """Undo the last stroke, image or clear."""
         self._drawing.undo()
         self._render()
 
     def redo(self) -> None:
-        """Draw again what was taken back last."""
+        """Redo what was undone last."""
         self._drawing.redo()
         self._render()
 
@@ -184,7 +184,7 @@ class Canvas(QWidget):
             self._extend(event.position(), event.pressure())
         elif event.type() == release:
             self._end()
-        event.accept()  # or Qt would send the same as mouse events
+        event.accept()  # else Qt sends the same again as mouse events
 
     def _begin(self, position: QPointF, pressure: float, erases: bool) -> None:
         self._erases = erases
@@ -200,7 +200,7 @@ class Canvas(QWidget):
         self.changed.emit()
 
     def _draw_new_points(self) -> None:
-        """Draw what the pen did since the last time; a fast pen moves several times between two looks."""
+        """Draw the points since the last call; a fast pen sends several of them between two paint events."""
         while self._drawn < len(self._points):
             self._drawn = min(len(self._points), next_stop(self._drawn))
             for surface in (self._model, self._view):

@@ -21,7 +21,7 @@ class ModelDrop(QObject):
     hovered(bool)
         A model is being dragged over the target, or no longer.
     dropped(object)
-        The file's `Path`; not before the other program has its answer, as opening may ask something.
+        The file's `Path`. Emitted after the other program has its answer, since opening may ask a question.
     """
 
     hovered = Signal(bool)
@@ -34,7 +34,7 @@ class ModelDrop(QObject):
         target.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Take what is about dragging; all else goes its way."""
+        """Handle drag events; leave all others alone."""
         if isinstance(event, QDragEnterEvent):
             event.setAccepted(model_of(event.mimeData()) is not None)
             self.hovered.emit(event.isAccepted())

@@ -1,4 +1,4 @@
-"""What comes in by clipboard and by dropping: images as ink, model files as paths."""
+"""What the clipboard and drops bring in: images as ink, model files as paths."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _files(data: QMimeData) -> list[Path]:
 
 
 def _image_of(data: QMimeData) -> QImage:
-    """Return an image that may have been announced but not delivered: its owner is gone, or so."""
+    """Return the image; `TinyMLError` where it was announced but is not delivered, its program being gone."""
     image = data.imageData()
     if not isinstance(image, QImage) or image.isNull():
         raise TinyMLError("The image cannot be read; copy or save it again in another program.")

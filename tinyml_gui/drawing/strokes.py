@@ -28,7 +28,7 @@ _OUT = QPainter.CompositionMode.CompositionMode_DestinationOut
 
 
 def next_stop(drawn: int) -> int:
-    """Return how far a stroke may be drawn at once: `Surface.extend` must be called at each such end."""
+    """Return the next number of points, after `drawn`, at which `Surface.extend` has to be called."""
     return (drawn // _CHUNK + 1) * _CHUNK
 
 
@@ -191,12 +191,12 @@ class Drawing:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a mark to take back."""
+        """Whether there is a mark to undo."""
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
-        """Whether a mark that was taken back can be put on again."""
+        """Whether a mark that was undone can be redone."""
         return bool(self._undone)
 
     @property
@@ -215,7 +215,7 @@ class Drawing:
             self._undone.append(self._done.pop())
 
     def redo(self) -> None:
-        """Put the mark that was taken off last on again."""
+        """Put the mark that was undone last on again."""
         if self._undone:
             self._done.append(self._undone.pop())
 

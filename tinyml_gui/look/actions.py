@@ -1,4 +1,4 @@
-"""One QAction a command, with its words, shortcut, icon and status tip; the menus are made of them."""
+"""One QAction per command, with its words, shortcut, icon and status tip; the menus are made of them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ COMMANDS: Final = {
     "save_as": Command("Save &as…", "Save the model to another file", "Ctrl+Shift+S"),
     "forget_recent": Command("&Forget these files", "Empty the list of recent files"),
     "quit": Command("&Quit", "Close the window and end the program", "Ctrl+Q"),
-    "undo": Command("&Undo", "Take back the last stroke, or the last change of the model", "Ctrl+Z"),
-    "redo": Command("&Redo", "Do again what was taken back last", "Ctrl+Shift+Z"),
-    "undo_model": Command("Undo a change of the model", "Take back the last change of the model"),
-    "redo_model": Command("Redo a change of the model", "Do the last change of the model again"),
+    "undo": Command("&Undo", "Undo the last stroke, or the last change of the model", "Ctrl+Z"),
+    "redo": Command("&Redo", "Redo what was undone last", "Ctrl+Shift+Z"),
+    "undo_model": Command("Undo a change of the model", "Undo the last change of the model"),
+    "redo_model": Command("Redo a change of the model", "Redo the change of the model that was undone last"),
     "clear": Command("&Clear drawing", "Wipe the canvas; Undo brings the drawing back", "Ctrl+Backspace"),
     "paste": Command("&Paste image", "Put the clipboard's image on the canvas", _Key.Paste),
     "draw": Command("&Draw", "Put the keyboard's focus on the canvas", "Ctrl+D"),

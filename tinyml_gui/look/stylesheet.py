@@ -1,7 +1,7 @@
 """The one stylesheet, a template filled from the tokens of `tinyml_gui.look.theme`.
 
-Widgets say what they are by the dynamic property ``role`` (see `tinyml_gui.look.widgets`) and look
-accordingly; no widget carries a stylesheet of its own.
+A widget says what it is by the dynamic property ``role`` (see `tinyml_gui.look.widgets`), which selects its
+rules here; no widget has a stylesheet of its own.
 """
 
 from __future__ import annotations
@@ -37,12 +37,15 @@ QLabel[role="field-error"] { font-size: ${caption}px; color: $bad; }
 QLabel[role="error"] { color: $bad; }
 
 QFrame[role="card"] { background: $surface; border: 1px solid $border; border-radius: ${radius}px; }
-QFrame[role="card"][state="selected"] { border-color: $accent; }
-QFrame[role="card"][state="selected-focus"] { border: 2px solid $accent; }
-QFrame[role="card"][state="error-focus"] { border: 2px solid $bad; background: $bad_soft; }
+QFrame[role="layer"] {
+    background: $surface; border: 1px solid $border; padding: 1px; border-radius: ${radius}px;
+}
+QFrame[role="layer"][state="selected"] { border-color: $accent; }
+QFrame[role="layer"][state="selected-focus"] { border: 2px solid $accent; padding: 0; }
+QFrame[role="layer"][state="error"] { border-color: $bad; background: $bad_soft; }
+QFrame[role="layer"][state="error-focus"] { border: 2px solid $bad; padding: 0; background: $bad_soft; }
 QFrame[role="insertion"] { background: $accent; border: 0; border-radius: 1px; }
 QFrame[role="card"][state="error"] { border-color: $bad; background: $bad_soft; }
-QFrame[role="line"] { background: $border; border: 0; }
 QFrame#central { border: 0; }
 QFrame#central[state="target"] { border: 3px solid $accent; }
 QWidget#titleBar { background: $surface; border: 0; border-bottom: 1px solid $border; }
@@ -63,13 +66,13 @@ QPushButton:focus, QToolButton:focus {
 QPushButton:disabled, QToolButton:disabled {
     color: $disabled; border-color: $border; background: transparent;
 }
+QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }
 QPushButton[role="primary"] {
     background: $accent; color: $on_accent; border-color: $accent; font-weight: 600;
 }
 QPushButton[role="primary"]:hover { background: $accent_hover; border-color: $accent_hover; }
 QPushButton[role="primary"]:focus { border: 2px solid $text; }
 QPushButton[role="primary"]:disabled { background: $sunken; color: $disabled; border-color: $sunken; }
-QPushButton[role="danger"] { color: $bad; }
 QToolButton[role="icon"] {
     background: transparent; border: 1px solid transparent; padding: 0;
     min-width: ${inner}px; max-width: ${inner}px; min-height: ${inner}px; max-height: ${inner}px;
@@ -229,7 +232,7 @@ def stylesheet(t: Tokens, folder: str) -> str:
 
 
 def _write_pictures(t: Tokens, folder: str) -> dict[str, str]:
-    """Write one SVG a picture; the theme's name in the file name keeps Qt from reusing the other's."""
+    """Write an SVG file per picture, with the theme in its name: else Qt would reuse the other theme's."""
     paths = {}
     for name in _PICTURES:
         colour = t.on_accent if name == "check" else t.muted

@@ -1,7 +1,7 @@
 """Every measure, type size and colour of the application.
 
-The application's palette is the single truth of which theme is on: `tokens` reads it, so a widget
-needs no reference to anything; it repaints when `is_theme_change` says that an event calls for it.
+The application's palette alone decides which theme is on. `tokens` reads it, so a widget needs no reference
+to anything; it repaints when `is_theme_change` says that an event requires it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ NAVIGATION_COMPACT: Final = 14 * GRID
 NARROW: Final = 1100  #: px; a window below this saves width where it can
 RADIUS: Final = 8
 RADIUS_SMALL: Final = 6
-MOTION_MS: Final = 120
 
 BODY: Final = 13  #: px
 CAPTION: Final = 11

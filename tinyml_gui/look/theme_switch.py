@@ -1,6 +1,6 @@
 """The switch between light and dark: it gives the application a palette and the stylesheet.
 
-The palette is the single truth of which theme is on: `tinyml_gui.look.theme.tokens` reads it there.
+The palette alone decides which theme is on: `tinyml_gui.look.theme.tokens` reads it there.
 """
 
 from __future__ import annotations

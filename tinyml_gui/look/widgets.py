@@ -42,12 +42,12 @@ __all__ = [
 
 
 def set_role(widget: QWidget, role: str) -> None:
-    """Say what `widget` is; its looks follow, also when it is already on the screen."""
+    """Set the role of `widget`; its look follows, even when it is on the screen already."""
     _restyle(widget, "role", role)
 
 
 def set_state(widget: QWidget, state: str) -> None:
-    """Say which state `widget` is in: ``""``, ``"selected"``, ``"warning"`` or ``"error"``."""
+    """Set the state of `widget`: ``""``, ``"selected"``, ``"warning"`` or ``"error"``."""
     _restyle(widget, "state", state)
 
 
@@ -95,7 +95,7 @@ def key_figure(text: str = "") -> QLabel:
 
 
 def button(text: str, role: str = "") -> QPushButton:
-    """Return a push button; `role` is ``"primary"`` for the one main action of a page, or ``"danger"``."""
+    """Return a push button; `role` is ``"primary"`` for the one main action of a page."""
     made = QPushButton(text)
     made.setProperty("role", role)
     return made

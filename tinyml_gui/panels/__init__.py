@@ -1,1 +1,1 @@
-"""One widget a file; what a panel shows is decided by its Qt-free view model."""
+"""Widgets, one per file; a view model without Qt decides what a panel shows."""

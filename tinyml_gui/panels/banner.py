@@ -17,9 +17,9 @@ class Banner(QFrame):
     Signals
     -------
     clicked()
-        The button that helps was.
+        The button that helps was clicked.
     declined()
-        The other one was.
+        The button that declines was clicked.
     """
 
     clicked = Signal()

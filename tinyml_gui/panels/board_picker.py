@@ -1,4 +1,4 @@
-"""The list of boards; the one chosen is the application's, so every list shows the same."""
+"""Lists of boards and of formats; the application has one choice of each, so all lists show the same."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Picker(QComboBox):
         self.setCurrentIndex(self.findData(name))
 
     def show_choice(self, name: str) -> None:
-        """Show `name` without telling anyone."""
+        """Show `name` without emitting a signal."""
         with QSignalBlocker(self):
             self.choose(name)
         self.setToolTip(self.choice.tip or self.choice.doc)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from PySide6.QtCore import QSize
 from PySide6.QtGui import QResizeEvent
@@ -19,20 +19,27 @@ class FlowGrid(QWidget):
     Parameters
     ----------
     widgets : sequence of QWidget
-        With a least and a largest width; all get the same.
+        Each with a minimum and a maximum width; all get the same width.
     columns : int
         At most.
     """
 
     def __init__(self, widgets: Sequence[QWidget], columns: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._widgets = tuple(widgets)
+        self._all = self._widgets = tuple(widgets)
         self._most = max(1, columns)
         for widget in widgets:
             widget.setParent(self)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+
+    def show_only(self, shown: Collection[QWidget]) -> None:
+        """Show those widgets that are in `shown`, without gaps where the others were."""
+        self._widgets = tuple(widget for widget in self._all if widget in shown)
+        for widget in self._all:
+            widget.setVisible(widget in shown)
+        self._arrange(self.width())
 
     def columns(self, width: int) -> int:
         """Return the number of columns in a width."""
@@ -54,15 +61,18 @@ class FlowGrid(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give every widget its place."""
         super().resizeEvent(event)
-        columns = self.columns(event.size().width())
-        width, height = self._width(event.size().width(), columns), self._cell().height()
+        self._arrange(event.size().width())
+
+    def _arrange(self, room: int) -> None:
+        columns = self.columns(room)
+        width, height = self._width(room, columns), self._cell().height()
         for place, widget in enumerate(self._widgets):
             row, column = divmod(place, columns)
             widget.setGeometry(column * (width + theme.GAP), row * (height + theme.GAP), width, height)
         self.updateGeometry()
 
     def _cell(self) -> QSize:
-        """Return the least width that was set, and the height that the tallest of the widgets needs."""
+        """Return the largest of the minimum widths, and the height that the tallest of the widgets needs."""
         width = max((widget.minimumWidth() for widget in self._widgets), default=0)
         height = max((widget.minimumSizeHint().height() for widget in self._widgets), default=0)
         return QSize(width, height)

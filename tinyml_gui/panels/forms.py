@@ -1,12 +1,12 @@
 """Forms made from knobs: a labelled field for each, its explanation as tooltip, errors right below.
 
-A `Field` wraps one editor widget; which one follows from the knob's type by a table. A form tells every
-value that the user commits by ``changed(name, value)`` and never judges it beyond the knob's own range.
+A `Field` wraps one editor widget; a table gives the widget for the knob's type. A form emits
+``changed(name, value)`` for each value that the user commits; it checks only the knob's own range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -123,13 +123,13 @@ class Field(QWidget):
         raise NotImplementedError
 
     def set_value(self, value: Any) -> None:
-        """Show `value` without telling anyone."""
+        """Show `value` without emitting a signal."""
         with QSignalBlocker(self.editor):
             self._show(value)
         self.show_error("")
 
     def show_error(self, sentence: str) -> None:
-        """Mark the field and say why; no longer for an empty sentence."""
+        """Mark the field and say why; an empty sentence removes the mark."""
         if sentence == self.error:
             return
         self.error = sentence
@@ -226,7 +226,7 @@ class _TextField(Field):
         return self.knob.parse(self._edit.text())
 
     def _reconsider(self) -> None:
-        """Take an error back as soon as the text is right; a new one waits until all is typed."""
+        """Remove an error as soon as the text is valid; a new one is shown only when typing has ended."""
         with suppress(FieldError):
             self.knob.check(self.value())
             self.show_error("")
@@ -234,7 +234,7 @@ class _TextField(Field):
     def _show(self, value: Any) -> None:
         self._shown = number_text(value) if isinstance(value, float | int) else str(value)
         self._edit.setText(self._shown)
-        self._edit.setCursorPosition(0)  # of a long number the first digits count
+        self._edit.setCursorPosition(0)  # show the first digits of a long number
 
     def _finish(self) -> None:
         self._edit.setCursorPosition(0)
@@ -265,9 +265,9 @@ class KnobForm(QWidget):
     ----------
     knobs : sequence of Knob
     columns : int
-        At most; fewer where there is no room.
+        At most; fewer where there is less room.
     more : str
-        Words of the button that shows the advanced fields; all are shown where it is empty.
+        Text of the button that shows the advanced fields; where it is empty, all fields are shown.
     below : bool
         Whether to say below the fields what is wrong; else there is only the signal.
 
@@ -296,13 +296,15 @@ class KnobForm(QWidget):
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
         self.fields: dict[str, Field] = {}
+        self._hidden: frozenset[str] = frozenset()
         self._below = below
         basic = [k for k in knobs if not (more and k.advanced)]
         advanced = [k for k in knobs if more and k.advanced]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
-        column.addWidget(self._grid(basic, columns))
+        self._basic = self._grid(basic, columns)
+        column.addWidget(self._basic)
         self.error_label = label(role="field-error", wrap=True)
         self.error_label.setVisible(False)
         column.addWidget(self.error_label)
@@ -321,9 +323,25 @@ class KnobForm(QWidget):
             if name in self.fields:
                 self.fields[name].set_value(value)
 
+    def show_only(self, names: Collection[str]) -> None:
+        """Show the fields `names`; the others are hidden, and neither their values nor their errors count."""
+        self._hidden = frozenset(self.fields) - frozenset(names)
+        shown = set(self._shown().values())
+        self._basic.show_only(shown)
+        if self.more_button is not None:
+            self._extra.show_only(shown)
+            has_more = any(field.knob.advanced for field in shown)
+            self.more_button.setVisible(has_more)
+            self._extra.setVisible(has_more and self.more_button.isChecked())
+        self._show_errors()
+
+    def _shown(self) -> dict[str, Field]:
+        """Return the fields that `show_only` has left, by name."""
+        return {name: field for name, field in self.fields.items() if name not in self._hidden}
+
     def values(self) -> dict[str, Any]:
-        """Return all values; raise `FieldError`, marking the field, at the first that is not allowed."""
-        return {name: _checked(field) for name, field in self.fields.items()}
+        """Return the values; raise `FieldError`, marking the field, at the first that is not allowed."""
+        return {name: _checked(field) for name, field in self._shown().items()}
 
     def show_error(self, name: str | None, sentence: str) -> bool:
         """Mark the field `name` alone; tell whether there is such a field."""
@@ -331,7 +349,7 @@ class KnobForm(QWidget):
             field.show_error(sentence if field_name == name else "")
         return name in self.fields
 
-    def _grid(self, knobs: Sequence[Knob], columns: int) -> QWidget:
+    def _grid(self, knobs: Sequence[Knob], columns: int) -> FlowGrid:
         made = [make_field(knob) for knob in knobs]
         for field in made:
             field.committed.connect(self._committed)
@@ -348,7 +366,7 @@ class KnobForm(QWidget):
         self._extra.setVisible(shown)
 
     def _show_errors(self) -> None:
-        sentences = [field.error for field in self.fields.values() if field.error]
+        sentences = [field.error for field in self._shown().values() if field.error]
         self.error_label.setText(" ".join(sentences))
         self.error_label.setVisible(bool(sentences) and self._below)
         self.errors_changed.emit(self.error_label.text())

@@ -16,7 +16,7 @@ from tinyml_gui.viewmodels.fit import Meter
 __all__ = ["MeterRows", "MeterTile", "ShareBar"]
 
 _HEIGHT: Final = 8
-_LEAST: Final = 3.0  # px, so that a little can be told from nothing
+_LEAST: Final = 3.0  # px, so that a small share is visible
 _ROLES: Final = {"": "caption-strong", "warning": "caption-warning", "error": "field-error"}
 _GAP: Final = 2.0  # px between the parts of a bar
 _SHORTEST: Final = 20 * theme.GRID
@@ -79,7 +79,7 @@ class ShareBar(QWidget):
 
 
 class MeterRows(QWidget):
-    """Meters below each other: name, bar, figure, what it is of, how it was obtained."""
+    """Meters below each other: name, bar, figure, limit, how the figure was obtained."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -91,7 +91,7 @@ class MeterRows(QWidget):
         self._rows: list[_Row] = []
 
     def show_meters(self, meters: tuple[Meter, ...]) -> None:
-        """Show `meters`, one a row."""
+        """Show `meters`, one per row."""
         while len(self._rows) < len(meters):
             self._rows.append(_Row(self._grid, len(self._rows)))
         for row, meter in zip(self._rows, meters, strict=True):
@@ -134,7 +134,7 @@ class _WholeOrNothing(Elided):
 
 
 class MeterTile(QWidget):
-    """One meter in little room: its words above a thin bar."""
+    """One meter in a small space: its words above a thin bar."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

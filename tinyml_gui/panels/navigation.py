@@ -13,7 +13,7 @@ __all__ = ["Navigation"]
 
 
 class Navigation(QWidget):
-    """One button a page.
+    """One button per page.
 
     Signals
     -------

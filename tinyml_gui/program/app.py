@@ -64,7 +64,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _packages_problem() -> str:
-    """Say so if another folder's package shadows one of ours."""
+    """Return a sentence where a package of another folder hides one of ours; else an empty text."""
     home = Path(__file__).resolve().parents[2]
     for name in ("engine", "resources"):
         try:
@@ -104,7 +104,7 @@ def _make_application() -> QApplication:
 
 @contextmanager
 def interpreter_set_up() -> Iterator[None]:
-    """Have threads take turns quickly, and leave reference cycles to this thread, the window's.
+    """Let threads take turns often, and collect reference cycles only on this thread, the window's.
 
     Python collects on whichever thread allocates. A worker that does so destroys widgets, and Qt crashes
     where the window uses them just then.

@@ -1,9 +1,9 @@
 """Reports every unexpected exception, and saves the model first.
 
 Exceptions of slots, timers and paint events reach `sys.excepthook`, those of threads
-`threading.excepthook`, each in whatever thread it happened in. Both hop through a signal to the
-window's thread, where the model is first written to a recovery file and then a dialog tells what
-happened. Faults that the user caused are a sentence, not a crash.
+`threading.excepthook`, each in the thread in which it happened. A signal passes both on to the window's
+thread. There the model is written to a recovery file, and then a dialog tells what happened. A fault that
+the user caused is a sentence, not a crash.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class CrashHandler(QObject):
     Signals
     -------
     refused(str)
-        A fault that the user caused came this far; its sentence.
+        A fault that the user caused was caught nowhere else; its sentence.
     crashed(str)
-        Anything else came this far; the details.
+        Any other exception; the details.
     """
 
     refused = Signal(str)

@@ -35,7 +35,7 @@ class Interrupt(QObject):
         self._before: dict[signal.Signals, Any] = {s: signal.signal(s, self._handle) for s in _SIGNALS}
 
     def remove(self) -> None:
-        """Leave signals to whom they went before."""
+        """Restore the signal handlers that were there before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)

@@ -1,7 +1,7 @@
 """Say in one sentence which system package is missing, before Qt fails in words nobody understands.
 
-Qt's wheels bring Qt but not the libraries of the desktop below it. What a missing one looks like
-differs: PySide6 cannot be imported, or Qt aborts the process while it opens the display.
+Qt's wheels contain Qt, but not the system libraries that it needs. Where one is missing, either PySide6
+cannot be imported, or Qt aborts the process while it opens the display.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Activity(enum.Enum):
 _ACCURACY: Final = "accuracy"
 _FLOAT: Final = "float_accuracy"
 _IMAGES: Final = "images"
-_MANY: Final = 10**9  # what comes from a file may say anything
+_MANY: Final = 10**9  # a limit, since a file may hold any number
 _NAME_LENGTH: Final = 40
 _SEEN: Final = " – most of these images were in its training"
 _NOISE: Final = 0.0005  # of the accuracy: less than anyone can measure on these sets
@@ -80,7 +80,7 @@ class Accuracies:
 
 
 def accuracies(model: Model) -> Accuracies:
-    """Return what a page's head says of `model`: int8 beside float where both are of the same images."""
+    """Return what a page's head says of `model`; int8 only where float was measured on the same images."""
     recorded, pair = test_accuracy(model), measured(model)
     if math.isnan(recorded):
         return pair
@@ -205,7 +205,7 @@ class Said:
 def summary(
     model: Model, activity: Activity, flips: Flips | None, error: str, seconds_left: float = math.nan
 ) -> Said:
-    """Say how the model does in int8, or what keeps that from being known."""
+    """Say how accurate the model is in int8, or why that is not known."""
     if error:
         return Said(f"{error[:1].upper()}{error[1:]}", "error")
     if activity is not Activity.NONE:
@@ -228,7 +228,7 @@ def loss_sentence(found: Accuracies) -> str:
 
 
 def tuned_words(before: Accuracies, after: Accuracies) -> str:
-    """Say what fine-tuning has brought."""
+    """Say what fine-tuning has changed."""
     if math.isnan(after.in_int8):
         return "Fine-tuned for int8"
     was = f", {percent(before.in_int8, 2)} before" if not math.isnan(before.in_int8) else ""

@@ -1,4 +1,4 @@
-"""A certificate as a page: the verdict, a row a target, what the board's core takes, layer by layer."""
+"""A certificate as it is shown: the verdict, a row per target, what each layer takes on the board's core."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CYCLES: Final = "cycles"  # counted instead of instructions where the emulator 
 
 @dataclass(frozen=True)
 class TargetRow:
-    """How it went on one target; dashes where nothing is measured."""
+    """The results on one target; dashes where nothing was measured."""
 
     title: str
     inputs: str
@@ -184,7 +184,7 @@ def _capital(words: str) -> str:
 
 
 def share_words(share: float) -> str:
-    """Return a share in whole percent, so that a little is not nothing."""
+    """Return a share in whole percent; a small one is not rounded to nothing."""
     return "< 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 

@@ -133,7 +133,7 @@ def _round_up(value: float) -> float:
 
 
 def accuracy_floor(lowest: float, shown: float) -> float:
-    """Return the bottom of an accuracy axis: as high as the whole climb, from its lowest point, allows."""
+    """Return the bottom of an accuracy axis: as high as possible with the lowest point still in view."""
     if math.isnan(lowest):
         return shown
     return min(shown, max(floor for floor in _FLOORS if floor <= max(0.0, lowest)))

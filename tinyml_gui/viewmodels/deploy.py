@@ -1,17 +1,20 @@
-"""What the Deploy page says of the files: their names and sizes, and the code that calls the model."""
+"""What the Deploy page says of an export: its files with their sizes, and why something cannot be done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from engine.errors import ExportError
 from engine.export import check_name
-from engine.nn.model import Model
+from engine.verify.reference import REFERENCES
 from tinyml_gui.viewmodels.quantities import bytes_words
 
-__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "snippet"]
+__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "verification_obstacle"]
+
+_NOT_VERIFIABLE: Final = "Files of this format cannot be verified; export them without verifying"
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,13 @@ class FileRow:
     size: str
 
 
-def file_rows(paths: Iterable[Path]) -> tuple[FileRow, ...]:
-    """Return the rows of the result list."""
-    return tuple(FileRow(path.name, bytes_words(path.stat().st_size)) for path in paths)
+def file_rows(folder: Path, paths: Iterable[Path]) -> tuple[FileRow, ...]:
+    """Return the rows of the result list, with names relative to `folder`."""
+    return tuple(_file_row(folder, path) for path in paths)
+
+
+def _file_row(folder: Path, path: Path) -> FileRow:
+    return FileRow(path.relative_to(folder).as_posix(), bytes_words(path.stat().st_size))
 
 
 def name_error(name: str) -> str:
@@ -36,22 +43,14 @@ def name_error(name: str) -> str:
     return ""
 
 
+def verification_obstacle(format_name: str) -> str:
+    """Return why exports in a format cannot be verified; empty where they can."""
+    return "" if format_name in REFERENCES else _NOT_VERIFIABLE
+
+
 def overwrite_question(paths: Iterable[Path]) -> str:
     """Return what to ask before `paths` are replaced."""
     names = [path.name for path in paths]
     shown = ", ".join(names[:4]) + (" and others" if len(names) > 4 else "")
     verb = "exist" if len(names) > 1 else "exists"
     return f"{shown} {verb} already. Replace?"
-
-
-def snippet(name: str, model: Model) -> str:
-    """Return C that calls the exported model `name`."""
-    upper, pixels = name.upper(), " × ".join(str(n) for n in model.spec.input_shape)
-    return (
-        f"#define {upper}_IMPLEMENTATION /* in exactly one C or C++ file */\n"
-        f'#include "{name}.h"\n\n'
-        f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels}, ink bright */\n"
-        f"float scores[{upper}_CLASS_COUNT];\n\n"
-        f"int best = {name}_predict(image, scores);\n"
-        f"const char *answer = {name}_class_names[best];\n"
-    )

@@ -1,7 +1,7 @@
-"""What the drawing's side shows: the image that the network sees and how sure it is of each class.
+"""What the drawing panel shows: the image that the network sees and the probability of each class.
 
-Holds a predictor of its own on a copy of the parameters, so it answers while the trainer writes its
-own. Everything that cannot be shown becomes a sentence.
+It has a predictor of its own with a copy of the parameters, so it can answer while the trainer changes them.
+Where there is no answer, a sentence says why.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class ClassScore:
-    """A class and how probable the network holds it."""
+    """A class and its probability."""
 
     label: str
     probability: float
@@ -48,7 +48,7 @@ class ClassScore:
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of the chart; an empty label holds the row's place."""
+    """One row of the chart; with an empty label the row is empty."""
 
     label: str = ""
     probability: float | None = None
@@ -96,7 +96,7 @@ def _integer_predictor(model: Model) -> IntegerPredictor:
 
 @dataclass(frozen=True)
 class Agreement:
-    """What int8 answers beside float, in a few words."""
+    """The answer in int8 and whether it is the same class, in a few words."""
 
     words: str
     agrees: bool
@@ -121,13 +121,13 @@ class DrawingViewModel:
 
     @property
     def bars_note(self) -> str:
-        """What the bars leave out; empty where each class has one."""
+        """How many classes the bars leave out; empty where each class has a bar."""
         count = len(self._classes)
         return f"top {BAR_COUNT} of {count}" if count > _ALL_BARS else ""
 
     @property
     def hint(self) -> str:
-        """What the empty canvas invites to."""
+        """The text on the empty canvas."""
         digits = bool(self._classes) and all(c.isdecimal() for c in self._classes)
         return "Draw a digit here" if digits else "Draw a character here"
 

@@ -1,6 +1,6 @@
 """Whether a model fits a board: meters for flash, RAM and time, and a sentence that says what to do.
 
-`measure` computes and belongs on a worker; everything else only words it.
+`measure` computes and belongs on a worker thread; everything else puts the result into words.
 """
 
 from __future__ import annotations
@@ -108,14 +108,14 @@ def measure(order: FitOrder) -> Fit:
 
 
 def suited(order: FitOrder) -> ExportOptions:
-    """Return the options with the variant that suits the board; as they are where none fits."""
+    """Return the options with the variant that suits the board; unchanged where none fits."""
     with suppress(TinyMLError):
         return _suited(order)[0]
     return order.options
 
 
 def _suited(order: FitOrder) -> tuple[ExportOptions, Cost]:
-    """Return those options with what the code then takes, which may be too much."""
+    """Return those options and what the code needs with them, which may be too much."""
     with suppress(TinyMLError):
         found = fitted(order.model, order.format, order.board, order.options)
         return found.prepared.options, found.cost
@@ -224,7 +224,7 @@ class Meter:
 
 
 def meters(fit: Fit | None) -> tuple[Meter, ...]:
-    """Return the meters of `fit`, always the same ones; without figures where there are none."""
+    """Return the meters for flash, RAM and time; without figures where `fit` has none."""
     if fit is None or fit.cost is None:
         return Meter("Flash"), Meter("RAM"), Meter("Time")
     cost = fit.cost

@@ -1,4 +1,4 @@
-"""What the model page shows: a head line, one card a layer, and the fault on the card that causes it."""
+"""What the Model page shows: a head line, a card per layer, and the fault on the card that causes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Head", "LayerView", "head", "layer_choices", "layer_views", "new_lay
 
 @dataclass(frozen=True)
 class LayerView:
-    """One layer as it is shown; figures are empty behind a fault.
+    """One layer as it is shown; figures are empty from the first fault on.
 
     Attributes
     ----------
@@ -116,7 +116,8 @@ def layer_choices() -> tuple[tuple[str, str, str], ...]:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().split("\n")[0]
+    """Return the first line of a docstring, without the backticks around code."""
+    return text.strip().split("\n")[0].replace("`", "")
 
 
 def new_layer(kind: str) -> LayerSpec:

@@ -23,7 +23,7 @@ __all__ = [
     "trained_on",
 ]
 
-CONTINUE: Final = "continue"  #: train the model on from where it is
+CONTINUE: Final = "continue"  #: continue to train the model
 FRESH: Final = "fresh"  #: the same network with new parameters; other starts are names of presets
 _GENTLE: Final = 0.1  # of the optimizer's default rate, for a network that has learned already
 
@@ -35,12 +35,12 @@ def trained_on(model: Model) -> tuple[str, ...]:
 
 
 def pretrained_on(model: Model, data: str) -> tuple[str, ...]:
-    """Return what else a model has learned from once `model` has been trained on with `data`."""
+    """Return the other data sets that `model` has learned from, once it is also trained on `data`."""
     return tuple(name for name in trained_on(model) if name != data)
 
 
 def proposed_start(model: Model, data: str, shipped: bool) -> str:
-    """Return the start to propose: going on only where the model knows these images or nothing yet."""
+    """Return the start to propose: continue where the model learned last from these images, or not at all."""
     known = trained_on(model)
     return FRESH if model.trained and (shipped or known[:1] != (data,)) else CONTINUE
 

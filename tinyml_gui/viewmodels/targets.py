@@ -16,7 +16,7 @@ _FIRST_FORMAT: Final = "c-int8"
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry of a list: what is kept, what is shown, and what it means."""
+    """One entry of a list: its name in files, its title, and what it means."""
 
     name: str
     title: str

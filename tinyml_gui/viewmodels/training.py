@@ -120,7 +120,7 @@ class Run:
         self._history: list[EpochDone] = []
 
     def start(self, config: TrainConfig, classes: int = 0) -> None:
-        """Forget the last run and wait for events; with `classes` it can be told from guessing."""
+        """Forget the last run and wait for events; `classes` says what accuracy guessing would give."""
         self._learning = Learning(classes)
         self.config, self._history = config, []
         for curve in (self.train_loss, self.train_accuracy, self.validation_loss, self.validation_accuracy):
@@ -128,7 +128,7 @@ class Run:
         self.status = Status(Phase.STARTING, epochs=config.epochs)
 
     def resumed(self, run: Checkpoint, classes: int = 0) -> None:
-        """Begin with what an interrupted run had done already; what is shown of it stays."""
+        """Begin with the history of an interrupted run; curves of it that are shown stay."""
         shown = len(self.train_loss) and self.config == run.config
         if shown and tuple(self._history) == run.history:
             self._set(phase=Phase.STARTING, sentence="", ending="")
@@ -147,31 +147,31 @@ class Run:
                 handler(self, event)
 
     def pause(self) -> None:
-        """The trainer is no longer asked for events."""
+        """Show that the run was paused."""
         if self.status.phase in {Phase.STARTING, Phase.RUNNING}:
             self._set(phase=Phase.PAUSED)
 
     def resume(self) -> None:
-        """It is asked again."""
+        """Show that the run continues."""
         if self.status.phase is Phase.PAUSED:
             self._set(phase=Phase.RUNNING)
 
     def stop(self) -> None:
-        """It was asked to end."""
+        """Show that the run was asked to end."""
         if self.status.phase.active:
             self._set(phase=Phase.STOPPING)
 
     def fail(self, sentence: str) -> None:
-        """It could not start or go on."""
+        """Show why the run could not start or continue."""
         self._set(phase=Phase.FAILED, sentence=sentence)
 
     def testing(self) -> None:
-        """The trained model is being measured."""
+        """Show that the trained model is being tested."""
         if self.status.phase is Phase.DONE:
             self._set(phase=Phase.TESTING)
 
     def tested(self) -> None:
-        """It was measured."""
+        """Show that the test has ended."""
         if self.status.phase is Phase.TESTING:
             self._set(phase=Phase.DONE)
 
@@ -224,7 +224,7 @@ _HANDLERS: Final[dict[type, Any]] = {
 
 @dataclass(frozen=True)
 class Interrupted:
-    """A run that can go on, and the model as it was when it ended."""
+    """A run that can be resumed, and the model as it was when the run ended."""
 
     model: Model
     run: Checkpoint
@@ -236,12 +236,12 @@ class Interrupted:
 
     @property
     def offer(self) -> str:
-        """Words of the button that goes on."""
+        """The text of the button that resumes the run."""
         epochs = self.run.config.epochs
         return f"Resume interrupted training (epoch {min(self.run.position.epoch, epochs)} of {epochs})"
 
     def is_of(self, model: Model) -> bool:
-        """Tell whether `model` is what the run had come to."""
+        """Tell whether `model` is the one that the run ended with."""
         return model.spec == self.model.spec and np.array_equal(model.params, self.model.params)
 
     def suits(self, data: Dataset) -> bool:
@@ -284,7 +284,7 @@ class Headline:
 
 
 def headline(status: Status, tested: Accuracies) -> Headline:
-    """Return what matters most now: the validation while training, the test when it is over."""
+    """Return what matters most now: the validation accuracy while training, then the test accuracy."""
     untested = math.isnan(tested.in_float)
     if status.phase.active or (status.phase is Phase.TESTING and untested):
         if not math.isnan(status.validation_accuracy):

@@ -41,6 +41,7 @@ FORMAT = Format(
     _prepare,
     takes=ALL_OPTIONS,
     has_facts=True,
+    usage=c_header.usage,
 )
 """One header; with test vectors, also their header and a self-test."""
 

@@ -45,6 +45,7 @@ __all__ = [
     "scores",
     "shape_sizes",
     "stage_comment",
+    "usage",
 ]
 
 _LOOKED_UP = ("table",)  # arrays that a kernel, if it is given one, applies to its outputs
@@ -75,6 +76,20 @@ class CHeader:
             for number, code in self.stages
             for name, values in code.arrays.items()
         }
+
+
+def usage(model: Model, options: ExportOptions) -> str:
+    """Return C that calls an exported header, to be copied into a program."""
+    name, upper = options.name, options.name.upper()
+    pixels = " × ".join(str(n) for n in model.spec.input_shape)
+    return (
+        f"#define {upper}_IMPLEMENTATION /* in exactly one C or C++ file */\n"
+        f'#include "{name}.h"\n\n'
+        f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels}, ink bright */\n"
+        f"float scores[{upper}_CLASS_COUNT];\n\n"
+        f"int best = {name}_predict(image, scores);\n"
+        f"const char *answer = {name}_class_names[best];\n"
+    )
 
 
 def facts(header: CHeader) -> Facts:

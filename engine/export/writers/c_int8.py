@@ -42,6 +42,7 @@ FORMAT = Format(
     _prepare,
     takes=ALL_OPTIONS,
     has_facts=True,
+    usage=c_header.usage,
 )
 """One header; with test vectors, also their header and a self-test. Files need a quantized model."""
 

@@ -28,7 +28,7 @@ class Upsample2D(LayerSpec):
     kind = "upsample2d"
     title = "Upsample"
 
-    factor: int = knob(2, "Factor", "side of the square that each pixel becomes", low=2, high=4, unit="px")
+    factor: int = knob(2, "Factor", "side of the square that each pixel becomes", low=2, high=4)
 
     def out_shape(self, x: Shape) -> Shape:
         height, width, channels = need_image(x, self.title)

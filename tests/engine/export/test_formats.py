@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from engine.cost.estimate import estimate
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport, prepare_export
 from engine.export.output import is_safe_path
-from engine.export.writers import c_int8
+from engine.export.writers import c_header, c_int8
 from engine.knobs import Knob, knobs_of
 from engine.nn.layers import LAYERS
 from engine.nn.model import Model
@@ -93,6 +95,23 @@ def test_an_option_is_taken_or_refused_by_its_name(form: Format, name: str) -> N
     _, refused = exported(form, quantized(PRESETS["mlp-32-32"].build()), options)
     assert (f'does not take the option "{KNOBS[name].label}"' in refused) == (name not in form.takes)
     assert not refused or is_one_sentence(refused)
+
+
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.usage is c_header.usage])
+def test_the_code_that_calls_a_header_compiles_with_it(name: str, tmp_path: Path) -> None:
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("a C compiler is needed: cc")
+    model, options = quantized(PRESETS["mlp-32-32"].build()), ExportOptions("net", test_vectors=1)
+    for path, content in prepare_export(model, name, options).files.items():
+        (tmp_path / path).write_bytes(content)
+    head, _, code = c_header.usage(model, options).partition("\n\n")
+    body = code.replace("uint8_t image", "static uint8_t image")
+    main = f"{head}\nint main(void) {{\n{body}return answer[0] == 0 || best < 0;\n}}\n"
+    (tmp_path / "main.c").write_text(main)
+    command = [compiler, "-std=c99", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    subprocess.run([tmp_path / "main"], check=True)
 
 
 @FORMS

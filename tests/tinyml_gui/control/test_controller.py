@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.storage import model_file
 from engine.training.config import TrainConfig
-from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
+from tests.tinyml_gui.tiny import PATIENCE, TinyCatalogue, spot_model
+from tinyml_gui.background.worker import Job, Steps, Worker
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import change_layer, remove_layer
 from tinyml_gui.document.settings import Settings
@@ -147,3 +149,27 @@ def test_shutting_down_twice_does_no_harm(controller: Controller) -> None:
     controller.training.choose_data("starter")
     controller.shutdown()
     controller.shutdown()
+
+
+def test_all_work_is_cancelled_before_any_is_waited_for(controller: Controller, qtbot: QtBot) -> None:
+    """No job here ends before every other one has been told to."""
+    jobs: list[Job] = []
+    begun: list[Worker] = []
+    seen: list[bool] = []
+
+    def make(worker: Worker) -> Callable[[threading.Event], Steps]:
+        def steps(stopping: threading.Event) -> Steps:
+            begun.append(worker)
+            seen.append(all(job.cancelling.wait(PATIENCE / 1000) for job in jobs))
+            yield
+
+        return steps
+
+    workers = controller.findChildren(Worker)
+    jobs += [Job(make(worker), lambda outcome: None) for worker in workers]
+    for worker, job in zip(workers, jobs, strict=True):
+        worker.submit(job)
+    qtbot.waitUntil(lambda: len(begun) == len(workers))
+    controller.shutdown()
+    assert len(workers) > 3
+    assert seen == [True] * len(workers)

@@ -11,8 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.tinyml_gui.conftest import PATIENCE
-from tests.tinyml_gui.tiny import TinyCatalogue
+from tests.tinyml_gui.tiny import PATIENCE, TinyCatalogue
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look import icons

@@ -34,6 +34,7 @@ def test_every_layer_can_be_chosen_explained_and_shown(kind: str) -> None:
     words, doc = choices[kind]
     assert words
     assert doc
+    assert "`" not in doc
     spec = add_layer(spot_model().spec, 1, new_layer(kind)).spec
     card = layer_views(spec, fault_of(spec, 4))[1]
     assert card.title == words

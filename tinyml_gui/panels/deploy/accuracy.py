@@ -1,4 +1,4 @@
-"""What int8 does to the answers: what it costs, the images that change their class, and fine-tuning."""
+"""How int8 changes the answers: the loss of accuracy, the images that change their class, fine-tuning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tinyml_gui.viewmodels.accuracy import Flips, summary
 __all__ = ["AccuracyCard"]
 
 _STEPS: Final = 1000
-_TUNE_TIP: Final = "Train on with int8's rounding in sight (quantization-aware training)"
+_TUNE_TIP: Final = "Continue training with the rounding of int8 simulated (quantization-aware training)"
 
 
 class AccuracyCard(Card):
@@ -75,7 +75,7 @@ class AccuracyCard(Card):
         self.progress.setRange(0, _STEPS if total else 0)
         self.progress.setValue(round(_STEPS * done / max(1, total)))
         if not running and self.cancel_button.hasFocus():
-            self.setFocus()  # else it would jump out of the page
+            self.setFocus()  # else the focus would jump out of the page
         self.cancel_button.setVisible(running)
         flips = quantization.flips
         self.flips_button.setVisible(not running and flips is not None and bool(flips.shown))

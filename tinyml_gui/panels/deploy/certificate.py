@@ -85,14 +85,14 @@ class CertificateCard(Card):
         self.show()
 
     def progressed(self, items: list[Any]) -> None:
-        """Show how far it is."""
+        """Show the progress."""
         steps = [item for item in items if isinstance(item, Step)]
         if steps:
             self._show_verdict(f"{steps[-1].what}…", "muted")
             self.progress.setValue(round(_STEPS * steps[-1].share))
 
     def end(self, outcome: JobOutcome) -> None:
-        """Show how it ended."""
+        """Show the result, or why there is none."""
         self._show_busy(False)
         if outcome.error is not None:
             self._show_verdict(str(outcome.error), "error")
@@ -103,7 +103,7 @@ class CertificateCard(Card):
             self._show_verdict("Cancelled; nothing was compared.", "muted")
 
     def show_outdated(self, outdated: bool) -> None:
-        """Say that the certificate is about what was there before a change."""
+        """Choose whether to say that model or options have changed since the verification."""
         self.outdated.setVisible(outdated and self.certificate is not None)
 
     def _show_busy(self, busy: bool) -> None:

@@ -10,13 +10,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout
 
 from engine.errors import TinyMLError
-from engine.export import ExportOptions, suggest_name
+from engine.export import FORMATS, ExportOptions, suggest_name
 from engine.knobs import knobs_of, knobs_to_json
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import Card, button, caption
+from tinyml_gui.look.widgets import Card, button, caption, set_role
 from tinyml_gui.panels.forms import KnobForm
-from tinyml_gui.viewmodels.deploy import name_error
+from tinyml_gui.viewmodels.deploy import name_error, verification_obstacle
 
 __all__ = ["ExportCard"]
 
@@ -51,7 +51,9 @@ class ExportCard(Card):
         self.verify_button = button("Verify")
         self._lay_out()
         self._fill()
+        self._show_format()
         self.form.changed.connect(self._option_changed)
+        controller.deployment.target_changed.connect(self._show_format)
         self.folder_button.clicked.connect(self._choose_folder)
         controller.model_changed.connect(self.suggest_name)
 
@@ -65,7 +67,7 @@ class ExportCard(Card):
         for made in (self.both_button, self.export_button, self.verify_button):
             row.addWidget(made)
         row.addStretch()
-        if self.form.more_button is not None:  # it opens upwards from here, and costs no line of its own
+        if self.form.more_button is not None:  # in the row of the buttons it needs no line of its own
             row.addWidget(self.form.more_button)
         self.body.addLayout(row)
 
@@ -104,7 +106,7 @@ class ExportCard(Card):
             return None
 
     def enable(self, usable: bool, reason: str) -> None:
-        """Let the buttons be pressed, or say by `reason` why not; the focus comes back to where it was."""
+        """Enable the buttons, or say by `reason` why they are disabled; the focus returns to where it was."""
         buttons = {
             self.both_button: _BOTH_TIP,
             self.export_button: _EXPORT_TIP,
@@ -114,16 +116,19 @@ class ExportCard(Card):
         if focused is not None and not usable:
             self._left = focused
             self.setFocus()
+        not_verifiable = verification_obstacle(self._controller.deployment.format)
         for made, tip in buttons.items():
-            made.setEnabled(usable)
-            made.setToolTip(reason or tip)
+            obstacle = "" if made is self.export_button else not_verifiable
+            made.setEnabled(usable and not obstacle)
+            made.setToolTip(reason or obstacle or tip)
+        set_role(self.export_button, "primary" if not_verifiable else "")
         if usable and self._left is not None:
             if self.hasFocus():
                 self._left.setFocus()
             self._left = None
 
     def suggest_name(self) -> None:
-        """Think of a name where the model is another one; one that the user has typed stays."""
+        """Propose a name for another model; for the same model, a name that the user has typed stays."""
         before, self._suggested = self._suggested, suggest_name(self._controller.path_or_name)
         if before != self._suggested:
             self.form.set_values({_NAME: self._suggested})
@@ -137,7 +142,15 @@ class ExportCard(Card):
     def _option_changed(self, name: str, value: object) -> None:
         if name == _NAME:
             self.form.fields[_NAME].show_error(name_error(str(value)))
-        with suppress(TinyMLError):  # it is said beside the field
+        self._tell_options()
+
+    def _show_format(self) -> None:
+        """Show the options that the chosen format takes, and no others."""
+        self.form.show_only(FORMATS[self._controller.deployment.format].option_names)
+        self._tell_options()
+
+    def _tell_options(self) -> None:
+        with suppress(TinyMLError):  # the form says it beside the field
             self._controller.deployment.choose_options(ExportOptions(**self.form.values()))
 
     def _choose_folder(self) -> None:

@@ -1,4 +1,4 @@
-"""The Deploy page: choose a board, see whether the model fits, export it as C and prove what it does."""
+"""The Deploy page: choose a board and a format, see whether the model fits, export it, verify the export."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout, QWidget
 
-from engine.export import ExportOptions
+from engine.export import FORMATS, ExportOptions
 from engine.nn.model import Model
 from tinyml_gui.background.deploy_jobs import Exported, ExportOrder, VerifyOrder
 from tinyml_gui.background.worker import JobOutcome
@@ -92,6 +92,7 @@ class DeployPanel(QWidget):
         self._controller.training.changed.connect(self._update_buttons)
         self._quantization.changed.connect(self._update_buttons)
         self._deployment.fit_changed.connect(self._show_fit)
+        self._deployment.target_changed.connect(self._update_buttons)
         self._controller.opened.connect(self._forget)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -182,7 +183,9 @@ class DeployPanel(QWidget):
             self._controller.message.emit(f"Exported to {order.folder}")
 
     def _list_files(self, order: ExportOrder, result: Exported) -> None:
-        self.result.show_result(order.folder, result.paths, order.options.name, order.model)
+        usage = FORMATS[order.format].usage
+        code = "" if usage is None else usage(order.model, order.options)
+        self.result.show_result(order.folder, result.paths, code)
 
     # Verification
 

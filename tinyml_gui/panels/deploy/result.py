@@ -1,4 +1,4 @@
-"""What was written, and the code that calls it, ready to be copied."""
+"""What was written, and code that calls it, where the format has such code."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Final
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication, QWheelEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
-from engine.nn.model import Model
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, IconButton, button, caption, label, muted, section
-from tinyml_gui.viewmodels.deploy import file_rows, snippet
+from tinyml_gui.viewmodels.deploy import file_rows
 
 __all__ = ["ResultCard"]
 
@@ -57,6 +56,7 @@ class ResultCard(Card):
         self._folder = Path()
         self._where = muted()
         self.files = QGridLayout()
+        self.usage = QWidget()
         self.snippet = _Code()
         self.copy_button = IconButton("copy", "Copy the code")
         self.open_button = button("Open folder")
@@ -75,25 +75,30 @@ class ResultCard(Card):
         self.files.setVerticalSpacing(theme.GRID)
         self.files.setColumnStretch(2, 1)
         self.body.addLayout(self.files)
+        self.body.addWidget(self.usage)
+        column = QVBoxLayout(self.usage)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(self.body.spacing())
         row = QHBoxLayout()
         row.addWidget(caption("Call it like this"))
         row.addStretch()
         row.addWidget(self.copy_button)
-        self.body.addLayout(row)
-        self.body.addWidget(self.snippet)
+        column.addLayout(row)
+        column.addWidget(self.snippet)
 
-    def show_result(self, folder: Path, paths: tuple[Path, ...], name: str, model: Model) -> None:
-        """List `paths` and show how to call the model `name`."""
+    def show_result(self, folder: Path, paths: tuple[Path, ...], usage: str) -> None:
+        """List `paths` and show the code `usage`; nothing about code where it is empty."""
         self._folder = folder
         while (item := self.files.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
-        for row, file in enumerate(file_rows(paths)):
+        for row, file in enumerate(file_rows(folder, paths)):
             size = label(file.size, "figure")
             size.setFont(theme.number_font())
             self.files.addWidget(label(file.name), row, 0)
             self.files.addWidget(size, row, 1, Qt.AlignmentFlag.AlignRight)
-        self.snippet.show_code(snippet(name, model))
+        self.snippet.show_code(usage)
+        self.usage.setVisible(bool(usage))
         self.show()
 
     def _copy(self) -> None:

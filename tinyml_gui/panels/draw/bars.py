@@ -1,4 +1,4 @@
-"""Probabilities as bars that stay where they are: a row is a place, not a class that moves about."""
+"""Probabilities as bars in fixed rows: the content of a row changes, its place does not."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["ProbabilityBars"]
 
 _ROW_LOW, _ROW_HIGH = 16, 26
 _BAR_HEIGHT = 8
-_ROWS = 10  # at least, so that nothing else moves when a model with other classes comes
+_ROWS = 10  # at least, so that nothing else moves when a model with fewer classes is opened
 
 
 class ProbabilityBars(QWidget):
-    """One row a class: its label, a bar, its percentage."""
+    """A row per class: its label, a bar, its percentage."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -30,7 +30,7 @@ class ProbabilityBars(QWidget):
         self.setAccessibleName("Class probabilities")
 
     def show_bars(self, bars: Sequence[Bar]) -> None:
-        """Show `bars`, one a row, in the order given."""
+        """Show `bars`, one per row, in the order given."""
         if len(bars) != len(self._bars):
             self._bars = tuple(bars)
             self._label_width = 0.0

@@ -26,8 +26,8 @@ _LONGEST: Final = 8  # characters of a class's name in large
 _TWO_LINES: Final = 24  # characters of a sentence beside what the network sees
 _IN_INT8: Final = "What the model answers in int8, as on a microcontroller"
 _RANDOM: Final = "Not trained yet: answers are random"
-_REST_MS: Final = 120  # without a change of the drawing: then int8 is asked too
-_SHORTEST_MS: Final = 8.0  # between two answers: a fast tablet sends more events than anyone can see
+_REST_MS: Final = 120  # from the last change of the drawing until int8 answers too
+_SHORTEST_MS: Final = 8.0  # between two answers: a fast tablet sends events faster than a screen shows them
 
 
 def _shortened(name: str) -> str:
@@ -91,7 +91,7 @@ class DrawPanel(QWidget):
         self._answer()
 
     def set_random(self, random: bool) -> None:
-        """Say beside the answers that nothing was learned yet, or no longer."""
+        """Choose whether to say beside the answers that the network is not trained yet."""
         if random != self._random:
             self._random = random
             self._answer()
@@ -170,7 +170,7 @@ class DrawPanel(QWidget):
         self.clear_button.setEnabled(not self.canvas.is_blank)
 
     def _schedule(self) -> None:
-        """Answer at the next turn of the event loop, but not more often than anyone can see."""
+        """Answer at the next turn of the event loop, but not faster than a screen shows answers."""
         if not self._timer.isActive():
             since = 1000 * (time.perf_counter() - self._answered_at)
             self._timer.start(max(0, round(_SHORTEST_MS - since)))

@@ -1,4 +1,4 @@
-"""What the network takes on the chosen board, in one line that moves while layers are edited."""
+"""What the network needs on the chosen board, in one line that follows each edit."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The network as a list of cards, one a layer, that is steered by mouse and keyboard alike.
+"""The network as a list of cards, one per layer, for mouse and keyboard.
 
 Up and Down select, Alt+Up and Alt+Down move, Delete removes; a card can be dragged to its new place.
-Cards are kept and filled anew, so nothing flickers or jumps while a network is edited.
+Cards are reused after each edit, so that nothing flickers or jumps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 COLUMNS: Final = {"Output": 19 * theme.GRID, "Parameters": 18 * theme.GRID, "MACs": 13 * theme.GRID}
 NUMBER_WIDTH: Final = 4 * theme.GRID
 _TITLE_WIDTHS: Final = (32 * theme.GRID, 39 * theme.GRID)  # at least, at most
-_MARGIN: Final = 3 * theme.GRID
+_MARGINS: Final = 3 * theme.GRID - 1, theme.GAP - 1  # beside and above; the border takes 1 px more with focus
 
 
 class LayerCard(QFrame):
@@ -30,7 +30,7 @@ class LayerCard(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("role", "card")
+        self.setProperty("role", "layer")
         self._number = caption()
         self._number.setFixedWidth(NUMBER_WIDTH)
         self._title = Elided("card-title")
@@ -47,9 +47,9 @@ class LayerCard(QFrame):
         for figure in self._figures:
             row.addWidget(figure)
         column = QVBoxLayout(self)
-        column.setContentsMargins(_MARGIN, 0, _MARGIN, 0)
+        column.setContentsMargins(_MARGINS[0], 0, _MARGINS[0], 0)
         column.setSpacing(0)
-        row.setContentsMargins(0, theme.GAP, 0, theme.GAP)
+        row.setContentsMargins(0, _MARGINS[1], 0, _MARGINS[1])
         column.addLayout(row)
         column.addWidget(self._fault)
         self._fault.setContentsMargins(NUMBER_WIDTH + theme.GAP, 0, 0, theme.GAP)
@@ -90,7 +90,7 @@ def _figure(width: int) -> QLabel:
 
 
 class LayerList(QWidget):
-    """The cards, below one for the input.
+    """The cards, one below the other.
 
     Signals
     -------

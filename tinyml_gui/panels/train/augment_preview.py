@@ -15,7 +15,7 @@ from tinyml_gui.look import theme
 __all__ = ["COUNT", "AugmentPreview"]
 
 COUNT: Final = 10
-_SIDE: Final = 14 * theme.GRID  # about; a whole multiple of the image's pixels
+_SIDE: Final = 14 * theme.GRID  # approximately: tiles are a whole multiple of the image's size
 
 
 class AugmentPreview(QWidget):

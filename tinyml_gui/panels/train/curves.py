@@ -1,4 +1,4 @@
-"""Two live plots, loss and accuracy over epochs, drawn the cheap way.
+"""Two live plots, loss and accuracy over epochs, drawn at low cost.
 
 Pens are one pixel wide, the grid has no alpha, the axes have fixed ranges that move in few large steps,
 and a redraw touches at most a few hundred binned points (see `tinyml_gui.viewmodels.curves`). Training
@@ -24,7 +24,7 @@ __all__ = ["BarePlot", "CurvePlot", "Curves"]
 _PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
 _AXIS_WIDTH: Final = 44
 _MIN_HEIGHT: Final = 190
-_START: Final = 8  # of a run, this part may leave the loss plot at the top: all later detail would be flat
+_START: Final = 8  # the first eighth of a run may exceed the plot, or later detail would look flat
 _NOTHING_YET: Final = "Drawn while training"
 
 
@@ -42,7 +42,7 @@ def _blend(colour: str, surface: str, share: float) -> QColor:
 
 
 class BarePlot(pg.PlotWidget):
-    """A plot without anything to click on, that asks for little room and takes what there is.
+    """A plot without anything to click on; it needs little room and fills what there is.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far a download is, with a button that ends it."""
+"""The progress of a download, with a button that cancels it."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ class TrainPanel(QWidget):
         self.more_form.set_values({"loss": loss})
 
     def _propose_rate(self) -> None:
-        """Go on gently with what has learned already; a rate that the user has entered stays."""
+        """Propose a low rate for a trained network; a rate that the user has entered stays."""
         try:
             optimizer, rate = (self.form.fields[name].value() for name in ("optimizer", "learning_rate"))
         except FieldError:
@@ -216,7 +216,7 @@ class TrainPanel(QWidget):
     def _adapt(self) -> None:
         if self._training.data is not None:
             self._controller.adapt(self._training.data.classes)
-            self.choice.go_on()  # what was learned and still fits is why one adapts
+            self.choice.go_on()  # adapting keeps the parameters that still fit
 
     # Settings of the run
 
@@ -253,7 +253,7 @@ class TrainPanel(QWidget):
         self._to_remember = json.dumps(config.to_json())
         self._training.start(self.choice.start, config)
         self._bring(self.curves if self._training.is_running else self.banner)
-        self.pause_button.setFocus()  # the buttons that had the focus are off now
+        self.pause_button.setFocus()  # the button that had the focus is disabled now
 
     def _find_rate(self) -> None:
         with suppress(FieldError):  # the field says what is wrong
@@ -283,7 +283,7 @@ class TrainPanel(QWidget):
         """Show the settings of a run that begins; propose to go on with what has just been trained."""
         before, self._was_active = self._was_active, phase.active
         if phase.active and not before:
-            self._show_settings(self._training.run.config)  # not what was entered, where a run is resumed
+            self._show_settings(self._training.run.config)  # a resumed run has its own
         if before and not phase.active and not phase.failed:
             self.choice.go_on()
 
@@ -321,14 +321,22 @@ class TrainPanel(QWidget):
         self.start_button.setEnabled(not phase.active and not obstacle)
         self.start_button.setToolTip("Training is under way" if phase.active else obstacle)
         self.find_button.setEnabled(not (phase.active or obstacle or self._training.rates.is_running))
-        if not phase.active and (self.pause_button.hasFocus() or self.stop_button.hasFocus()):
-            self.start_button.setFocus()
+        if not phase.active:
+            self._leave_buttons()
         self.pause_button.setText("Resume" if phase is Phase.PAUSED else "Pause")
         self.pause_button.setEnabled(phase in {Phase.STARTING, Phase.RUNNING, Phase.PAUSED})
         self.stop_button.setEnabled(phase.active)
         for widget in (self.choice, self.form, self.more):
             widget.setEnabled(not phase.active)
             widget.setToolTip(_LOCKED if phase.active else "")
+
+    def _leave_buttons(self) -> None:
+        """Move the focus away from the buttons that are disabled after a run."""
+        buttons = self.pause_button, self.stop_button
+        if any(made.hasFocus() for made in buttons):
+            self.start_button.setFocus()
+        for made in buttons:
+            made.clearFocus()  # or this page, while hidden, keeps the focus for a button that cannot take it
 
     def _field_fault(self) -> str:
         forms = self.form, self.more_form, self.augment_form

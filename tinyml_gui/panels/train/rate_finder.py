@@ -23,7 +23,7 @@ __all__ = ["RateFinder"]
 _HEIGHT: Final = 150
 _RANGE: Final = (math.log10(LOWEST), math.log10(HIGHEST))
 _ADVICE: Final = "A tenth of the highest rate with a low loss is proposed."
-_TYPICAL: Final = 1.6  # times the first loss is as high as the axis goes: the end explodes
+_TYPICAL: Final = 1.6  # the axis ends at this multiple of the first loss: at high rates the loss explodes
 _ABOVE: Final = 0.06  # of the height, so that the uppermost number is whole
 
 

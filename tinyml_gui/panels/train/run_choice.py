@@ -1,4 +1,4 @@
-"""What to train on, and from what to start: the two choices at the top of the Train page."""
+"""Which data to train on, and which network to start from: the two choices at the top of the Train page."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class RunChoice(QWidget):
         self.show_notes()
 
     def go_on(self) -> None:
-        """Choose to go on with this network: it is what has just been trained."""
+        """Choose to continue with this network: it has just been trained."""
         self._set_start(CONTINUE)
 
     def _set_start(self, start: str) -> None:

@@ -1,4 +1,4 @@
-"""The strip at the bottom of every page while something runs: how far it is, pause and stop."""
+"""The strip at the bottom of every page while a run is under way: its progress, pause and stop."""
 
 from __future__ import annotations
 

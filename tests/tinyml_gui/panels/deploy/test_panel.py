@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from engine.boards.targets import TARGETS
+from engine.data import Dataset
 from engine.errors import MissingToolError
-from engine.export import FORMATS
+from engine.export import FORMATS, ExportOptions, Format, PreparedExport
+from engine.nn.model import Model
 from engine.verify.certificate import Certificate
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.control.controller import Controller
@@ -57,6 +59,53 @@ def test_export_writes_the_files_that_it_lists(
     qtbot.mouseClick(panel.result.copy_button, LEFT)
     assert QGuiApplication.clipboard().text() == panel.result.snippet.toPlainText()
     assert panel.result.snippet.verticalScrollBar().maximum() == 0
+
+
+@pytest.fixture
+def numbers_format(monkeypatch: pytest.MonkeyPatch) -> Format:
+    """A format that is no C, in a folder of its own, with a text about it; it takes none of the options."""
+
+    def prepare(model: Model, options: ExportOptions, data: Dataset | None) -> PreparedExport:
+        text = {f"{options.name}/about.txt": model.name}
+        return PreparedExport(options, lambda: {f"{options.name}/{options.name}.bin": b"1234", **text})
+
+    made = Format("numbers", "Numbers", "all parameters as they are", prepare)
+    monkeypatch.setitem(FORMATS, made.name, made)
+    return made
+
+
+def visible_options(panel: DeployPanel) -> set[str]:
+    return {name for name, field in panel.options.form.fields.items() if not field.isHidden()}
+
+
+def test_a_format_that_is_no_c_shows_nothing_of_c(
+    numbers_format: Format, panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    options, result = panel.options, panel.result
+    assert visible_options(panel) == set(options.form.fields)
+    options.form.fields["test_vectors"].editor.setValue(3)
+    options.form.fields["section"].show_error("No such section.")
+    panel.target.format_picker.choose("numbers")
+    assert visible_options(panel) == {"name"}
+    assert controller.deployment.options.test_vectors == 10  # not an option of this format
+    assert not options.form.error_label.isVisible()
+    assert not options.form.more_button.isVisible()
+    assert not options.both_button.isEnabled()
+    assert "cannot be verified" in options.verify_button.toolTip()
+    assert options.export_button.property("role") == "primary"
+    export(panel, controller, qtbot)
+    assert (tmp_path / "c" / "spots" / "spots.bin").read_bytes() == b"1234"
+    assert {"spots/spots.bin", "spots/about.txt"} <= listed(panel)
+    assert result.isVisible()
+    assert not result.usage.isVisible()
+    panel.target.format_picker.choose("c-float32")
+    assert visible_options(panel) == set(options.form.fields)
+    assert controller.deployment.options.test_vectors == 3
+    assert options.form.more_button.isVisible()
+    assert options.verify_button.isEnabled()
+    options.form.fields["section"].show_error("")
+    export(panel, controller, qtbot)
+    assert result.usage.isVisible()
 
 
 def test_a_name_that_c_refuses_is_marked_and_nothing_is_written(

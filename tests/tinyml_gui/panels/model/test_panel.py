@@ -11,6 +11,7 @@ from engine.nn.layers import LAYERS
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.panels.model.panel import ModelPanel
 
 
@@ -165,3 +166,20 @@ def test_the_selected_card_is_in_sight(panel: ModelPanel, controller: Controller
     last = len(panel.layers.cards) - 1
     controller.select(last)
     qtbot.waitUntil(lambda: not panel.layers.cards[last].visibleRegion().isEmpty())
+
+
+def test_cards_keep_their_places_with_the_focus_and_in_another_theme(
+    look: Theme, panel: ModelPanel, qtbot: QtBot
+) -> None:
+    def places() -> list[tuple[int, int, int]]:
+        cards = panel.layers.cards
+        return [(card.y(), card.height(), card.contentsRect().x()) for card in cards]
+
+    before = places()
+    panel.activateWindow()
+    panel.layers.setFocus()
+    qtbot.waitUntil(lambda: panel.layers.cards[0].property("state") == "selected-focus")
+    look.toggle()
+    panel.layers.layout().activate()
+    assert places() == before
+    assert len({(height, x) for _, height, x in before}) == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit
+from PySide6.QtWidgets import QComboBox, QFileDialog, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.nn.presets import PRESETS
@@ -331,6 +331,31 @@ def test_the_focus_follows_the_run(panel: TrainPanel, controller: Controller, qt
     qtbot.mouseClick(panel.stop_button, LEFT)
     qtbot.waitUntil(lambda: not controller.training.is_running)
     assert panel.focusWidget() is panel.start_button
+
+
+def test_a_run_that_ends_while_its_page_is_hidden_leaves_the_focus_on_a_page(
+    panel: TrainPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    window, outside, pages, other = QWidget(), QLineEdit(), QStackedWidget(), QLineEdit()
+    qtbot.addWidget(window)
+    column = QVBoxLayout(window)
+    for widget in (outside, pages):
+        column.addWidget(widget)
+    for widget in (panel, other):
+        pages.addWidget(widget)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    start(panel, qtbot, epochs=5000)
+    qtbot.waitUntil(panel.pause_button.hasFocus)
+    pages.setCurrentWidget(other)
+    assert other.hasFocus()
+    qtbot.waitUntil(lambda: phase(controller) is Phase.RUNNING)
+    controller.training.stop()
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    pages.setCurrentWidget(panel)
+    assert panel.isAncestorOf(window.focusWidget())
+    panel.setParent(None)  # it is closed by itself
 
 
 def test_what_was_trained_elsewhere_starts_anew_unless_asked_otherwise(
