@@ -206,11 +206,11 @@ def evaluate(catalogue: Catalogue, name: str, model: Model, loss: str) -> Genera
     """Measure `model` on the test part of a data set."""
     data = catalogue.load(name, "test")
     evaluator = Evaluator(model.spec, LOSSES[loss], default_threads())
-    work = LabelledImages(data.images, data.labels)
+    labelled = LabelledImages(data.images, data.labels)
     total, lost, correct = len(data), 0.0, 0.0
     for start in range(0, total, _CHUNK):
         part = np.arange(start, min(start + _CHUNK, total))
-        result = evaluator.run(model.params, work, part)
+        result = evaluator.run(model.params, labelled, part)
         lost += result.loss * len(part)
         correct += result.accuracy * len(part)
         yield JobProgress(int(part[-1]) + 1, total)

@@ -34,7 +34,7 @@ def preview(
         (count, height, width, channels).
     """
     chosen = data.subset(rng.choice(len(data), count, replace=len(data) < count))
-    picked = _work(chosen, drawings).pick(np.arange(count), rng)
+    picked = _labelled(chosen, drawings).pick(np.arange(count), rng)
     if not augmentation.active:
         return picked
     _, height, width, channels = picked.shape
@@ -45,7 +45,7 @@ def preview(
     return np.ascontiguousarray(np.rint(255 * x).astype(np.uint8).transpose(3, 0, 2, 1))
 
 
-def _work(data: Dataset, drawings: float) -> LabelledImages:
+def _labelled(data: Dataset, drawings: float) -> LabelledImages:
     if drawings and data.image_shape == (SIDE, SIDE, 1):
         return DrawnImages(data.images, data.labels, drawings)
     return LabelledImages(data.images, data.labels)
