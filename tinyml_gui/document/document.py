@@ -67,7 +67,7 @@ def carried(
     classes: tuple[str, ...],
     rng: np.random.Generator,
 ) -> Model:
-    """Return a model of `spec` that keeps what fits of `model`; it counts as untrained."""
+    """Return a model of `spec` with those parameters of `model` that still fit; it counts as untrained."""
     old = ParamLayout(model.spec).named(model.params)
     layout = ParamLayout(spec)
     params = layout.init(rng)

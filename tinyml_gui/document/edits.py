@@ -1,4 +1,4 @@
-"""Edits of a network: what it is afterwards, and which layer was which before.
+"""Edits of a network: the network after an edit, and which old layer each of its layers was.
 
 A network may have a fault for a while. `fault_of` says what is wrong, `adapted_spec` finds the field that
 gives it as many outputs as there are classes.

@@ -1,4 +1,4 @@
-"""Say in one sentence which system package is missing, before Qt fails in words nobody understands.
+"""Say in one sentence which system package is missing, before Qt fails with a message that says less.
 
 Qt's wheels contain Qt, but not the system libraries that it needs. Where one is missing, either PySide6
 cannot be imported, or Qt aborts the process while it opens the display.

@@ -49,7 +49,7 @@ _IMAGES: Final = "images"
 _MANY: Final = 10**9  # a limit, since a file may hold any number
 _NAME_LENGTH: Final = 40
 _SEEN: Final = " – most of these images were in its training"
-_NOISE: Final = 0.0005  # of the accuracy: less than anyone can measure on these sets
+_NOISE: Final = 0.0005  # of the accuracy: too little to be measured on these sets
 
 
 @dataclass(frozen=True)

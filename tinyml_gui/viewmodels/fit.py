@@ -294,7 +294,7 @@ def _title(stage: StageCost, fit: Fit) -> str:
 
 
 def obstacle(fit: Fit | None) -> str:
-    """Say why the model cannot go onto the board; empty where it can or nobody knows yet."""
+    """Say why the model cannot be put on the board; empty where it can, or where that is not known yet."""
     if fit is None:
         return ""
     if fit.cost is None:

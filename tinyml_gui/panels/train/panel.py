@@ -273,7 +273,7 @@ class TrainPanel(QWidget):
         self._bring(self.form)
 
     def _remember(self, phase: Phase) -> None:
-        """Keep the settings of a run for the next start, unless it failed: nobody wants those back."""
+        """Remember the settings of a run for the next start of the program, unless the run failed."""
         if self._to_remember and not phase.active:
             if not phase.failed:
                 self._controller.settings.set_text(_MEMORY, self._to_remember)
