@@ -69,7 +69,9 @@ class QuantizationController(QObject):
         self.progress, self.seconds_left = JobProgress(0, 0), math.nan
         self.flips: Flips | None = None
         self.error = ""
+        self._shown: tuple[Model, bool] = (self.model, self.can_tune)
         state.observe(self._state_changed)
+        training.changed.connect(self._refresh)
 
     @property
     def is_running(self) -> bool:
@@ -175,4 +177,11 @@ class QuantizationController(QObject):
                 self.told.emit("Fine-tuning has ended: the network was changed")
             self._about, self.flips, self.error = None, None, ""
             self.cancel()
+        self._refresh()
+
+    def _refresh(self) -> None:
+        """Emit `changed` when there is another model or `can_tune` has changed."""
+        shown, tuning = self._shown
+        self._shown = (self.model, self.can_tune)
+        if self.model is not shown or self.can_tune != tuning:
             self.changed.emit()

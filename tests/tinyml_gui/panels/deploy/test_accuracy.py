@@ -5,9 +5,11 @@ from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from engine.record import TrainingRecord
+from engine.training.config import TrainConfig
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
 from tinyml_gui.viewmodels.accuracy import Flip, Flips
+from tinyml_gui.viewmodels.starts import CONTINUE
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -37,6 +39,30 @@ def test_it_can_be_cancelled(controller: Controller, qtbot: QtBot) -> None:
     qtbot.mouseClick(made.cancel_button, LEFT)
     assert not controller.quantization.is_running
     assert not made.progress.isVisible()
+
+
+def test_it_follows_a_model_that_was_never_compared(controller: Controller, qtbot: QtBot) -> None:
+    controller.open_shipped("digits")
+    made = AccuracyCard(controller.quantization)
+    qtbot.addWidget(made)
+    made.show()
+    assert made.words.text().startswith("int8 is")
+    controller.use_preset("lenet")
+    assert made.words.text() == "Not brought to int8 yet."
+
+
+def test_fine_tuning_is_not_offered_while_a_training_runs(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    controller.quantization.prepare()
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
+    assert made.tune_button.isVisible()
+    controller.training.choose_data("starter")
+    qtbot.waitUntil(lambda: controller.training.data is not None)
+    controller.training.start(CONTINUE, TrainConfig(epochs=10_000, batch_size=16, threads=1))
+    assert controller.training.is_running
+    assert not made.tune_button.isVisible()
+    controller.training.stop()
+    qtbot.waitUntil(lambda: not controller.training.is_running)
 
 
 def test_the_gallery_shows_what_flips(controller: Controller, qtbot: QtBot) -> None:
