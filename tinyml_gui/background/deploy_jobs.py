@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from engine.cost.choose_variant import fitted
 from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
+from engine.errors import QuantizationError
 from engine.export import FORMATS, ExportOptions, PreparedExport, prepare_export, write_files
 from engine.files import is_file
 from engine.nn.model import Model
@@ -34,6 +36,10 @@ __all__ = [
 ]
 
 HOST: Final = "host"
+_NOT_CALIBRATED: Final = (
+    "The network is calibrated for int8 when its training has ended; "
+    "stop the training, or choose another format."
+)
 
 
 def fit(order: FitOrder) -> Generator[Any, None, Fit]:
@@ -72,7 +78,8 @@ class ExportOrder:
 
 def export(order: ExportOrder) -> Generator[Any, None, Exported]:
     """Write the files of an order; existing files are replaced only where the order says so."""
-    files = order.prepared().files
+    with _explained(order.model):
+        files = order.prepared().files
     yield JobProgress(1, 2)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
@@ -130,7 +137,8 @@ def verify(
     def report(what: str, share: float) -> None:
         tell(Step(what, share))
 
-    return verify(order.model, order.format, order.targets, inputs, setup, report, cancelled)
+    with _explained(order.model):
+        return verify(order.model, order.format, order.targets, inputs, setup, report, cancelled)
 
 
 def save_certificate(certificate: Certificate, path: Path) -> Generator[Any, None, Path]:
@@ -138,6 +146,20 @@ def save_certificate(certificate: Certificate, path: Path) -> Generator[Any, Non
     yield from ()
     certificate.save(path)
     return path
+
+
+@contextmanager
+def _explained(model: Model) -> Iterator[None]:
+    """Say why `model` is not calibrated: the engine's error names a command that the window does not have.
+
+    The page calibrates what it shows, except while a training runs.
+    """
+    try:
+        yield
+    except QuantizationError as error:
+        if model.quantization is None:
+            raise QuantizationError(_NOT_CALIBRATED) from error
+        raise
 
 
 def _fitting(model: Model, data: Dataset | None) -> Dataset | None:

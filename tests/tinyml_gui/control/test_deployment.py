@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
 from engine.boards.boards import BOARDS
+from engine.errors import QuantizationError
 from engine.export import FORMATS, ExportOptions
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.background import deploy_jobs
@@ -106,3 +108,17 @@ def test_measuring_is_not_the_windows_work_and_the_latest_wish_counts(
     assert settle(deployment, qtbot).order.board.name == "stm32f103"
     assert [name for name, _ in measured] == ["nano-33-ble", "stm32f103"]
     assert threading.get_ident() not in {thread for _, thread in measured}
+
+
+def test_what_is_not_calibrated_yet_is_explained_in_words_of_the_window(tmp_path: Path) -> None:
+    board, options = BOARDS["pico"], ExportOptions()
+    works = [
+        deploy_jobs.export(deploy_jobs.ExportOrder(spot_model(), "c-int8", options, tmp_path, board=board)),
+        deploy_jobs.verify(
+            deploy_jobs.VerifyOrder(spot_model(), "c-int8", options, board), lambda _: None, lambda: False
+        ),
+    ]
+    for work in works:
+        with pytest.raises(QuantizationError, match="stop the training") as caught:
+            list(work)
+        assert "tinyml quantize" not in str(caught.value)
