@@ -77,6 +77,8 @@ class AccuracyCard(Card):
         if not running and self.cancel_button.hasFocus():
             self.setFocus()  # else the focus would jump out of the page
         self.cancel_button.setVisible(running)
+        if running and self.tune_button.hasFocus():
+            self.cancel_button.setFocus()  # else a text field would take it, and what is typed next
         flips = quantization.flips
         self.flips_button.setVisible(not running and flips is not None and bool(flips.shown))
         self.tune_button.setVisible(not running and quantization.can_tune)

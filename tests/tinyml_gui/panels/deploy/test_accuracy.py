@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.record import TrainingRecord
@@ -63,6 +64,23 @@ def test_fine_tuning_is_not_offered_while_a_training_runs(controller: Controller
     assert not made.tune_button.isVisible()
     controller.training.stop()
     qtbot.waitUntil(lambda: not controller.training.is_running)
+
+
+def test_fine_tuning_hands_the_focus_to_its_cancel_button(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    controller.quantization.prepare()
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
+    page = QWidget()
+    qtbot.addWidget(page)
+    column = QVBoxLayout(page)
+    column.addWidget(made)
+    column.addWidget(QLineEdit("next in the order of the focus"))
+    page.show()
+    qtbot.waitUntil(page.isActiveWindow)
+    made.tune_button.setFocus()
+    qtbot.mouseClick(made.tune_button, LEFT)
+    assert made.cancel_button.hasFocus()
+    qtbot.mouseClick(made.cancel_button, LEFT)
 
 
 def test_the_gallery_shows_what_flips(controller: Controller, qtbot: QtBot) -> None:
