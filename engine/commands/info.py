@@ -21,6 +21,7 @@ from engine.export import FORMATS, ExportOptions
 from engine.int8.ranges import Quantization
 from engine.nn.model import Model
 from engine.nn.specs import LayerRow, ModelSpec
+from engine.record import Metrics
 from engine.shapes import describe_shape
 
 __all__ = ["register"]
@@ -176,11 +177,17 @@ def _history_lines(model: Model) -> Iterator[str]:
         yield "not trained yet"
     metrics = model.record.metrics
     if metrics is not None and metrics.accuracy is not None:
-        yield f"test accuracy: {percent(metrics.accuracy)} of {metrics.images} images of {metrics.data}"
+        yield f"test accuracy: {percent(metrics.accuracy)}{_tested_on(metrics)}"
     if model.quantization is not None:
         yield f"int8: {_quantization_line(model.quantization)}"
     if model.record.command is not None:
         yield f"made by: {model.record.command}"
+
+
+def _tested_on(metrics: Metrics) -> str:
+    """Return what the accuracy was measured on, as far as the record tells it."""
+    images = "" if metrics.images is None else f" of {metrics.images} images"
+    return images + ("" if metrics.data is None else f" of {metrics.data}")
 
 
 def _quantization_line(quantization: Quantization) -> str:

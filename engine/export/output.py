@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import ExportError
@@ -36,12 +36,13 @@ def write_files(
     Raises
     ------
     ExportError
-        When a file exists already, when the target names a file that is not exported, or when a path leads
-        out of the folder. Nothing has been written then.
+        When a file exists already, when the target names a file that is not exported, when a path leads out
+        of the folder, or when two paths differ only in capitals. Nothing has been written then.
     FileError
         When the system refuses to write; files that existed are then unchanged.
     """
     folder = _folder(Path(target), files)
+    _check_apart(files)
     paths = {_inside(folder, name): _bytes(content) for name, content in files.items()}
     with file_faults(folder):
         existing = [path for path in paths if path.exists()]
@@ -60,18 +61,39 @@ def write_files(
 def is_safe_path(name: str) -> bool:
     """Whether `name` is a relative path with slashes that stays in its folder on every system."""
     parts = name.split("/")
-    printable = all(c >= " " and c not in _NOT_IN_NAMES for c in name)
+    printable = all(c >= " " and c not in _NOT_IN_NAMES and not _is_surrogate(c) for c in name)
     return printable and not any(part.strip(" .") == "" or part[-1] in " ." for part in parts)
+
+
+def _is_surrogate(c: str) -> bool:
+    """Whether `c` is half a character, which UTF-8 cannot encode."""
+    return "\ud800" <= c <= "\udfff"
+
+
+def _check_apart(names: Iterable[str]) -> None:
+    """Raise `ExportError` if two names are the same file where capitals do not count (Windows, macOS)."""
+    found: dict[str, str] = {}
+    for name in names:
+        other = found.setdefault(name.lower(), name)
+        if other != name:
+            raise ExportError(
+                f"The files {other[:80]!r} and {name[:80]!r} differ only in capitals; nothing was written."
+            )
 
 
 def _inside(folder: Path, name: str) -> Path:
     """Return the path of the file `name` in `folder`; raise `ExportError` if it leads out of it."""
     path = folder / name
     with file_faults(folder):
-        is_inside = is_safe_path(name) and path.parent.resolve().is_relative_to(folder.resolve())
+        is_inside = is_safe_path(name) and _real(path.parent).is_relative_to(_real(folder))
     if not is_inside:
         raise ExportError(f"The file {name[:80]!r} would not be in the folder {folder}; nothing was written.")
     return path
+
+
+def _real(path: Path) -> Path:
+    """Return `path` without links. `Path.resolve` fails on a link that leads to itself."""
+    return Path(os.path.realpath(path))
 
 
 def _bytes(content: str | bytes) -> bytes:

@@ -118,7 +118,7 @@ def _entries(model: Model, run: Checkpoint | None) -> Iterator[tuple[str, bytes]
     for view in ParamLayout(model.spec).views:
         yield _entry(view), array_bytes(view.of(model.params))
     if run is not None:
-        yield _RUN, _json(run.to_json())
+        yield _RUN, _json(_RUN, run.to_json())
         for name, vector in run.vectors.items():
             yield _vector(name), array_bytes(vector)
 
@@ -131,8 +131,14 @@ def _vector(name: str) -> str:
     return f"run/{name}.npy"
 
 
-def _json(value: object) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+def _json(name: str, value: object) -> bytes:
+    """Return the entry `name`; raise `ArchiveFaultError` for a text that is too long to be read again."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    if len(text) > _MAX_JSON:
+        raise ArchiveFaultError(
+            f"its {name} would have {len(text):,} bytes, more than the {_MAX_JSON:,} that a file may hold."
+        )
+    return text
 
 
 def _describe(model: Model) -> bytes:
@@ -147,7 +153,7 @@ def _describe(model: Model) -> bytes:
     }
     if model.quantization is not None:  # programs from before quantization ignore it
         description["quantization"] = model.quantization.to_json()
-    return _json(description)
+    return _json(_DESCRIPTION, description)
 
 
 def _layout_json(layout: ParamLayout) -> list[list[Any]]:

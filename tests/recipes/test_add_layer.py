@@ -62,6 +62,11 @@ def test_the_contract_of_layers_holds(tree: Path) -> None:
     assert "passed" in pytest_in(tree, "-k", "negate or Negate or every_layer", *tests)
 
 
+def test_its_int8_call_is_known_to_have_code(tree: Path) -> None:
+    test = "tests/engine/export/test_c_int8.py::test_every_kind_of_integer_call_has_code"
+    assert "passed" in pytest_in(tree, test)
+
+
 def test_no_kind_is_compared_and_the_form_is_made_of_its_knobs(tree: Path) -> None:
     files = ("tests/test_architecture.py", "tests/engine/test_knobs.py")
     assert "passed" in pytest_in(tree, "-k", "negate or Negate", *files)

@@ -102,7 +102,7 @@ def measure(order: FitOrder) -> Fit:
     try:
         options, cost = _suited(order)
     except TinyMLError as error:
-        return Fit(order, fault=str(error))
+        return Fit(order, fault=str(error), training=_training(order))
     fit = Fit(order, cost, "", "", "", order.model.fingerprint, _training(order), options)
     return fit if cost.fits else replace(fit, format=_other_format(order), board=_other_board(order))
 

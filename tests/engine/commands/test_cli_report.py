@@ -14,7 +14,7 @@ import engine.commands.evaluate
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.spec_json import spec_from_json
-from engine.record import TrainingRecord
+from engine.record import Metrics, TrainingRecord
 from engine.storage import model_file
 
 DIGITS = tuple("0123456789")
@@ -81,6 +81,13 @@ def test_records_may_hold_anything(run: Run, tmp_path: Path, metrics: object) ->
     assert "\x1b" not in out
     assert run("info", "odd.tinyml", "--json")[0] == 0
     assert run("export", "odd.tinyml", "--out", "made")[0] == 0
+
+
+def test_info_tells_no_more_of_an_accuracy_than_the_record(run: Run, tmp_path: Path) -> None:
+    record = TrainingRecord(metrics=Metrics(accuracy=0.5))
+    model = Model.new(PRESETS["mlp-32-32"].build(), DIGITS, np.random.default_rng(0)).replace(record=record)
+    model_file.save(model, tmp_path / "a.tinyml")
+    assert "test accuracy: 50.00 %\n" in run("info", "a.tinyml")[1]
 
 
 def test_shipped_models_are_known_by_name(run: Run, drawing: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ from engine.storage import model_file
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
 from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, build, compiler, facts_of, random_model
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
+from tests.engine.helpers import CASES, network_around
 
 VECTORS = 4
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -86,15 +87,17 @@ GEOMETRIES = [
     ),
 ]
 FEW = [*GEOMETRIES, *MERGING]
-CASES = Path(__file__).parent / "cases"
+FOUND = Path(__file__).parent / "cases"
 OVERLAPPING = [  # a convolution with pooling that could write over rows its last pools still read
-    spec_from_json(json.loads((CASES / f"int8-overlap-{name}.json").read_text()))
+    spec_from_json(json.loads((FOUND / f"int8-overlap-{name}.json").read_text()))
     for name in ("minimal", "natural")
 ]
 
 
 def test_every_kind_of_integer_call_has_code() -> None:
-    made = {type(stage.call) for one in cases_of(FEW, 1) for stage in integer_network(one.model).stages}
+    of_each_kind = {type(layer): network_around(layer, shape, probe=False) for layer, shape in CASES}
+    cases = cases_of([*FEW, *of_each_kind.values()], 1)
+    made = {type(stage.call) for one in cases for stage in integer_network(one.model).stages}
     kinds = {cls for cls in all_subclasses(IntegerCall) if cls.__module__.startswith("engine.")}
     assert {cls for cls in kinds if not all_subclasses(cls)} <= made
     assert all(cls.code is not IntegerCall.code for cls in made)

@@ -104,7 +104,23 @@ def test_a_file_in_place_of_a_subfolder_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../a", "/a", "a/../../b", "a//b", "a/", "./a", "", "..", "a\\b", "C:a", "a\0", "a\n", "a /b", "a./b"],
+    [
+        "../a",
+        "/a",
+        "a/../../b",
+        "a//b",
+        "a/",
+        "./a",
+        "",
+        "..",
+        "a\\b",
+        "C:a",
+        "a\0",
+        "a\n",
+        "a /b",
+        "a./b",
+        "\ud800",
+    ],
 )
 def test_a_path_that_leaves_the_folder_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="would not be in the folder"):
@@ -118,3 +134,16 @@ def test_a_link_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="would not be in the folder"):
         write_files(tmp_path / "out", TREE)
     assert not (tmp_path / "lib").exists()
+
+
+@pytest.mark.parametrize("files", [{"a.h": "1", "A.h": "2"}, {"src/é.c": "1", "SRC/É.c": "2"}])
+def test_names_that_differ_only_in_capitals_are_refused(files: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="differ only in capitals"):
+        write_files(tmp_path, files)
+    assert contents(tmp_path) == {}
+
+
+def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to(tmp_path / "out")
+    with pytest.raises(FileError, match="out"):
+        write_files(tmp_path / "out", FILES)

@@ -104,6 +104,15 @@ def test_numbers_that_json_lacks_are_dropped_from_the_record() -> None:
     assert record.to_json() == {"history": [{"loss": None}, {"loss": 1.0}]}
 
 
+def test_what_could_not_be_read_again_is_not_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Indented, a text is longer than the one that was read."""
+    monkeypatch.setattr(model_file, "_MAX_JSON", 10_000)
+    model = model_file.from_bytes(with_json(record={"x": [[]] * 2000}), "x")
+    with pytest.raises(FileError, match=r"model\.json would have .* bytes"):
+        model_file.save(model, tmp_path / "a.tinyml")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_model_gives_the_same_bytes() -> None:
     assert model_file.to_bytes(model_file.from_bytes(DATA, "x")) == DATA
 

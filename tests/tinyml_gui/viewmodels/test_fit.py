@@ -155,6 +155,18 @@ def test_a_format_without_figures_is_not_measured_and_stands_in_nobodys_way(
     assert budget(found)[2] == budget(in_floats)[2]  # another format can learn
 
 
+def test_what_one_format_cannot_express_may_learn_on_a_device_in_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*arguments: object) -> NoReturn:
+        raise ExportError("This format has no such layer; choose another one.")
+
+    monkeypatch.setitem(FORMATS, "strict", Format("strict", "Strict", "little", refuse, has_facts=True))
+    in_floats, strict = measure(order()), measure(replace(order(), format="strict"))
+    assert strict.cost is None
+    assert budget(strict)[2] == budget(in_floats)[2]
+
+
 def test_a_format_that_cannot_express_the_model_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> NoReturn:
         raise ExportError("This format has no such layer; choose another one.")
