@@ -26,12 +26,16 @@ class FileRow:
 
 
 def file_rows(folder: Path, paths: Iterable[Path]) -> tuple[FileRow, ...]:
-    """Return the rows of the result list, with names relative to `folder`."""
+    """Return the rows of the result list, with names relative to `folder`.
+
+    If `folder` is the path of one of the files, the names are those beside it.
+    """
     return tuple(_file_row(folder, path) for path in paths)
 
 
 def _file_row(folder: Path, path: Path) -> FileRow:
-    return FileRow(path.relative_to(folder).as_posix(), bytes_words(path.stat().st_size))
+    inside = folder if folder in path.parents else path.parent
+    return FileRow(path.relative_to(inside).as_posix(), bytes_words(path.stat().st_size))
 
 
 def name_error(name: str) -> str:

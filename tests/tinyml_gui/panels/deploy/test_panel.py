@@ -46,7 +46,7 @@ def listed(panel: DeployPanel) -> set[str]:
     return {w.text() for w in panel.result.findChildren(QLabel)}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name, form in FORMATS.items() if form.has_facts])
 def test_export_writes_the_files_that_it_lists(
     name: str, panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
 ) -> None:
@@ -106,6 +106,15 @@ def test_a_format_that_is_no_c_shows_nothing_of_c(
     options.form.fields["section"].show_error("")
     export(panel, controller, qtbot)
     assert result.usage.isVisible()
+
+
+def test_the_folder_may_be_given_as_the_path_of_the_header(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    panel.options.folder_edit.setText(str(tmp_path / "spots.h"))
+    export(panel, controller, qtbot)
+    assert (tmp_path / "spots.h").is_file()
+    assert {"spots.h", "spots_selftest.c"} <= listed(panel)
 
 
 def test_a_name_that_c_refuses_is_marked_and_nothing_is_written(
