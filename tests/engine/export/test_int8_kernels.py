@@ -200,7 +200,7 @@ GCC_LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og", "-O2 -fno-omit-frame-poi
     ("target", "level"),
     [
         *(("cortex-m4", level) for level in GCC_LEVELS),
-        *(("cortex-m0plus", level) for level in GCC_LEVELS),
+        *(("cortex-m0plus", level) for level in GCC_LEVELS if level not in ("-O1", "-Og")),
         *(("cortex-m3", level) for level in ("-O0", "-O2", "-Os")),  # otherwise as Cortex-M4
     ],
 )
