@@ -203,7 +203,7 @@ def digits(data_dir):
     return Predictor(model, batch=100), test.images[chosen, ..., 0], test.labels[chosen]
 
 
-@pytest.mark.parametrize("change", [0, 3, 7, -5], ids=lambda change: f"width {change / 5:+.1f} MNIST pixels")
+@pytest.mark.parametrize("change", [0, 7, -5], ids=lambda change: f"width {change / 5:+.1f} MNIST pixels")
 def test_redrawn_digits_are_recognised_like_the_originals(digits, change: int) -> None:
     """Shrunk, shifted, thickened and thinned drawings lose at most one percentage point."""
     predictor, images, labels = digits

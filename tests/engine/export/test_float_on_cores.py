@@ -22,7 +22,7 @@ from engine.nn.specs import LayerSpec, ModelSpec
 from engine.shapes import Shape, size
 from engine.verify.emulator import Emulator, Limits
 from engine.verify.firmware import Linker
-from tests.engine.export.programs import C99, CPP, STRICT, compiler, random_model
+from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, compiler, random_model
 from tests.engine.verify.emulation import need
 
 FLAGS = (*C99, *STRICT, "-O2")
@@ -250,7 +250,7 @@ def test_cores_give_the_bits_of_this_computer(
     assert differing(emulated(target, name, FLAGS, tmp_path, numbers), expected, numbers) == []
 
 
-@pytest.mark.parametrize(("start", "level"), [(0, "-Os"), (1, "-O3")])
+@pytest.mark.parametrize(("start", "level"), [(0, "-Os"), pytest.param(1, "-O3", marks=CAMPAIGN)])
 def test_levels_give_the_same_bits(start: int, level: str, expected: bytes, tmp_path: Path) -> None:
     numbers = every(2, start)
     found = emulated("cortex-m4", "arm-none-eabi-gcc", (*C99, *STRICT, level), tmp_path, numbers)

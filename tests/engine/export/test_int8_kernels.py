@@ -20,7 +20,7 @@ from engine.int8.calls import IntegerCall
 from engine.verify.emulator import Emulator, Limits
 from engine.verify.firmware import Linker
 from tests.engine.export.int8_kernels import Program, conv2d, dense, sizes
-from tests.engine.export.programs import C99, CPP, STRICT, build, compiler
+from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, build, compiler
 from tests.engine.verify.emulation import need
 
 WARNINGS = (*STRICT, "-Wno-unused-function")  # a program of kernels alone does not use all that they bring
@@ -192,18 +192,17 @@ def test_on_a_core(target: str, variant: str, macro: str, tmp_path: Path) -> Non
     run_on_core(target, "zig", ("-O2", macro), program, tmp_path)
 
 
-GCC_LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os", "-Og", "-O2 -fno-omit-frame-pointer")
+LEVELS = ("-O0", "-O2", "-O3", "-Os", "-O2 -fno-omit-frame-pointer", "-O1", "-Og")
+USUAL = {"cortex-m4": LEVELS[:5], "cortex-m0plus": LEVELS[:5], "cortex-m3": ("-O0", "-O2")}  # M3 is as M4
+GCC = [
+    pytest.param(target, level, marks=() if level in usual else CAMPAIGN)
+    for target, usual in USUAL.items()
+    for level in LEVELS
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("target", "level"),
-    [
-        *(("cortex-m4", level) for level in GCC_LEVELS),
-        *(("cortex-m0plus", level) for level in GCC_LEVELS if level not in ("-O1", "-Og")),
-        *(("cortex-m3", level) for level in ("-O0", "-O2", "-Os")),  # otherwise as Cortex-M4
-    ],
-)
+@pytest.mark.parametrize(("target", "level"), GCC)
 def test_with_gcc(target: str, level: str, tmp_path: Path) -> None:
     """Assembly takes most registers there are: GCC must find them at every level."""
     need(target, "arm-none-eabi-gcc")

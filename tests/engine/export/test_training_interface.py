@@ -28,7 +28,7 @@ from tests.engine.export.learners import (
     learn_in_engine,
     training_memory,
 )
-from tests.engine.export.programs import C99, STRICT, build, compiler, facts_of, random_model
+from tests.engine.export.programs import C99, CAMPAIGN, STRICT, build, compiler, facts_of, random_model
 
 SPEC = ModelSpec((Conv2D(4, 3), MaxPool2D(2), Flatten(), Dense(6, "relu"), Dense(3)), (6, 8, 2))
 MODEL = random_model(SPEC, 1, ("a", "b", "c"))
@@ -117,7 +117,7 @@ def test_the_arena_is_hardly_larger_than_what_lives_together() -> None:
         assert together <= found.plan.size <= 1.08 * together
 
 
-@pytest.mark.parametrize("name", ["separable-cnn", "tinyml-cnn"])  # the second has dropout
+@pytest.mark.parametrize("name", [pytest.param("separable-cnn", marks=CAMPAIGN), "tinyml-cnn"])
 def test_learning_is_the_same_to_the_bit_at_every_level(name: str, tmp_path: Path) -> None:
     """Without ``noipa`` gcc 12 leaves out calls at -O1 and -O2, see kernels/train_base.h."""
     model = random_model(PRESETS[name].build(10))
