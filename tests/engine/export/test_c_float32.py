@@ -31,11 +31,11 @@ from tests.engine.export.programs import (
 from tests.engine.helpers import ALL_INSTANCES, CASES, network_around, share
 
 VECTORS = 2
-ROUTES = {  # the first three take all networks together, the last a few: compiling is what costs time
-    "gcc": (("gcc", *C99, "-O0"), (0, 3)),
-    "clang": (("clang", *C99, "-O0"), (1, 3)),
-    "g++": (("g++", *CPP, "-O0"), (2, 3)),
-    "clang++": (("clang++", *CPP, "-O0"), (0, 12)),
+ROUTES = {  # two take all networks, the others a few: compiling costs the time, and clang takes a third of it
+    "clang": (("clang", *C99, "-O0"), (0, 2)),
+    "clang++": (("clang++", *CPP, "-O0"), (1, 2)),
+    "g++": (("g++", *CPP, "-O0"), (1, 12)),
+    "gcc": (("gcc", *C99, "-O0"), (0, 12)),
 }
 
 
@@ -90,7 +90,7 @@ def test_random_networks(count: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     models = [random_model(chain(rng), i) for i in range(count)]
     vectors = vectors_of(models, VECTORS)
-    answers = run_models(models, vectors, (compiler("gcc"), *C99, *STRICT, "-O0"), tmp_path)
+    answers = run_models(models, vectors, (compiler("clang"), *C99, *STRICT, "-O0"), tmp_path)
     assert_agree(models, vectors, answers)
 
 
@@ -125,7 +125,7 @@ WHOLE = [preset.build(10) for preset in PRESETS.values()]
 @pytest.mark.parametrize(
     ("specs", "program", "flags"),
     [
-        ([*MERGING[::2], *WHOLE], "gcc", ("-O2",)),
+        ([*MERGING[::2], *WHOLE[::2]], "gcc", ("-O2",)),
         ([*MERGING[1::2], *WHOLE[1::2]], "clang", ("-O3",)),
         (MERGING, "gcc", SANITIZED),
     ],

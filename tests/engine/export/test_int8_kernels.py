@@ -124,8 +124,8 @@ int main(int argc, char **argv)
 
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 ROUTES = {  # command, whether inputs are a caller's, whether weights are compact, number of drawn calls
-    "sanitizers": (("gcc", *C99, *SANITIZED), False, False, 20),
-    "sanitizers, compact, a caller's input": (("gcc", *C99, *SANITIZED), True, True, 10),
+    "sanitizers": (("gcc", *C99, *SANITIZED), False, False, 8),
+    "sanitizers, compact, a caller's input": (("gcc", *C99, *SANITIZED), True, True, 4),
     "clang, undefined behaviour": (
         ("clang", *C99, "-O1", "-fsanitize=undefined", "-fsanitize-trap=all"),
         True,
@@ -188,7 +188,10 @@ CORES = [
 @pytest.mark.parametrize(("target", "variant", "macro"), CORES)
 def test_on_a_core(target: str, variant: str, macro: str, tmp_path: Path) -> None:
     need(target, "zig")
-    program = Program(calls(0), variant == "fast", variant == "compact")
+    half = (
+        slice(variant == "compact", None, 2) if target == "cortex-m3" else slice(None)
+    )  # most code is the same
+    program = Program(calls(0)[half], variant == "fast", variant == "compact")
     run_on_core(target, "zig", ("-O2", macro), program, tmp_path)
 
 

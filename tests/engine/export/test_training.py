@@ -40,13 +40,13 @@ from tests.engine.helpers import ALL_INSTANCES, CASES, share
 TOLERANCE = 1e-5
 STEPS = 3
 MOST = 2000  # numbers that a dense layer adds up: sums of more differ, by their order, by the tolerance
-ROUTES = {  # the first three take all networks together, the others a few each: compiling is what costs time
-    "gcc": (("gcc", *C99, "-O0"), (0, 3)),
-    "clang": (("clang", *C99, "-O0"), (1, 3)),
-    "clang++": (("clang++", *CPP, "-O0"), (2, 3)),
-    "clang -O1": (("clang", *C99, "-O1"), (0, 16)),
-    "g++ -O2": (("g++", *CPP, "-O2"), (1, 16)),
-    "gcc -O1": (("gcc", *C99, "-O1"), (2, 16)),
+ROUTES = {  # two take all networks, the others a few: compiling costs the time, and clang takes a third of it
+    "clang": (("clang", *C99, "-O0"), (0, 2)),
+    "clang++": (("clang++", *CPP, "-O0"), (1, 2)),
+    "gcc": (("gcc", *C99, "-O0"), (3, 32)),
+    "clang -O1": (("clang", *C99, "-O1"), (0, 32)),
+    "g++ -O2": (("g++", *CPP, "-O2"), (1, 32)),
+    "gcc -O1": (("gcc", *C99, "-O1"), (2, 32)),
 }
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -177,4 +177,4 @@ def test_random_networks(count: int, tmp_path: Path) -> None:
     seed = int(np.random.default_rng().integers(1 << 32))
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
     rng = np.random.default_rng(seed)
-    assert_learns_alike([chain(rng) for _ in range(count)], ("gcc", *C99, "-O0"), tmp_path, rate=0.01)
+    assert_learns_alike([chain(rng) for _ in range(count)], ("clang", *C99, "-O0"), tmp_path, rate=0.01)

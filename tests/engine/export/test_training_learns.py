@@ -126,7 +126,7 @@ def test_a_shipped_network_adapts_with_its_last_layer_alone(
 ) -> None:
     """Digits whose labels all moved by one are learned again without touching the layers before."""
     model = new_model("lenet")
-    lessons = lessons_from(mnist[0], 8000, 0.005)
+    lessons = lessons_from(mnist[0], 4000, 0.005)
     trained = model.replace(params=learn_in_engine(model, lessons)[1][-1])
     moved = Lessons(lessons.images[:2000], (lessons.labels[:2000] + 1) % 10, lessons.rates[:2000] * 4)
     (learned,) = learn_in_c([trained], [moved], (compiler(COMMAND[0]), *COMMAND[1:]), tmp_path, trained=1)
