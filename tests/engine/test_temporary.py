@@ -1,4 +1,4 @@
-"""Temporary files and folders outlive a killed process until the next one works there; nobody takes others."""
+"""Temporary files and folders outlive a killed process until the next one comes; nobody takes others."""
 
 from __future__ import annotations
 
