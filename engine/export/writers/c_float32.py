@@ -58,7 +58,7 @@ def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dic
     }
     if options.test_vectors:
         vectors = make_vectors(header.model, options.test_vectors, data)
-        files |= vector_files.float_test(c, vectors, vectors.outputs)
+        files |= vector_files.float_test(c, files[f"{c.name}.h"], vectors, vectors.outputs)
     return files
 
 

@@ -61,7 +61,7 @@ def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset 
     if options.test_vectors:
         vectors = make_vectors(model, options.test_vectors, data)
         outputs, qualifier = IntegerPredictor(model).run(vectors.images), f"const {c.macro('CONST')}"
-        files |= vector_files.int8_test(c, vectors, outputs, qualifier)
+        files |= vector_files.int8_test(c, files[f"{c.name}.h"], vectors, outputs, qualifier)
     return files
 
 
