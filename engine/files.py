@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import FileError
-from engine.temporary import new_file, remove_abandoned_files
+from engine.temporary import link_beside, new_file, remove_abandoned_files
 
 __all__ = [
     "atomic_write",
@@ -136,8 +136,8 @@ def check_replaceable(path: str | os.PathLike[str]) -> None:
 def write_all(contents: Mapping[Path, bytes]) -> None:
     """Replace each file by its content, once all contents are on the disk; see `atomic_write`.
 
-    No file system replaces several files at once. What belongs together should therefore say so, and refuse
-    to be used with anything else.
+    Where one of them cannot be replaced, those that were are put back. But no file system replaces several
+    files at once: after a kill some may be new and some old, which what belongs together has to check itself.
     """
     _replace_all({path: _writer(content) for path, content in contents.items()})
 
@@ -191,11 +191,38 @@ def _replace_all(writes: Mapping[Path, _Write]) -> None:
                 if target.parent not in {done.parent for done in ready}:
                     remove_abandoned_files(target.parent)
                 ready[target] = written.enter_context(_written_beside(target, write))
-        for target, temporary in ready.items():
-            with file_faults(target):
-                temporary.replace(target)
+        _rename_all(ready)
     for folder in {target.parent for target in ready}:
         _sync_folder(folder)
+
+
+def _rename_all(ready: Mapping[Path, Path]) -> None:
+    """Rename the temporary file of each target; if one cannot be renamed, put all back that were there."""
+    with ExitStack() as kept:
+        for target, temporary in ready.items():
+            if len(ready) > 1:
+                kept.enter_context(_kept_in_case(target))
+            with file_faults(target):
+                temporary.replace(target)
+
+
+@contextmanager
+def _kept_in_case(target: Path) -> Iterator[None]:
+    """If the block fails, put back what is at `target` now, as far as the file system has links."""
+    is_new, old = not target.exists(), link_beside(target)
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            if old is not None:
+                old.replace(target)
+            elif is_new:
+                target.unlink()
+        raise
+    finally:
+        if old is not None:
+            with suppress(OSError):
+                old.unlink()
 
 
 def _target(path: Path) -> Path:

@@ -10,6 +10,7 @@ a day is removed.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 import sys
@@ -20,7 +21,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["new_file", "remove_abandoned_files", "work_folder"]
+__all__ = ["link_beside", "new_file", "remove_abandoned_files", "work_folder"]
 
 _SUFFIX = ".tinyml-tmp"
 _FOLDER_PREFIX = "tinyml-work-"
@@ -31,11 +32,23 @@ _ABANDONED_SECONDS = 86_400.0  # where there are no locks
 def new_file(folder: Path, name: str) -> tuple[BinaryIO, Path]:
     """Make a temporary file beside the file `name`; it is held until the stream is closed."""
     while True:
-        prefix = f".{name[:_NAME_LENGTH]}."
-        descriptor, path = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=folder)
+        descriptor, path = tempfile.mkstemp(prefix=_prefix(name), suffix=_SUFFIX, dir=folder)
         if _hold(descriptor, path):
             return os.fdopen(descriptor, "w+b"), Path(path)
         os.close(descriptor)
+
+
+def link_beside(file: Path) -> Path | None:
+    """Return another, temporary name of `file`, or None where it cannot have one; nobody holds it."""
+    path = file.with_name(f"{_prefix(file.name)}{secrets.token_hex(4)}{_SUFFIX}")
+    with suppress(OSError):
+        os.link(file, path)
+        return path
+    return None
+
+
+def _prefix(name: str) -> str:
+    return f".{name[:_NAME_LENGTH]}."
 
 
 def remove_abandoned_files(folder: Path) -> None:
@@ -93,8 +106,12 @@ else:
 
     def _hold(descriptor: int, path: str | Path) -> bool:
         """Lock what was just made; return False if another process has removed it before it was locked."""
-        with suppress(OSError):  # a file system without locks: then nobody can lock it to remove it, either
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another process is about to remove it
+            return False
+        except OSError:  # no locks here: then nobody can lock it to remove it, either
+            pass
         try:
             return os.path.samestat(os.fstat(descriptor), os.lstat(path))
         except FileNotFoundError:

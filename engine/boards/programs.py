@@ -95,7 +95,7 @@ def run_program(
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env={**os.environ, "LC_ALL": "C", **(environment or {})},
+                env={**os.environ, "LC_ALL": "C", **_temporary_files_in(empty), **(environment or {})},
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 process_group=0,  # of its own, which `_end` ends
             )
@@ -107,6 +107,11 @@ def run_program(
             except BaseException:
                 _end(process)
                 raise
+
+
+def _temporary_files_in(folder: Path) -> Mapping[str, str]:
+    """Return the variables for a program that makes temporary files there: ended, it cannot remove them."""
+    return dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(folder))
 
 
 def check_cancelled(cancel: Cancel | None) -> None:

@@ -62,7 +62,10 @@ def test_what_a_program_has_started_ends_with_it(tmp_path: Path) -> None:
 def test_a_program_runs_in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.chdir(tmp_path)
-    assert run_program([SHELL, "-c", "pwd; ls -a"]).stdout.split()[1:] == [".", ".."]
+    here, temporary, *names = run_program([SHELL, "-c", "pwd; echo $TMPDIR; ls -a"]).stdout.split()
+    assert names == [".", ".."]
+    assert temporary == here
+    assert not Path(here).exists()
 
 
 @POSIX
