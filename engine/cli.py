@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import resources
 from engine import __version__
-from engine.commands.signals import on_signals
+from engine.commands.signals import ending_signals, on_signals
 from engine.errors import TinyMLError, VerifyError
 from engine.files import describe_os_error
 
@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
     try:
-        with on_signals(signal.default_int_handler, (signal.SIGTERM,)):  # as Ctrl+C, which saves work
+        others = [number for number in ending_signals() if number != signal.SIGINT]
+        with on_signals(signal.default_int_handler, others):  # as Ctrl+C, which saves work
             return _run(words)
     except BaseException as error:
         if debug and not isinstance(error, SystemExit):

@@ -116,6 +116,19 @@ def test_nothing_is_decided_by_comparing_the_kind_of_a_layer(path: Path) -> None
     assert [(line, text) for line, text in compared_strings(path) if text in LAYERS] == []
 
 
+STARTERS = {"execv", "execve", "execvp", "popen", "posix_spawn", "spawnv", "startfile", "system", "QProcess"}
+
+
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_one_module_starts_programs(path: Path) -> None:
+    """Only that one knows how to find them, where to run them and how to end them."""
+    if name_of(path) == "engine/boards/programs.py":
+        return
+    assert not {"subprocess", "pty"} & set(imported_modules(path))
+    names = {node.attr for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)}
+    assert not names & STARTERS
+
+
 @pytest.mark.parametrize("module", ["engine.cli", "engine.commands", "tinyml_gui.viewmodels"])
 def test_importing_without_a_window_loads_no_qt(module: str) -> None:
     code = f"""

@@ -1,43 +1,27 @@
-"""Find C compilers on this computer, and run programs so that the user can cancel them."""
+"""Find C compilers on this computer, and compile with them so that the user can cancel it."""
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
-import importlib.util
 import os
 import re
 import shlex
-import shutil
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
 
+from engine.boards.programs import Cancel, find_program, program_in, run_program
 from engine.errors import FitError, MissingToolError, VerifyError
-from engine.files import describe_os_error
 
-__all__ = [
-    "ZIG",
-    "Cancel",
-    "Compiler",
-    "check_cancelled",
-    "find_compiler",
-    "find_cross_compiler",
-    "run_program",
-]
+__all__ = ["ZIG", "Compiler", "find_compiler", "find_cross_compiler"]
 
 ZIG = "zig"
 
-Cancel = Callable[[], bool]
-"""Called several times a second; the work ends when it returns True."""
-
 _USUAL = ("cc", "gcc", "clang")
-_POLL_SECONDS = 0.1
-MOST_SECONDS = 1200.0
 _HOW_TO_GET = {
     "darwin": 'run "xcode-select --install" in a terminal',
     "win32": "install MinGW-w64 (winget install BrechtSanders.WinLibs.POSIX.UCRT)",
@@ -52,7 +36,7 @@ class Compiler:
     Attributes
     ----------
     command : tuple of str
-        Program and first arguments.
+        The program's path, and first arguments.
     environment : mapping of str to str
         Environment variables for it, besides those of this process.
     package : str
@@ -62,6 +46,11 @@ class Compiler:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     package: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in sentences."""
+        return self.package or Path(self.command[0]).name
 
     def version(self, cancel: Cancel | None = None) -> str:
         """Return the name and version that the compiler reports, in one line."""
@@ -74,7 +63,7 @@ class Compiler:
         """Run the compiler; raise `VerifyError` with its first error message if it fails."""
         result = run_program([*self.command, *arguments], cancel, self.environment)
         if result.returncode:
-            raise _complaint(self.package or self.command[0], result.stderr.splitlines())
+            raise _complaint(self.name, result.stderr.splitlines())
 
 
 _NO_ROOM = re.compile(
@@ -107,10 +96,10 @@ def find_cross_compiler(names: Sequence[str]) -> tuple[str, Compiler]:
     """
     for name in names:
         if name == ZIG:
-            if _zig_command() is not None:
+            if _zig_program() is not None:
                 return name, _zig()
-        elif shutil.which(name):
-            return name, Compiler((name,))
+        elif path := find_program(name):
+            return name, Compiler((path,))
     raise MissingToolError(_how_to_get(names))
 
 
@@ -143,20 +132,21 @@ def find_compiler(name: str | None = None) -> Compiler:
     if wanted:
         return _named(wanted)
     for usual in _USUAL:
-        if shutil.which(usual):
-            return Compiler((usual,))
+        if path := find_program(usual):
+            return Compiler((path,))
     return _zig()
 
 
 def _named(text: str) -> Compiler:
     command = _split(text)
-    if not command or shutil.which(command[0]) is None:
+    path = find_program(command[0]) if command else None
+    if path is None:
         raise MissingToolError(f"The C compiler {text!r} is not installed; install it or choose another one.")
-    return Compiler(command)
+    return Compiler((path, *command[1:]))
 
 
 def _split(text: str) -> tuple[str, ...]:
-    if shutil.which(text):  # a path may hold spaces
+    if find_program(text):  # a path may hold spaces
         return (text,)
     try:
         return tuple(shlex.split(text, posix=os.name != "nt"))
@@ -165,8 +155,8 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _zig() -> Compiler:
-    command = _zig_command()
-    if command is None:
+    program = _zig_program()
+    if program is None:
         how = _HOW_TO_GET.get(sys.platform, _ON_LINUX)
         raise MissingToolError(
             f'No C compiler was found; {how}, or run "pip install ziglang" in the Python environment of this '
@@ -174,14 +164,27 @@ def _zig() -> Compiler:
         )
     cache = Path(platformdirs.user_cache_dir("tinyml-studio", appauthor=False)) / "zig"
     folders = {"ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
-    return Compiler((*command, "cc", "-fno-sanitize=all"), folders, _zig_version())
+    return Compiler((program, "cc", "-fno-sanitize=all"), folders, _zig_version())
 
 
-def _zig_command() -> tuple[str, ...] | None:
-    """Return the command that starts Zig: from its Python package, else from PATH."""
-    if not getattr(sys, "frozen", False) and importlib.util.find_spec("ziglang") is not None:
-        return (sys.executable, "-m", "ziglang")
-    return (ZIG,) if shutil.which(ZIG) else None
+def _zig_program() -> str | None:
+    """Return the path of Zig: in its Python package, else on ``PATH``."""
+    return _packaged_zig() or find_program(ZIG)
+
+
+def _packaged_zig() -> str | None:
+    """Return the path of the program in the package ``ziglang``; None if it is not installed.
+
+    ``python -m ziglang`` would run whatever is called so in the current folder. So that folder is left out,
+    and no Python code of the package runs.
+    """
+    if getattr(sys, "frozen", False):
+        return None
+    here = os.path.realpath(os.curdir)
+    places = [place for place in sys.path if place and os.path.realpath(place) != here]
+    spec = importlib.machinery.PathFinder.find_spec("ziglang", places)
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    return next((found for folder in folders if (found := program_in(folder, ZIG))), None)
 
 
 def _zig_version() -> str:
@@ -189,59 +192,3 @@ def _zig_version() -> str:
         return f"zig {importlib.metadata.version('ziglang')}"
     except importlib.metadata.PackageNotFoundError:
         return ZIG
-
-
-def run_program(
-    command: Sequence[str], cancel: Cancel | None = None, environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run `command` and return its exit code and output; `cancel` is called before and while it runs.
-
-    Raises
-    ------
-    VerifyError
-        When the program cannot start, is cancelled, or is still running after `MOST_SECONDS`.
-    """
-    check_cancelled(cancel)
-    hidden = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", **(environment or {})},
-            creationflags=hidden,
-        )
-    except OSError as error:
-        raise VerifyError(f"{command[0]} could not be started: {describe_os_error(error)}") from error
-    with process:
-        try:
-            return _wait(process, cancel)
-        except BaseException:
-            process.kill()
-            raise
-
-
-def check_cancelled(cancel: Cancel | None) -> None:
-    """Raise `VerifyError` if the user has cancelled the verification."""
-    if cancel is not None and cancel():
-        raise VerifyError("The verification was cancelled.") from None
-
-
-def _wait(process: subprocess.Popen[str], cancel: Cancel | None) -> subprocess.CompletedProcess[str]:
-    began = time.monotonic()
-    while True:
-        try:
-            out, err = process.communicate(timeout=_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            check_cancelled(cancel)
-            if time.monotonic() - began > MOST_SECONDS:
-                name = Path(str(process.args[0])).name  # type: ignore[index]
-                raise VerifyError(
-                    f"{name} does not come to an end: it was stopped after {MOST_SECONDS:.0f} seconds."
-                ) from None
-        else:
-            return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -14,12 +14,16 @@ from engine.commands.options import (
     add_command,
     add_knobs,
 )
+from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.cost.choose_variant import fitted
+from engine.data import Dataset
 from engine.export import (
     FORMATS,
     ExportOptions,
     PreparedExport,
+    Proof,
+    check_files,
     prepare_export,
     suggest_name,
     write_files,
@@ -49,6 +53,12 @@ def register(commands: Commands[Any]) -> None:
         metavar="C.json",
         help="certificate that tinyml verify wrote for this model; its figures go into the head comment",
     )
+    parser.add_argument(
+        "--no-check",
+        dest="check",
+        action="store_false",
+        help="write the files without compiling and running their self-test on this computer first",
+    )
     add_images(parser)
     add_knobs(parser, ExportOptions, "options", {"name": "the model's name"})
 
@@ -58,10 +68,13 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     model = load_model(arguments.model)
     options = chosen_options(arguments, {"name": suggest_name(model.name)})
     proof = Certificate.load(arguments.certificate) if arguments.certificate else None
-    prepared = _prepared(arguments, model, options)
+    images = chosen_images(arguments)
+    prepared = _prepared(arguments, model, options, images)
     files = prepared.files
     if proof is not None:
         files = certified(files, proof, model, arguments.format, prepared.options)
+    check_files(arguments.out, files, arguments.force)
+    tried = _tried(arguments, model, prepared, images)
     paths = [str(path) for path in write_files(arguments.out, files, arguments.force)]
     result = {
         "model": model.name,
@@ -69,8 +82,10 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
         "format": arguments.format,
         "name": options.name,
         "files": paths,
+        "proved": tried is not None and tried.passed,
+        "proof": None if tried is None else tried.sentence,
     }
-    takes = []
+    takes = [] if tried is None else [tried.words]
     if (facts := prepared.facts) is not None:
         result |= {"ram_bytes": facts.arena_bytes, "weight_bytes": facts.weight_bytes}
         takes.append(
@@ -81,9 +96,20 @@ def export(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _prepared(arguments: argparse.Namespace, model: Model, options: ExportOptions) -> PreparedExport:
+def _tried(
+    arguments: argparse.Namespace, model: Model, prepared: PreparedExport, images: Dataset | None
+) -> Proof | None:
+    """Return the proof that the export gives the engine's answers; None if it is not to be tried out."""
+    if not arguments.check:
+        return None
+    with asking_for_interrupts() as cancelled:
+        return FORMATS[arguments.format].prove(model, prepared, images, cancelled)
+
+
+def _prepared(
+    arguments: argparse.Namespace, model: Model, options: ExportOptions, images: Dataset | None
+) -> PreparedExport:
     """Return the prepared export, with the variant that fits the board if one is given."""
-    images = chosen_images(arguments)
     if arguments.board is None:
         return prepare_export(model, arguments.format, options, images)
     return fitted(model, arguments.format, BOARDS[arguments.board], options, images).prepared

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.commands.console import Console, percent
-from engine.commands.signals import SIGNALS, on_signals
+from engine.commands.signals import on_signals
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Learning
 
 __all__ = ["TrainingDisplay", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]
@@ -75,10 +75,13 @@ def quick_switches() -> Iterator[None]:
 
 @contextmanager
 def stopping_on_interrupt(stop: Callable[[], None], console: Console) -> Iterator[None]:
-    """Let the first Ctrl+C, or SIGTERM, call `stop`, which ends the run; a second one interrupts as usual."""
+    """Let the first Ctrl+C, or SIGTERM, call `stop`, which ends the run; a second one interrupts as usual.
+
+    A terminal that is closed sends SIGHUP, often twice, so that one only stops the run.
+    """
 
     def press(*_: object) -> None:
-        for number in SIGNALS:
+        for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         stop()
         console.log("Stopping after this batch; press Ctrl+C again to give up at once.")

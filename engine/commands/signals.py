@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["SIGNALS", "on_signals"]
+__all__ = ["ending_signals", "on_signals"]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Ctrl+C, and the request to end; by default both raise KeyboardInterrupt (`engine.cli`)."""
+
+def ending_signals() -> tuple[signal.Signals, ...]:
+    """Return Ctrl+C, the request to end, and that the terminal was closed, where the system has it.
+
+    By default all raise KeyboardInterrupt (`engine.cli`). A program that was started with ``nohup`` outlives
+    its terminal.
+    """
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup is None or signal.getsignal(hangup) is signal.SIG_IGN:
+        return (signal.SIGINT, signal.SIGTERM)
+    return (signal.SIGINT, signal.SIGTERM, hangup)
 
 
 @contextmanager
 def on_signals(
-    handler: Callable[[int, FrameType | None], Any], numbers: tuple[signal.Signals, ...] = SIGNALS
+    handler: Callable[[int, FrameType | None], Any], numbers: Sequence[signal.Signals] | None = None
 ) -> Iterator[None]:
-    """Let `handler` handle the signals inside the block; has no effect on threads other than the main one."""
+    """Let `handler` handle the signals inside the block, all `ending_signals` if `numbers` is None.
+
+    Has no effect on threads other than the main one.
+    """
     try:
-        before = {number: signal.signal(number, handler) for number in numbers}
+        before = {number: signal.signal(number, handler) for number in numbers or ending_signals()}
     except ValueError:  # not the main thread: signals go elsewhere
         yield
         return

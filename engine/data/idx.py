@@ -17,14 +17,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.files import file_faults
+from engine.files import file_faults, open_file
 
 __all__ = ["MAX_BYTES", "MAX_SIDE", "idx_count", "read_idx", "read_idx_stream", "set_upright", "write_idx"]
 
@@ -57,7 +56,7 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> NDArray[np.uint8]:
     DataError
         For anything but a complete, plausible IDX file of this rank.
     """
-    with file_faults(path, DataError), Path(path).open("rb") as stream:
+    with file_faults(path, DataError), open_file(path) as stream:
         return read_idx_stream(stream, os.fspath(path), rank)
 
 
@@ -79,7 +78,7 @@ def idx_count(path: str | os.PathLike[str], rank: int) -> int:
     name = os.fspath(path)
     with (
         file_faults(path, DataError),
-        Path(path).open("rb") as stream,
+        open_file(path) as stream,
         _unpacked(stream, name) as content,
     ):
         return _read_header(content, name, rank)[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import struct
 import warnings
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from engine.errors import DataError
-from engine.files import file_faults
+from engine.files import file_faults, open_file
 
 __all__ = ["FORMATS", "MAX_PIXELS", "MAX_SIDE", "ink_from_array", "ink_from_image", "load_ink"]
 
@@ -64,7 +63,7 @@ def load_ink(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     DataError
         When the file is missing, not an image, damaged or too large.
     """
-    with file_faults(path, DataError), Path(path).open("rb") as stream:
+    with file_faults(path, DataError), open_file(path) as stream:
         return ink_from_image(_decode(stream, path))
 
 

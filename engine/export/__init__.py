@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.export.context import check_name, suggest_name
-from engine.export.formats import Format, PreparedExport
+from engine.export.formats import Format, PreparedExport, Proof
 from engine.export.options import ExportOptions
-from engine.export.output import write_files
+from engine.export.output import check_files, write_files
 from engine.export.prepare import export_model, prepare_export
 from engine.export.vectors import Vectors, make_vectors
 from engine.export.writers import FORMATS
@@ -15,7 +15,9 @@ __all__ = [
     "ExportOptions",
     "Format",
     "PreparedExport",
+    "Proof",
     "Vectors",
+    "check_files",
     "check_name",
     "export_model",
     "make_vectors",

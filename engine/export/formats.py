@@ -3,14 +3,17 @@
 A format need not be C: its files are bytes at relative paths, folders included. Preparing only plans. What
 takes long, or needs a quantized model, is done when the files are first asked for. So the same prepared
 export can be asked whether it fits a board, and written afterwards: nothing is planned twice.
+
+A format also names its proof, which tries the files out before they are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from engine.boards.programs import Cancel
 from engine.data.dataset import Dataset
 from engine.errors import ExportError
 from engine.export.facts import Facts
@@ -18,7 +21,10 @@ from engine.export.options import ExportOptions
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 
-__all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport", "Usage"]
+__all__ = ["ALL_OPTIONS", "Format", "Prepare", "PreparedExport", "Proof", "Prove", "Usage"]
+
+PROVED_VECTORS = 10
+"""Test vectors of a proof, where the export has none."""
 
 ALL_OPTIONS = frozenset(knob.name for knob in knobs_of(ExportOptions))
 """The options of a format that takes all of them."""
@@ -56,7 +62,29 @@ class PreparedExport:
         return {path: text.encode() if isinstance(text, str) else text for path, text in made}
 
 
+@dataclass(frozen=True)
+class Proof:
+    """What is known of an export that was to be tried out.
+
+    Attributes
+    ----------
+    passed : bool
+        Whether its files gave the engine's answers; False where they could not be tried.
+    sentence : str
+        How they were tried, or why not.
+    """
+
+    passed: bool
+    sentence: str
+
+    @property
+    def words(self) -> str:
+        """What to tell the user."""
+        return self.sentence if self.passed else f"It was not tried out. {self.sentence}"
+
+
 Prepare = Callable[[Model, ExportOptions, Dataset | None], PreparedExport]
+Prove = Callable[[Model, Mapping[str, bytes], ExportOptions, Cancel | None], Proof]
 Usage = Callable[[Model, ExportOptions], str]
 
 
@@ -79,6 +107,9 @@ class Format:
         Whether its exports have `PreparedExport.facts`, from which the cost on a board is estimated.
     usage : callable or None
         ``usage(model, options)`` returns code that calls the export, to be copied; None where there is none.
+    proof : callable or None
+        ``proof(model, files, options, cancel)`` tries out on this computer that `files` give the engine's
+        answers, see `prove`; they hold test vectors if the format has such. None where that cannot be tried.
     """
 
     name: str
@@ -88,6 +119,7 @@ class Format:
     takes: frozenset[str] = frozenset()
     has_facts: bool = False
     usage: Usage | None = None
+    proof: Prove | None = None
 
     @property
     def learns(self) -> bool:
@@ -112,6 +144,38 @@ class Format:
         """
         self._check_options(options)
         return self.writer(model, options, data)
+
+    def prove(
+        self,
+        model: Model,
+        prepared: PreparedExport,
+        data: Dataset | None = None,
+        cancel: Cancel | None = None,
+    ) -> Proof:
+        """Try out what was prepared, with test vectors made for it if it has none; nothing is kept.
+
+        Parameters
+        ----------
+        model : Model
+        prepared : PreparedExport
+            What `prepare` returned for `model`.
+        data : Dataset or None
+            As for `prepare`.
+        cancel : callable or None
+            Called several times a second; if it returns true, the trial ends with an error.
+
+        Raises
+        ------
+        VerifyError
+            When an answer differs from the engine's, or the user cancels.
+        """
+        if self.proof is None:
+            return Proof(False, f"There is no way to try {self.name} out on this computer.")
+        files, options = prepared.files, prepared.options
+        if "test_vectors" in self.takes and not options.test_vectors:
+            options = replace(options, test_vectors=PROVED_VECTORS)
+            files = {**self.prepare(model, options, data).files, **files}
+        return self.proof(model, files, options, cancel)
 
     @property
     def option_names(self) -> frozenset[str]:

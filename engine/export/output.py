@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import ExportError
-from engine.files import file_faults, write_all
+from engine.files import check_replaceable, file_faults, write_all
 
-__all__ = ["is_safe_path", "write_files"]
+__all__ = ["check_files", "is_safe_path", "write_files"]
 
 _NOT_IN_NAMES = frozenset('\\:*?"<>|')  # on Windows; refused on all systems, so that exports are the same
 
@@ -41,21 +41,30 @@ def write_files(
     FileError
         When the system refuses to write; files that existed are then unchanged.
     """
-    folder = _folder(Path(target), files)
-    _check_apart(files)
-    paths = {_inside(folder, name): _bytes(content) for name, content in files.items()}
-    with file_faults(folder):
-        existing = [path for path in paths if path.exists()]
-        if existing and not overwrite:
-            raise ExportError(
-                f"{existing[0]} exists already; choose another folder or allow overwriting (--force)."
-            )
-        folder.mkdir(parents=True, exist_ok=True)
+    paths = check_files(target, files, overwrite)
     for path in paths:
         with file_faults(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-    write_all(paths)
-    return tuple(paths)
+    write_all({path: _bytes(content) for path, content in zip(paths, files.values(), strict=True)})
+    return paths
+
+
+def check_files(
+    target: str | os.PathLike[str], files: Mapping[str, str | bytes], overwrite: bool = False
+) -> tuple[Path, ...]:
+    """Return where `write_files` would write `files`, or raise what it would raise, and write nothing."""
+    folder = _folder(Path(target), files)
+    _check_apart(files)
+    paths = tuple(_inside(folder, name) for name in files)
+    with file_faults(folder):
+        existing = [path for path in paths if path.exists()]
+    if existing and not overwrite:
+        raise ExportError(
+            f"{existing[0]} exists already; choose another folder or allow overwriting (--force)."
+        )
+    for path in existing:
+        check_replaceable(path)
+    return paths
 
 
 def is_safe_path(name: str) -> bool:

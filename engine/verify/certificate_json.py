@@ -1,6 +1,7 @@
 """Make frozen dataclasses from JSON of any origin: every field is checked against its type.
 
-Texts are limited in length and numbers must be finite, so that the values can be shown and computed with.
+Texts are limited in length and can be encoded, numbers are limited and finite, so that the values can be
+shown, computed with and written again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ __all__ = ["MAX_BYTES", "from_plain"]
 MAX_BYTES = 1 << 20
 MAX_TEXT = 2000
 MAX_ITEMS = 1000
+MAX_INTEGER = 1 << 63
 
 T = TypeVar("T")
 
@@ -72,6 +74,8 @@ def _tuple(kind: Any, value: object, place: str) -> tuple[Any, ...]:
 def _mapping(value: object, place: str) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) > MAX_ITEMS:
         raise ValueError(f"{place} is {_shown(value)}, not an object of at most {MAX_ITEMS}")
+    for name in value:
+        _check_text(name, f"a name in {place}")
     return {name: _scalar(_plain_type(item), item, f"{place}.{name}") for name, item in value.items()}
 
 
@@ -86,11 +90,20 @@ def _scalar(kind: Any, value: object, place: str) -> Any:
     accepted = (int, float) if kind is float else kind
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ValueError(f"{place} is {_shown(value)}, not {_WORDS[kind]}")
-    if isinstance(value, str) and len(value) > MAX_TEXT:
-        raise ValueError(f"{place} is longer than {MAX_TEXT} characters")
-    if isinstance(value, (int, float)) and not -math.inf < value < math.inf:
+    if isinstance(value, str):
+        _check_text(value, place)
+    elif isinstance(value, int) and abs(value) > MAX_INTEGER:
+        raise ValueError(f"{place} is larger than {MAX_INTEGER}")
+    elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} is not finite")
-    return value
+    return float(value) if kind is float else value
+
+
+def _check_text(text: str, place: str) -> None:
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"{place} is longer than {MAX_TEXT} characters")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError(f"{place} holds half a character, which cannot be written")
 
 
 def _shown(value: object) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from engine.boards.compilers import Cancel, check_cancelled
+from engine.boards.programs import Cancel, check_cancelled
 from engine.boards.targets import Machine
 from engine.errors import VerifyError
 from engine.verify.extra import require

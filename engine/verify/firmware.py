@@ -16,7 +16,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from engine.boards.compilers import Cancel, Compiler
+from engine.boards.compilers import Compiler
+from engine.boards.programs import Cancel
 from engine.boards.targets import Toolchain
 from engine.errors import VerifyError
 from engine.verify.extra import require

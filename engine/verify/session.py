@@ -13,12 +13,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
 from engine import __version__
-from engine.boards.compilers import Cancel, Compiler, find_compiler, find_cross_compiler
+from engine.boards.compilers import Compiler, find_compiler, find_cross_compiler
+from engine.boards.programs import Cancel
 from engine.boards.targets import CROSS_COMPILERS, Target, Toolchain, find_target
 from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export.context import Context
@@ -28,6 +28,7 @@ from engine.export.prepare import export_model
 from engine.export.vectors import Vectors
 from engine.files import file_faults
 from engine.nn.model import Model
+from engine.temporary import work_folder
 from engine.verify.certificate import Certificate, Result, Skipped, code_options
 from engine.verify.differences import compare_answers
 from engine.verify.reference import Reference, reference_for
@@ -161,8 +162,8 @@ class _Session:
         """Return the result on a target."""
         toolchain, compiler = _tools(target, self.setup.compiler)
         RUNNERS[target.runner].check()
-        with file_faults(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="tinyml-") as folder:
-            (Path(folder) / f"{_CONTEXT.name}.h").write_text(self._header, encoding="utf-8")
+        with file_faults(tempfile.gettempdir()), work_folder() as folder:
+            (folder / f"{_CONTEXT.name}.h").write_text(self._header, encoding="utf-8")
             trial = Trial(
                 _CONTEXT,
                 self._reference,
@@ -170,7 +171,7 @@ class _Session:
                 compiler,
                 toolchain,
                 self.setup.flags,
-                Path(folder),
+                folder,
                 _instruction_limit(self._model, self._reference),
                 self.setup.counted,
                 report,

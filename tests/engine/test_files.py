@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from engine.errors import DataError, FileError
-from engine.files import atomic_write, file_faults, read_limited, write_all, write_bytes
+from engine.files import (
+    atomic_write,
+    check_disk_space,
+    check_replaceable,
+    file_faults,
+    read_limited,
+    write_all,
+    write_bytes,
+)
 
 OLD = b"the old content"
 
@@ -126,6 +134,49 @@ def test_permissions_and_links_are_kept(old: Path) -> None:
     assert link.is_symlink()
     assert old.read_bytes() == b"new"
     assert stat.S_IMODE(old.stat().st_mode) == 0o640
+
+
+@pytest.fixture(params=["pipe", "device", "link to a device"])
+def no_file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return the path of something that is no file."""
+    if request.param == "device":
+        return Path("/dev/null")
+    path = tmp_path / "special"
+    if request.param == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    return path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX pipes and devices")
+def test_what_is_no_file_is_neither_read_nor_replaced(no_file: Path, tmp_path: Path) -> None:
+    before = no_file.stat()
+    for attempt in (
+        lambda: write_bytes(no_file, b"x"),
+        lambda: write_all({tmp_path / "other": b"", no_file: b"x"}),
+        lambda: check_disk_space(no_file, 1),
+        lambda: check_replaceable(no_file),
+        lambda: read_limited(no_file, 10),
+    ):
+        with pytest.raises(FileError, match="pipe or a device") as caught:
+            attempt()
+        assert str(caught.value).startswith(f"{no_file}: ")
+    assert no_file.stat().st_ino == before.st_ino
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_write_protected_file_is_not_replaced(old: Path) -> None:
+    """Not even by the superuser, whom the system allows it."""
+    old.chmod(0o444)
+    for attempt in (lambda: write_bytes(old, b"new"), lambda: check_replaceable(old)):
+        with pytest.raises(FileError, match="write-protected"):
+            attempt()
+    assert_untouched(old)
+    assert stat.S_IMODE(old.stat().st_mode) == 0o444
+    old.chmod(0o644)
+    write_bytes(old, b"new")
+    assert old.read_bytes() == b"new"
 
 
 def test_reading_has_a_limit(old: Path) -> None:

@@ -14,7 +14,15 @@ from engine.data import Dataset
 from engine.data.catalogue import STARTER
 from engine.data.starter import load_starter
 from engine.errors import QuantizationError
-from engine.export import FORMATS, ExportOptions, PreparedExport, prepare_export, write_files
+from engine.export import (
+    FORMATS,
+    ExportOptions,
+    PreparedExport,
+    Proof,
+    check_files,
+    prepare_export,
+    write_files,
+)
 from engine.files import is_file
 from engine.nn.model import Model
 from tinyml_gui.background.jobs import JobProgress
@@ -50,10 +58,18 @@ def fit(order: FitOrder) -> Generator[Any, None, Fit]:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that were written; or none, and the existing files that would have been overwritten."""
+    """The files that were written; or none, and the existing files that would have been overwritten.
+
+    Attributes
+    ----------
+    paths, in_the_way : tuple of Path
+    proof : Proof or None
+        Whether the files gave the engine's answers before they were written; None where it was not asked.
+    """
 
     paths: tuple[Path, ...]
     in_the_way: tuple[Path, ...] = ()
+    proof: Proof | None = None
 
 
 @dataclass(frozen=True)
@@ -68,23 +84,32 @@ class ExportOrder:
     overwrite: bool = False
     board: Board | None = None
 
+    @property
+    def images(self) -> Dataset | None:
+        """Images for test vectors; None takes random ones."""
+        return _fitting(self.model, self.data)
+
     def prepared(self) -> PreparedExport:
         """Return the export for the board; raise `ExportError` where the model does not fit it."""
-        data = _fitting(self.model, self.data)
+        data = self.images
         if self.board is None or not FORMATS[self.format].has_facts:
             return prepare_export(self.model, self.format, self.options, data)
         return fitted(self.model, self.format, self.board, self.options, data).prepared
 
 
-def export(order: ExportOrder) -> Generator[Any, None, Exported]:
-    """Write the files of an order; existing files are replaced only where the order says so."""
+def export(order: ExportOrder, cancelled: Callable[[], bool]) -> Generator[Any, None, Exported]:
+    """Write the files of an order, once they gave the engine's answers here; replace only what it says."""
     with _explained(order.model):
-        files = order.prepared().files
-    yield JobProgress(1, 2)
+        prepared = order.prepared()
+        files = prepared.files
+    yield JobProgress(1, 3)
     existing = tuple(path for name in files if is_file(path := order.folder / name))
     if existing and not order.overwrite:
         return Exported((), existing)
-    return Exported(write_files(order.folder, files, order.overwrite))
+    check_files(order.folder, files, order.overwrite)
+    proof = FORMATS[order.format].prove(order.model, prepared, order.images, cancelled)
+    yield JobProgress(2, 3)
+    return Exported(write_files(order.folder, files, order.overwrite), proof=proof)
 
 
 def certify(order: ExportOrder, certificate: Certificate) -> Generator[Any, None, Exported]:

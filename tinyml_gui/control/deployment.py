@@ -140,8 +140,8 @@ class DeploymentController(QObject):
         return self._task is not None
 
     def export(self, order: ExportOrder, ended: Ended) -> None:
-        """Write files; `ended` gets a `deploy_jobs.Exported`."""
-        self._submit(self._job_of(lambda stopping: deploy_jobs.export(order), ended))
+        """Try files out and write them; `ended` gets a `deploy_jobs.Exported`."""
+        self._submit(self._job_of(lambda stopping: deploy_jobs.export(order, stopping.is_set), ended))
 
     def verify(self, order: VerifyOrder, ended: Ended, progressed: Callable[[list[Any]], None]) -> None:
         """Compile, run and compare; `ended` gets an `engine.verify.certificate.Certificate`."""

@@ -5,12 +5,15 @@ The palette alone decides which theme is on: `tinyml_gui.look.theme.tokens` read
 
 from __future__ import annotations
 
+import weakref
+from contextlib import ExitStack
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
+from engine.temporary import work_folder
 from tinyml_gui.look.stylesheet import stylesheet
 from tinyml_gui.look.theme import DARK, LIGHT, Tokens, text_font, tokens
 
@@ -70,7 +73,9 @@ class Theme(QObject):
         super().__init__(app)
         self._app = app
         self._mode = mode if mode in MODES else "system"
-        self._folder = QTemporaryDir()  # holds the few icons that a stylesheet can only name by path
+        kept = ExitStack()
+        self._folder = kept.enter_context(work_folder())  # for icons that a stylesheet can only name by path
+        weakref.finalize(self, kept.close)
         app.setStyle("Fusion")
         app.setFont(text_font())
         app.styleHints().colorSchemeChanged.connect(self._system_changed)
@@ -104,4 +109,4 @@ class Theme(QObject):
     def _apply(self) -> None:
         wanted = self._wanted()
         self._app.setPalette(make_palette(wanted))
-        self._app.setStyleSheet(stylesheet(wanted, self._folder.path()))
+        self._app.setStyleSheet(stylesheet(wanted, str(self._folder)))

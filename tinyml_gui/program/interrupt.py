@@ -1,4 +1,4 @@
-"""Ends the program on Ctrl+C and SIGTERM, although Qt's event loop does not run Python by itself.
+"""Ends the program on Ctrl+C, SIGTERM and SIGHUP, although Qt's event loop does not run Python by itself.
 
 The system writes each signal's number into a socket, which wakes the event loop; Python then gets to run
 its handler.
@@ -11,13 +11,13 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import Any, Final
+from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier
 
-__all__ = ["Interrupt"]
+from engine.commands.signals import ending_signals
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+__all__ = ["Interrupt"]
 
 
 class Interrupt(QObject):
@@ -32,7 +32,9 @@ class Interrupt(QObject):
         self._notifier = QSocketNotifier(self._heard.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._wake)
         self._wakeup = signal.set_wakeup_fd(self._woken.fileno(), warn_on_full_buffer=False)
-        self._before: dict[signal.Signals, Any] = {s: signal.signal(s, self._handle) for s in _SIGNALS}
+        self._before: dict[signal.Signals, Any] = {
+            number: signal.signal(number, self._handle) for number in ending_signals()
+        }
 
     def remove(self) -> None:
         """Restore the signal handlers that were there before."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -24,6 +23,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 import resources
+from engine.temporary import work_folder
 from tinyml_gui.document.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def run(app: QApplication, make_window: MakeWindow) -> int:
     watchdog.daemon = True
     watchdog.start()
     try:
-        with tempfile.TemporaryDirectory(prefix="tinyml-self-test-") as folder:
-            SelfTest(app, Path(folder), make_window).run()
+        with work_folder() as folder:
+            SelfTest(app, folder, make_window).run()
     except SelfTestError as error:
         _say(f"The self-test failed: {error}")
         return 1

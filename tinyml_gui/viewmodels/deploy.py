@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from engine.errors import ExportError
-from engine.export import check_name
+from engine.export import Proof, check_name
 from engine.verify.reference import REFERENCES
 from tinyml_gui.viewmodels.quantities import bytes_words
 
-__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "verification_obstacle"]
+__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "proof_line", "verification_obstacle"]
 
 _NOT_VERIFIABLE: Final = "Files of this format cannot be verified; export them without verifying"
 
@@ -50,6 +50,11 @@ def name_error(name: str) -> str:
 def verification_obstacle(format_name: str) -> str:
     """Return why exports in a format cannot be verified; empty where they can."""
     return "" if format_name in REFERENCES else _NOT_VERIFIABLE
+
+
+def proof_line(proof: Proof | None) -> str:
+    """Return what is known of files that were tried out before they were written; empty without a trial."""
+    return "" if proof is None else proof.words
 
 
 def overwrite_question(paths: Iterable[Path]) -> str:

@@ -15,6 +15,7 @@ from engine.export.context import Context
 from engine.export.float_stages import stage_codes
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.options import ExportOptions
+from engine.export.selftest import prove_by_selftest
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
@@ -42,6 +43,7 @@ FORMAT = Format(
     takes=ALL_OPTIONS,
     has_facts=True,
     usage=c_header.usage,
+    proof=prove_by_selftest,
 )
 """One header; with test vectors, also their header and a self-test."""
 
@@ -58,7 +60,7 @@ def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dic
     }
     if options.test_vectors:
         vectors = make_vectors(header.model, options.test_vectors, data)
-        files |= vector_files.float_test(c, vectors, vectors.outputs)
+        files |= vector_files.float_test(c, files[f"{c.name}.h"], vectors, vectors.outputs)
     return files
 
 

@@ -7,6 +7,7 @@ the interface of its format.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,12 +37,14 @@ __all__ = [
     "call",
     "check_arena",
     "check_preprocessed",
+    "code_id",
     "constants",
     "declarations",
     "facts",
     "guarded",
     "head",
     "kernels",
+    "only_with",
     "scores",
     "shape_sizes",
     "stage_comment",
@@ -49,6 +52,7 @@ __all__ = [
 ]
 
 _LOOKED_UP = ("table",)  # arrays that a kernel, if it is given one, applies to its outputs
+_CODE_ID = "CODE_ID"
 PREPROCESS_BYTES = 88 * 88 + 20 * 20 + 3 * 88  # the static arrays of kernels/preprocess.c
 
 
@@ -136,13 +140,32 @@ def check_preprocessed(model: Model) -> None:
 def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> str:
     """Return the whole header: the declarations, and the definitions, which a program compiles once."""
     once = c.macro("DEFINED")
+    number = hashlib.sha256((declared + defined).encode()).hexdigest()[:8]
+    known = c_text.macro(
+        c.macro(_CODE_ID), f"0x{number}UL", "of this header's code; its test vectors ask for it"
+    )
     return (
         c_text.block_comment(comment)
-        + c_text.guard(c.macro("H"), declared)
+        + c_text.guard(c.macro("H"), declared + "\n" + known)
         + f"\n#if defined({c.macro('IMPLEMENTATION')}) && !defined({once})\n#define {once}\n\n"
         + defined
         + f"\n#endif /* {c.macro('IMPLEMENTATION')} */\n"
     )
+
+
+def code_id(c: Context, text: str) -> str:
+    """Return the number of the code in the header `text`, a C literal; other code has another number."""
+    return text.partition(f"#define {c.macro(_CODE_ID)} ")[2].split()[0]
+
+
+def only_with(c: Context, file: str, number: str) -> str:
+    """Return C for the `file` of an export that does not compile with the header of another one."""
+    name, own = (
+        c_text.string(f"{file} belongs to another {c.name}.h: export both together."),
+        c.macro(_CODE_ID),
+    )
+    is_other = f"defined({c.macro('H')}) && (!defined({own}) || {own} != {number})"
+    return f"#if {is_other}\n#error {name}\n#endif\n\n"
 
 
 def head(header: CHeader, kind: str, advice: Sequence[str], figures: Facts | None = None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from engine.export.arena_plan import plan_arena
 from engine.export.context import Context
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport
 from engine.export.options import ExportOptions
+from engine.export.selftest import prove_by_selftest
 from engine.export.vectors import make_vectors
 from engine.export.writers import c_header, c_training, vector_files
 from engine.export.writers.c_header import CHeader
@@ -43,6 +44,7 @@ FORMAT = Format(
     takes=ALL_OPTIONS,
     has_facts=True,
     usage=c_header.usage,
+    proof=prove_by_selftest,
 )
 """One header; with test vectors, also their header and a self-test. Files need a quantized model."""
 
@@ -61,7 +63,7 @@ def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset 
     if options.test_vectors:
         vectors = make_vectors(model, options.test_vectors, data)
         outputs, qualifier = IntegerPredictor(model).run(vectors.images), f"const {c.macro('CONST')}"
-        files |= vector_files.int8_test(c, vectors, outputs, qualifier)
+        files |= vector_files.int8_test(c, files[f"{c.name}.h"], vectors, outputs, qualifier)
     return files
 
 

@@ -6,8 +6,11 @@ network fits a microcontroller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
@@ -16,7 +19,7 @@ from engine.export.facts import Facts
 from engine.export.formats import PreparedExport
 from engine.export.options import ExportOptions
 from engine.export.training import outputs_behind_int8
-from engine.export.vectors import make_vectors
+from engine.export.vectors import Vectors, make_vectors
 from engine.export.writers import c_header, vector_files
 from engine.export.writers.training_functions import functions, kernel_names
 from engine.export.writers.training_header import STATE_BYTES, TrainingHeader, float_header, int8_header
@@ -40,9 +43,7 @@ def prepare(model: Model, options: ExportOptions, data: Dataset | None) -> Prepa
     header = float_header(model, options)
 
     def files() -> dict[str, str]:
-        vectors = make_vectors(model, options.test_vectors, data) if options.test_vectors else None
-        test = {} if vectors is None else vector_files.float_test(header.context, vectors, vectors.outputs)
-        return _header_file(header, options) | test
+        return _files(header, options, data, lambda vectors: vectors.outputs)
 
     return PreparedExport(options, files, _facts(header))
 
@@ -59,17 +60,29 @@ def prepare_int8(model: Model, options: ExportOptions, data: Dataset | None) -> 
 
     def files() -> dict[str, str]:
         check_quantized(model)
-        return _header_file(header, options) | _test_behind_int8(header, options, data)
+        return _files(
+            header,
+            options,
+            data,
+            lambda vectors: outputs_behind_int8(header.model, options.train_layers, vectors.images),
+        )
 
     return PreparedExport(options, files, _facts(header))
 
 
-def _test_behind_int8(header: TrainingHeader, options: ExportOptions, data: Dataset | None) -> dict[str, str]:
-    if not options.test_vectors:
-        return {}
-    vectors = make_vectors(header.model, options.test_vectors, data)
-    outputs = outputs_behind_int8(header.model, options.train_layers, vectors.images)
-    return vector_files.float_test(header.context, vectors, outputs)
+def _files(
+    header: TrainingHeader,
+    options: ExportOptions,
+    data: Dataset | None,
+    expected: Callable[[Vectors], NDArray[np.float32]],
+) -> dict[str, str]:
+    """Return the header, and its test with the outputs that are `expected` for vectors."""
+    c, text = header.context, _header_text(header, options)
+    files = {f"{c.name}.h": text}
+    if options.test_vectors:
+        vectors = make_vectors(header.model, options.test_vectors, data)
+        files |= vector_files.float_test(c, text, vectors, expected(vectors))
+    return files
 
 
 def _facts(header: TrainingHeader) -> Facts:
@@ -77,19 +90,18 @@ def _facts(header: TrainingHeader) -> Facts:
     return replace(c_header.facts(header), arena_bytes=header.ram_bytes, weight_bytes=constants)
 
 
-def _header_file(header: TrainingHeader, options: ExportOptions) -> dict[str, str]:
+def _header_text(header: TrainingHeader, options: ExportOptions) -> str:
     c = header.context
     macros = c_text.macro(
         c.macro("WEIGHT_COUNT"), header.timetable.weights.size, "numbers that learn, 4 bytes each"
     ) + c_text.macro(c.macro("RAM_BYTES"), header.ram_bytes, "static memory in all")
     kind = "int8 with float32 layers that learn" if header.body else "float32, that learns on the device"
-    text = c_header.guarded(
+    return c_header.guarded(
         c,
         c_header.head(header, kind, list(_advice(header)), _facts(header)),
         c_header.declarations(header, macros, "train_declarations.h"),
         "\n".join(_definitions(header, options)),
     )
-    return {f"{c.name}.h": text}
 
 
 def _advice(header: TrainingHeader) -> Iterator[str]:

@@ -1,4 +1,8 @@
-"""Test vectors as C: a header with inputs and expected outputs, and a program that runs them."""
+"""Test vectors as C: a header with inputs and expected outputs, and a program that runs them.
+
+Both compile only with the header that they were exported with, so that files of two exports (one that was
+killed, one that was copied in part) cannot be taken for a set.
+"""
 
 from __future__ import annotations
 
@@ -10,50 +14,64 @@ from numpy.typing import NDArray
 from engine.export import c_text, kernel_files
 from engine.export.context import Context
 from engine.export.vectors import TOLERANCE, Vectors
-from engine.export.writers.c_header import c_type
+from engine.export.writers.c_header import c_type, code_id, only_with
 
 __all__ = ["float_test", "int8_test"]
 
 
-def float_test(c: Context, vectors: Vectors, outputs: NDArray[np.float32]) -> dict[str, str]:
-    """Return the files that compare float `outputs`, (n, classes), with those computed in C."""
-    return _named(c, _vectors_header(c, vectors, outputs), _float_selftest(c))
+def float_test(c: Context, header: str, vectors: Vectors, outputs: NDArray[np.float32]) -> dict[str, str]:
+    """Return the files that compare float `outputs`, (n, classes), with those that `header` computes."""
+    return _named(c, _vectors_header(c, header, vectors, outputs), _float_selftest(c, header))
 
 
 def int8_test(
-    c: Context, vectors: Vectors, outputs: NDArray[np.int8], qualifier: str = "const"
+    c: Context, header: str, vectors: Vectors, outputs: NDArray[np.int8], qualifier: str = "const"
 ) -> dict[str, str]:
-    """Return the files that compare int8 `outputs`, (n, classes), with those computed in C."""
-    program = _selftest_program(c, "differs from the expected one", "selftest_s8.c")
-    return _named(c, _vectors_header(c, vectors, outputs, qualifier), program)
+    """Return the files that compare int8 `outputs`, (n, classes), with those that `header` computes."""
+    program = _selftest_program(c, header, "differs from the expected one", "selftest_s8.c")
+    return _named(c, _vectors_header(c, header, vectors, outputs, qualifier), program)
 
 
-def _named(c: Context, header: str, program: str) -> dict[str, str]:
-    return {f"{c.name}_test_vectors.h": header, f"{c.name}_selftest.c": program}
+def _named(c: Context, vectors: str, program: str) -> dict[str, str]:
+    return {_vectors_name(c): vectors, _program_name(c): program}
 
 
-def _vectors_header(c: Context, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const") -> str:
+def _vectors_name(c: Context) -> str:
+    return f"{c.name}_test_vectors.h"
+
+
+def _program_name(c: Context) -> str:
+    return f"{c.name}_selftest.c"
+
+
+def _vectors_header(
+    c: Context, header: str, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const"
+) -> str:
     """Return the header that holds inputs and the `outputs` that the network must give for them."""
     count, classes = outputs.shape
     lines = (
-        f"{c.name}_test_vectors.h: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
+        f"{_vectors_name(c)}: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
         "outputs that the network must give for each of them."
     )
     body = (
         "#include <stdint.h>\n",
-        c_text.macro(c.macro("TEST_COUNT"), count),
+        only_with(c, _vectors_name(c), code_id(c, header)) + c_text.macro(c.macro("TEST_COUNT"), count),
         c_text.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
         c_text.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
     )
     return c_text.block_comment([lines]) + c_text.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
 
 
-def _selftest_program(c: Context, measure: str, file: str, macros: str = "", flags: str = "") -> str:
+def _selftest_program(
+    c: Context, header: str, measure: str, file: str, macros: str = "", flags: str = ""
+) -> str:
     """Return the program that runs the test vectors.
 
     Parameters
     ----------
     c : Context
+    header : str
+        The header that it tests.
     measure : str
         When an output counts as wrong, in words.
     file : str
@@ -64,10 +82,10 @@ def _selftest_program(c: Context, measure: str, file: str, macros: str = "", fla
         Compiler options, besides -O2.
     """
     lines = (
-        f"{c.name}_selftest.c: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
+        f"{_program_name(c)}: {c.symbol('selftest')}() runs the network on the test vectors and returns for",
         f"how many an output {measure}.",
         "",
-        f"    cc -O2 {flags}{c.name}_selftest.c -o selftest && ./selftest",
+        f"    cc -O2 {flags}{_program_name(c)} -o selftest && ./selftest",
         "",
         "The program says nothing and exits with that number; it prints a line when compiled with",
         f"-D{c.macro('SELFTEST_PRINT')}. On a board define {c.macro('SELFTEST_NO_MAIN')} and call the",
@@ -76,16 +94,18 @@ def _selftest_program(c: Context, measure: str, file: str, macros: str = "", fla
     return (
         c_text.block_comment(lines)
         + f"#define {c.macro('IMPLEMENTATION')}\n"
-        + f'#include "{c.name}.h"\n#include "{c.name}_test_vectors.h"\n\n'
+        + f'#include "{c.name}.h"\n#include "{_vectors_name(c)}"\n\n'
+        + only_with(c, _program_name(c), code_id(c, header))
         + macros
         + c.renamed(kernel_files.body(file))
     )
 
 
-def _float_selftest(c: Context) -> str:
+def _float_selftest(c: Context, header: str) -> str:
     """Return the program that compares float outputs with those of the test vectors."""
     return _selftest_program(
         c,
+        header,
         f"differs by more than {TOLERANCE:g} of the expected one (or 1, if more)",
         "selftest.c",
         c_text.macro(c.macro("TEST_TOLERANCE"), c_text.floating(TOLERANCE)) + "\n",

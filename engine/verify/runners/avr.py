@@ -8,7 +8,6 @@ shows the serial port with colour codes, and dots for line ends, so each record 
 from __future__ import annotations
 
 import re
-import shutil
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.boards.compilers import run_program
+from engine.boards.programs import find_program, run_program
 from engine.boards.targets import Machine
 from engine.errors import MissingToolError, VerifyError
 from engine.verify.certificate import Figures
@@ -50,11 +49,18 @@ Records = Mapping[str, Sequence[bytes]]
 
 def _check() -> None:
     require("elftools")
-    if shutil.which(SIMULATOR) is None:
+    _simulator()
+
+
+def _simulator() -> str:
+    """Return the simulator's path, or raise `MissingToolError`."""
+    path = find_program(SIMULATOR)
+    if path is None:
         raise MissingToolError(
             f"AVR is simulated by {SIMULATOR}, which is not installed; on Debian and Ubuntu: "
             "sudo apt install gcc-avr avr-libc simavr."
         )
+    return path
 
 
 def _run(trial: Trial) -> RunResult:
@@ -109,8 +115,8 @@ class _Bench:
     def batch(self, vectors: range) -> Records:
         """Return the records of some inputs, from one program."""
         program = self._program(vectors)
-        command = [SIMULATOR, "-m", self.machine.model, "-f", str(CLOCK), str(program)]
-        ended = run_program(command, self.trial.cancel)
+        options = ("-m", self.machine.model, "-f", str(CLOCK))
+        ended = run_program([_simulator(), *options, str(program)], self.trial.cancel)
         shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions write to one or the other
         text = _COLOURS.sub(b"", shown).replace(b"\n", b"").replace(b".", b"")
         found: dict[str, list[bytes]] = {}

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boards.compilers import check_cancelled
+from engine.boards.programs import check_cancelled
 from engine.errors import VerifyError
 from engine.verify.certificate import Figures, LayerCount
 from engine.verify.emulator import Emulator, Limits, version

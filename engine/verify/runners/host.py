@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.boards.compilers import run_program
+from engine.boards.programs import run_program
 from engine.errors import VerifyError
 from engine.export.kernel_files import body
 from engine.verify.reference import Answers

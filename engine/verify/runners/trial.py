@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.boards.compilers import Cancel, Compiler
+from engine.boards.compilers import Compiler
+from engine.boards.programs import Cancel
 from engine.boards.targets import Target, Toolchain
 from engine.export.context import Context
 from engine.verify.certificate import Figures

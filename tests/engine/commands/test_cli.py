@@ -63,7 +63,7 @@ def test_json_commands_write_one_object(run: Run, saved: Path, drawing: Path) ->
         ["evaluate", saved, "--data", "starter"],
         ["predict", saved, drawing],
         ["info", saved],
-        ["export", saved, "--out", "made", "--test-vectors", 1],
+        ["export", saved, "--out", "made", "--test-vectors", 1, "--no-check"],
         ["verify", saved, "--vectors", 1],
     ]
     for words in commands:
@@ -220,7 +220,7 @@ def test_unreadable_images(run: Run, saved: Path, tmp_path: Path) -> None:
 
 
 def test_export_replaces_nothing_unasked(run: Run, saved: Path, tmp_path: Path) -> None:
-    words = ("export", saved, "--out", "made", "--name", "digits", "--test-vectors", 2)
+    words = ("export", saved, "--out", "made", "--name", "digits", "--test-vectors", 2, "--no-check")
     assert run(*words)[0] == 0
     header = tmp_path / "made" / "digits.h"
     header.write_text("mine", encoding="utf-8")
@@ -304,7 +304,7 @@ def test_a_certificate_goes_into_the_header(run: Run, saved: Path, tmp_path: Pat
     about = ("x", model.fingerprint, "c-float32", 9, "random", "", "", "today", "us", (result,))
     good = Certificate(*about, options=code_options(ExportOptions()))
     good.save(paper)
-    words = ("export", saved, "--name", "digits", "--test-vectors", 1, "--certificate", paper)
+    words = ("export", saved, "--name", "digits", "--test-vectors", 1, "--no-check", "--certificate", paper)
     assert run(*words, "--out", "made")[0] == 0
     head = (tmp_path / "made" / "digits.h").read_text(encoding="utf-8").partition(" */")[0]
     assert "Here: agrees; compiled by some compiler -O2; run by here" in head
@@ -325,7 +325,10 @@ def test_figures_come_from_an_emulated_chip(run: Run, saved: Path, tmp_path: Pat
     written = Certificate.load(paper)
     assert written.results[0].network is not None
     assert f"{written.results[0].network.code_bytes:,}" in out
-    assert run("export", saved, "--out", "made", "--name", "digits", "--certificate", paper)[0] == 0
+    assert (
+        run("export", saved, "--out", "made", "--name", "digits", "--no-check", "--certificate", paper)[0]
+        == 0
+    )
     assert "(emulated)" in (tmp_path / "made" / "digits.h").read_text(encoding="utf-8")
 
 

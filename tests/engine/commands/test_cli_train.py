@@ -21,6 +21,7 @@ import engine.files
 from engine.commands.console import Console
 from engine.commands.keeper import Keeper
 from engine.commands.options import option_of
+from engine.commands.signals import ending_signals, on_signals
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
@@ -147,7 +148,7 @@ def at_first_event(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], An
     return plan
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ending_signals())
 def test_being_told_to_end_stops_and_still_saves(
     run: Run, at_first_event: Callable[..., None], number: signal.Signals
 ) -> None:
@@ -159,6 +160,31 @@ def test_being_told_to_end_stops_and_still_saves(
     assert "Saved a.tinyml." in out
     assert model_file.load("a.tinyml").record.reason == "stopped"
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+def test_a_terminal_that_is_closed_says_so_twice_and_the_run_is_still_saved(
+    run: Run, at_first_event: Callable[..., None]
+) -> None:
+    def twice() -> None:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+
+    at_first_event(twice)
+    assert run(*QUICK[:-1], "10000", "--out", "a.tinyml")[0] == 0
+    assert model_file.load("a.tinyml").record.reason == "stopped"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="needs POSIX signals")
+def test_what_was_started_to_outlive_its_terminal_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in ending_signals()
+        with on_signals(lambda *_: None):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in ending_signals()
 
 
 def test_ctrl_c_twice_gives_up(run: Run, at_first_event: Callable[..., None], tmp_path: Path) -> None:
@@ -264,7 +290,7 @@ def test_a_place_that_cannot_be_written_is_noticed_before_training(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(engine.files.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
     monkeypatch.setattr(engine.commands.train, "Trainer", None)  # whoever trains now fails
     exit_code, out, err = run(*QUICK, "--out", "a.tinyml")
     assert (exit_code, out) == (2, "")

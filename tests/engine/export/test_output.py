@@ -80,6 +80,39 @@ def test_a_disk_that_fills_up_leaves_everything_as_it_was(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "in use"), KeyboardInterrupt()])
+@pytest.mark.parametrize("before", [{}, {"a.h": "old", "a_selftest.c": "older"}, {"a_selftest.c": "older"}])
+def test_a_file_that_cannot_be_renamed_leaves_everything_as_it_was(
+    before: dict[str, str], error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where another program may have one of the files open."""
+    for name, text in before.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    rename = Path.replace
+
+    def fail_on_the_second(self: Path, target: Path) -> Path:
+        if Path(target).name == "a_selftest.c" and self.read_bytes() == b"two":
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail_on_the_second)
+    with pytest.raises((FileError, KeyboardInterrupt)):
+        write_files(tmp_path, FILES, overwrite=True)
+    assert contents(tmp_path) == before
+
+
+def test_where_files_cannot_be_linked_they_are_still_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    (tmp_path / "a.h").write_text("old", encoding="utf-8")
+    monkeypatch.setattr(os, "link", refuse)
+    write_files(tmp_path, FILES, overwrite=True)
+    assert contents(tmp_path) == FILES
+
+
 def test_bytes_go_into_subfolders_as_they_are_and_text_as_utf8(tmp_path: Path) -> None:
     paths = write_files(tmp_path, TREE)
     assert [path.relative_to(tmp_path).as_posix() for path in paths] == list(TREE)

@@ -227,7 +227,9 @@ def test_a_network_without_weights_is_refused() -> None:
 
 
 def test_the_command_line_exports_code_that_learns(run: Run, saved: Path) -> None:
-    code, out, _ = run("export", saved, "--out", "c", "--name", "net", "--training", "--train-layers", 2)
+    code, out, _ = run(
+        "export", saved, "--no-check", "--out", "c", "--name", "net", "--training", "--train-layers", 2
+    )
     options = ExportOptions("net", training=True, train_layers=2)
     assert code == 0
     assert f"{training_memory(model_file.load(saved), options):,} bytes of static RAM" in out

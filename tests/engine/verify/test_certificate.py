@@ -129,6 +129,13 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("results.0.fault", "x" * 5000, "fault"),
         ("options", [], "options"),
         ("options.variant", ["x"], "options.variant"),
+        ("vectors", 10**309, "vectors"),
+        ("results.0.figures.0.code_bytes", -(10**4000), "code_bytes"),
+        ("results.0.figures.0.mean", 10**309, "mean"),
+        ("options", {"ram_limit": 10**309}, "ram_limit"),
+        ("model_name", "half \ud800", "model_name"),
+        ("options.variant", "\udfff", "options.variant"),
+        ("options", {"\ud800": 1}, "options"),
     ],
 )
 def test_what_is_no_certificate_is_refused(path: str, value: Any, named: str, tmp_path: Path) -> None:
@@ -148,6 +155,14 @@ def test_any_file_is_refused_in_one_sentence(text: str, tmp_path: Path) -> None:
         Certificate.load(file)
     with pytest.raises(FileError, match="no such file"):
         Certificate.load(tmp_path / "other.json")
+
+
+def test_numbers_are_of_the_declared_type(tmp_path: Path) -> None:
+    file = tmp_path / "c.json"
+    file.write_text(json.dumps(changed("results.0.figures.0.mean", 7)), encoding="utf-8")
+    network = Certificate.load(file).results[0].network
+    assert network is not None
+    assert isinstance(network.mean, float)
 
 
 def test_an_infinite_size_is_refused(tmp_path: Path) -> None:

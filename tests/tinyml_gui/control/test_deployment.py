@@ -113,7 +113,9 @@ def test_measuring_is_not_the_windows_work_and_the_latest_wish_counts(
 def test_what_is_not_calibrated_yet_is_explained_in_words_of_the_window(tmp_path: Path) -> None:
     board, options = BOARDS["pico"], ExportOptions()
     works = [
-        deploy_jobs.export(deploy_jobs.ExportOrder(spot_model(), "c-int8", options, tmp_path, board=board)),
+        deploy_jobs.export(
+            deploy_jobs.ExportOrder(spot_model(), "c-int8", options, tmp_path, board=board), lambda: False
+        ),
         deploy_jobs.verify(
             deploy_jobs.VerifyOrder(spot_model(), "c-int8", options, board), lambda _: None, lambda: False
         ),

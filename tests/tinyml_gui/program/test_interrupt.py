@@ -11,6 +11,7 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from engine.commands.signals import ending_signals
 from engine.nn.layers import Dense
 from engine.storage import model_file
 from tests.tinyml_gui.tiny import TinyCatalogue
@@ -37,7 +38,7 @@ sys.exit(code)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ending_signals())
 def test_an_idle_program_hears_signals_at_once(number: signal.Signals) -> None:
     program = subprocess.Popen(
         [sys.executable, "-c", IDLE], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, env=os.environ.copy()

@@ -25,7 +25,7 @@ from tinyml_gui.panels.deploy.result import ResultCard
 from tinyml_gui.panels.deploy.target import TargetCard
 from tinyml_gui.viewmodels.accuracy import Activity
 from tinyml_gui.viewmodels.certificate import file_name
-from tinyml_gui.viewmodels.deploy import overwrite_question
+from tinyml_gui.viewmodels.deploy import overwrite_question, proof_line
 from tinyml_gui.viewmodels.fit import obstacle, vector_count
 from tinyml_gui.viewmodels.model_editor import head
 
@@ -185,7 +185,7 @@ class DeployPanel(QWidget):
     def _list_files(self, order: ExportOrder, result: Exported) -> None:
         usage = FORMATS[order.format].usage
         code = "" if usage is None else usage(order.model, order.options)
-        self.result.show_result(order.folder, result.paths, code)
+        self.result.show_result(order.folder, result.paths, code, proof_line(result.proof))
 
     # Verification
 

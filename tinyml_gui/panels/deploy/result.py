@@ -56,6 +56,7 @@ class ResultCard(Card):
         self._folder = Path()
         self._where = muted()
         self.files = QGridLayout()
+        self.proof = muted(wrap=True)
         self.usage = QWidget()
         self.snippet = _Code()
         self.copy_button = IconButton("copy", "Copy the code")
@@ -75,6 +76,7 @@ class ResultCard(Card):
         self.files.setVerticalSpacing(theme.GRID)
         self.files.setColumnStretch(2, 1)
         self.body.addLayout(self.files)
+        self.body.addWidget(self.proof)
         self.body.addWidget(self.usage)
         column = QVBoxLayout(self.usage)
         column.setContentsMargins(0, 0, 0, 0)
@@ -86,8 +88,8 @@ class ResultCard(Card):
         column.addLayout(row)
         column.addWidget(self.snippet)
 
-    def show_result(self, folder: Path, paths: tuple[Path, ...], usage: str) -> None:
-        """List `paths` and show the code `usage`; nothing about code where it is empty."""
+    def show_result(self, folder: Path, paths: tuple[Path, ...], usage: str, proof: str = "") -> None:
+        """List `paths`, say what proves them and show the code `usage`; nothing where these are empty."""
         self._folder = folder
         while (item := self.files.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
@@ -97,6 +99,8 @@ class ResultCard(Card):
             size.setFont(theme.number_font())
             self.files.addWidget(label(file.name), row, 0)
             self.files.addWidget(size, row, 1, Qt.AlignmentFlag.AlignRight)
+        self.proof.setText(proof)
+        self.proof.setVisible(bool(proof))
         self.snippet.show_code(usage)
         self.usage.setVisible(bool(usage))
         self.show()

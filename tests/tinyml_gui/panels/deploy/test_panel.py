@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PySide6.QtCore import Qt
@@ -15,6 +16,7 @@ from engine.data import Dataset
 from engine.errors import MissingToolError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.nn.model import Model
+from engine.quantize.network import IntegerPredictor
 from engine.verify.certificate import Certificate
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.control.controller import Controller
@@ -35,6 +37,24 @@ def panel(qtbot: QtBot, controller: Controller, tmp_path: Path) -> DeployPanel:
         lambda: controller.model.quantization is not None and not controller.quantization.is_running
     )
     return made
+
+
+@pytest.fixture(autouse=True)
+def unproved(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let exports find no compiler, which takes time, where a test is about something else."""
+    if "proving" not in request.fixturenames:
+        monkeypatch.setattr("engine.export.selftest.find_compiler", missing_compiler)
+
+
+def missing_compiler(*_: object) -> None:
+    raise MissingToolError("No C compiler was found; install gcc.")
+
+
+@pytest.fixture
+def proving() -> None:
+    """Let exports prove themselves."""
+    if shutil.which("cc") is None:
+        pytest.skip("a C compiler is needed: cc")
 
 
 def export(panel: DeployPanel, controller: Controller, qtbot: QtBot) -> None:
@@ -59,6 +79,43 @@ def test_export_writes_the_files_that_it_lists(
     qtbot.mouseClick(panel.result.copy_button, LEFT)
     assert QGuiApplication.clipboard().text() == panel.result.snippet.toPlainText()
     assert panel.result.snippet.verticalScrollBar().maximum() == 0
+
+
+def test_an_export_says_what_proves_it(
+    proving: None, panel: DeployPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    export(panel, controller, qtbot)
+    assert panel.result.proof.text().endswith("the self-test gives the engine's answers.")
+    assert panel.result.proof.isVisible()
+
+
+def test_an_export_that_could_not_be_proved_says_why(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot
+) -> None:
+    export(panel, controller, qtbot)
+    said = "It was not tried out. No C compiler was found; install gcc."
+    assert panel.result.proof.text() == said
+
+
+def test_code_with_other_answers_is_not_written(
+    proving: None,
+    panel: DeployPanel,
+    controller: Controller,
+    qtbot: QtBot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Other(IntegerPredictor):
+        def run(self, images: Any) -> Any:
+            return super().run(images) ^ 1
+
+    monkeypatch.setattr("engine.export.writers.c_int8.IntegerPredictor", Other)
+    panel.target.format_picker.choose("c-int8")
+    export(panel, controller, qtbot)
+    assert "differs from the engine on" in panel.banner.text
+    assert panel.banner.property("state") == "error"
+    assert not panel.result.isVisible()
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.fixture
@@ -263,10 +320,7 @@ def test_without_any_tool_nothing_is_verified(
 ) -> None:
     from engine.verify import session as verify
 
-    def missing(*arguments: object) -> None:
-        raise MissingToolError("No C compiler was found; install gcc.")
-
-    monkeypatch.setattr(verify, "find_compiler", missing)
+    monkeypatch.setattr(verify, "find_compiler", missing_compiler)
     controller.deployment.choose_board("esp32-s3")
     qtbot.mouseClick(panel.options.verify_button, LEFT)
     finish(controller, qtbot)
