@@ -120,6 +120,7 @@ def test_faults_are_json_too(run: Run) -> None:
         (["train", "--resume", "."], "folder"),
         (["predict", "x.tinyml"], "IMAGE"),
         (["predict", "x.tinyml", "a.png", "--top", "0"], "from 1 to 256"),
+        (["predict", "x.tinyml", "a.png", "--top", "1_0"], "from 1 to 256"),
         (["info", "gone.tinyml"], "gone.tinyml"),
         (["data", "info"], "name of a data set"),
         (["data", "info", "kanji"], "kanji"),
