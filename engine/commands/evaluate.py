@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.commands.console import Console, percent, table
-from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, add_int8, catalogue
+from engine.commands.options import MODEL_HELP, add_data_dir, add_int8, catalogue
 from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.data import Dataset
 from engine.nn.losses import LOSSES
@@ -28,9 +28,9 @@ LISTED_MISTAKES = 20
 FLOAT, INT8 = "float32", "int8"
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "evaluate", evaluate, "measure a model on the test part of a data set")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=evaluate)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"

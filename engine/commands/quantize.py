@@ -14,8 +14,6 @@ from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper
 from engine.commands.options import (
     MODEL_HELP,
-    Commands,
-    add_command,
     add_data_dir,
     add_knobs,
     catalogue,
@@ -37,9 +35,9 @@ from engine.training.images import LabelledImages
 __all__ = ["register"]
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "quantize", quantize, "find the calibration ranges for a model in int8")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=quantize)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data",

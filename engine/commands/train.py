@@ -21,8 +21,6 @@ import numpy as np
 from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper, find_run, finished_path, recorded
 from engine.commands.options import (
-    Commands,
-    add_command,
     add_data_dir,
     add_knobs,
     catalogue,
@@ -62,9 +60,9 @@ ALWAYS_RECORDED = (
 NEEDED = ("data", "model")
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "train", run, "train a network on a data set")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=run)
     add_task(parser)
     parser.add_argument(
         "--out",
