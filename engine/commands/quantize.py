@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.commands.console import Console, percent
-from engine.commands.keeper import Keeper
+from engine.commands.keeper import Keeper, save_model
 from engine.commands.options import (
     MODEL_HELP,
     add_data_dir,
@@ -27,7 +27,6 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
 from engine.quantize.finetune import QuantizeConfig, quantize_run
-from engine.storage import model_file
 from engine.training.config import default_threads, trained_config
 from engine.training.events import Finished, Reason
 from engine.training.images import LabelledImages
@@ -65,7 +64,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
         measured = finished.model, None
     result = _Result(arguments, finished.reason, *measured)
     named = result.model.replace(name=Path(arguments.out).stem)
-    model_file.save(named, arguments.out)
+    save_model(named, arguments.out)
     console.show(result.json(), result.lines())
     return 1 if finished.reason is Reason.DIVERGED else 0
 

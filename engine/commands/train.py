@@ -108,17 +108,20 @@ class PreparedRun:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train, save and report."""
-    prepared = (_resumed if arguments.resume else _begun)(arguments, console)
-    finished = _train(prepared, console)
-    model = finished.model
-    record = recorded(model, prepared.origin, finished.reason.value)
-    model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
-    saved = prepared.keeper.save(model, finished.reason, prepared.trainer.checkpoint())
+    out = arguments.out or (arguments.resume and finished_path(arguments.resume))
+    keeper = Keeper(out, console)
+    with keeper.claimed():
+        prepared = (_resumed if arguments.resume else _begun)(arguments, console, keeper)
+        finished = _train(prepared, console)
+        model = finished.model
+        record = recorded(model, prepared.origin, finished.reason.value)
+        model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
+        saved = keeper.save(model, finished.reason, prepared.trainer.checkpoint())
     console.show(_result(model, finished, saved), _lines(model, finished, saved))
     return 1 if finished.reason is Reason.DIVERGED else 0
 
 
-def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
+def _begun(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> PreparedRun:
     """Return the run that the settings describe."""
     missing = [option_of(name) for name in NEEDED if getattr(arguments, name) is None]
     if missing:
@@ -129,7 +132,6 @@ def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     config = chosen_config(arguments, source)
     name = Path(arguments.out or arguments.model).stem
     model = source.model(data, np.random.default_rng(config.seed), name)
-    keeper = Keeper(arguments.out, console)
     keeper.check_disk_space(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
@@ -139,16 +141,14 @@ def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     return PreparedRun(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
 
 
-def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
+def _resumed(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> PreparedRun:
     """Return the interrupted run, ready to be resumed."""
     _refuse_settings(arguments)
     place, model, run = find_run(arguments.resume)
-    out = arguments.out or finished_path(arguments.resume)
     found = catalogue(arguments)
     data = found.load(run.data, "train")
-    keeper = Keeper(out, console)
     keeper.check_disk_space(len(model.params))
-    trainer = Trainer.resumed(model.replace(name=Path(out).stem), data, run)
+    trainer = Trainer.resumed(model.replace(name=Path(keeper.out or place).stem), data, run)
     test = _test_part(found, run.data, console)
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"
     console.log(f"Going on with the run in {place}: {done}.")

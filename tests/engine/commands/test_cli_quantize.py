@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ import pytest
 import engine.commands.quantize
 import engine.quantize.finetune
 from engine.data import Catalogue
+from engine.errors import FileError
 from engine.nn.losses import LOSSES
+from engine.nn.model import Model
 from engine.quantize.calibrate import METHODS
 from engine.quantize.compare_float_int8 import compare_int8
 from engine.quantize.network import IntegerPredictor
@@ -189,6 +192,26 @@ def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
     model = model_file.load("q.tinyml")
     assert model.quantization is not None
     assert model.params.tobytes() != model_file.load(saved).params.tobytes()
+
+
+def test_a_disk_that_fills_up_loses_no_fine_tuning(
+    run: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rescue").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rescue"))
+    save = model_file.save
+
+    def full(model: Model, path: Any, run: Any = None) -> None:
+        if str(path) == "q.tinyml":
+            raise FileError(path, "the disk is full; free some space and try again.")
+        save(model, path, run)
+
+    monkeypatch.setattr(model_file, "save", full)
+    code, out, err = run("quantize", saved, "--data", "starter", "--finetune", 1, "--out", "q.tinyml")
+    assert (code, out) == (2, "")
+    rescued = model_file.load(err.split("saved as ")[1].split(" instead")[0])
+    assert rescued.record.finetuning is not None
+    assert rescued.quantization is not None
 
 
 def test_ctrl_c_while_measuring_keeps_the_model(

@@ -19,7 +19,7 @@ import pytest
 import engine.commands.train
 import engine.files
 from engine.commands.console import Console
-from engine.commands.keeper import Keeper
+from engine.commands.keeper import Keeper, save_model, unfinished_path
 from engine.commands.options import option_of
 from engine.knobs import knobs_of
 from engine.nn.model import Model
@@ -200,10 +200,14 @@ def test_divergence_fails_and_replaces_nothing(run: Run, tmp_path: Path) -> None
     assert "Training diverged" in out
     assert np.isfinite(model_file.load("new.tinyml").params).all()
     old = (tmp_path / "new.tinyml").read_bytes()
-    code, out, _ = run(*diverging("--out", "new.tinyml", "--seed", "3"))
-    assert code == 1
-    assert "Nothing was saved" in out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "new.tinyml"]
+    for beside in ("new.diverged.tinyml", "new.diverged-2.tinyml"):
+        code, out, err = run(*diverging("--out", "new.tinyml", "--seed", "3"))
+        assert code == 1
+        assert f"new.tinyml stays as it was; the last good parameters go into {beside}." in err
+        assert f"Saved {beside}." in out
+        assert np.isfinite(model_file.load(beside).params).all()
+    files = ["net.json", "new.diverged-2.tinyml", "new.diverged.tinyml", "new.tinyml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert (tmp_path / "new.tinyml").read_bytes() == old
 
 
@@ -299,6 +303,38 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
     assert "disk is full" in err
     place = err.split("saved as ")[1].split(" instead")[0]
     assert model_file.load(place).trained
+
+
+@pytest.mark.parametrize("words", [QUICK, ("train", "--resume", "a.tinyml")])
+def test_a_second_run_for_the_same_file_is_refused(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    unfinished = unfinished_path("a.tinyml")
+    unfinished.write_bytes(b"of the first run")
+    with Keeper("a.tinyml", Console()).claimed():
+        code, out, err = run(*words, *(("--out", "a.tinyml") if words is QUICK else ()))
+        assert (code, out) == (2, "")
+        assert err.startswith("tinyml: a.tinyml: another training is writing to it")
+        assert run(*QUICK, "--out", "b.tinyml")[0] == 0
+    assert unfinished.read_bytes() == b"of the first run"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [unfinished.name, "b.tinyml"]
+
+
+def test_what_a_killed_run_left_claims_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / ".a.unfinished.tinyml.lock").touch()
+    assert run(*QUICK, "--out", "a.tinyml")[0] == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
+
+
+def test_a_place_that_was_full_as_well_is_not_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(model: Model, path: Any, run: Any = None) -> None:
+        raise engine.files.FileError(path, "the disk is full; free some space and try again.")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(model_file, "save", full)
+    model = Model.new(PRESETS["mlp-32-32"].build(), tuple("0123456789"), np.random.default_rng(0))
+    with pytest.raises(engine.files.FileError) as caught:
+        save_model(model, "a.tinyml")
+    assert str(caught.value) == "a.tinyml: the disk is full; free some space and try again."
 
 
 def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
