@@ -43,6 +43,7 @@ from engine.training.events import EpochDone, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.start_check import run_notes
+from engine.training.terms import resuming_note
 from engine.training.trainer import Trainer
 
 __all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]
@@ -72,7 +73,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         metavar="F.tinyml",
-        help="go on with the interrupted run for this file; the model will be the same to the bit",
+        help="go on with the interrupted run for this file; with the same data, program and kernels of the "
+        "processor the model will be the same to the bit; --data says where data lie now that were moved",
     )
     add_data_dir(parser)
     rates = ", ".join(f"{name} {optimizer.default_rate:g}" for name, optimizer in OPTIMIZERS.items())
@@ -146,10 +148,14 @@ def _resumed(arguments: argparse.Namespace, console: Console, keeper: Keeper) ->
     _refuse_settings(arguments)
     place, model, run = find_run(arguments.resume)
     found = catalogue(arguments)
-    data = found.load(run.data, "train")
+    at = arguments.data or run.data
+    data = replace(found.load(at, "train"), name=run.data)
     keeper.check_disk_space(len(model.params))
     trainer = Trainer.resumed(model.replace(name=Path(keeper.out or place).stem), data, run)
-    test = _test_part(found, run.data, console)
+    test = _test_part(found, at, console)
+    test = test and replace(test, name=run.data)
+    if note := resuming_note(run.terms):
+        console.log(note)
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"
     console.log(f"Going on with the run in {place}: {done}.")
     console.log(_opening(model, data, run.config, trainer.threads))
@@ -158,7 +164,7 @@ def _resumed(arguments: argparse.Namespace, console: Console, keeper: Keeper) ->
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
     """Raise `TinyMLError` if a setting is given: a resumed run keeps its own."""
-    given = [name for name in NEEDED if getattr(arguments, name) is not None]
+    given = ["model"] if arguments.model is not None else []
     given += [*given_knobs(arguments, TrainConfig), *given_knobs(arguments, Augmentation)]
     if given:
         raise TinyMLError(

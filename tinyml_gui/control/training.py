@@ -20,6 +20,7 @@ from engine.training.checkpoint import Checkpoint
 from engine.training.config import TrainConfig
 from engine.training.events import Finished
 from engine.training.start_check import check_run, misfit, run_notes
+from engine.training.terms import resuming_note
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController
@@ -253,6 +254,8 @@ class TrainingController(QObject):
         job, self._job = self._job, None
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
+            if order.run is not None:  # it can still be resumed, with the right data
+                self.interrupted = Interrupted(order.model, order.run)
         elif isinstance(outcome.result, jobs.Trained):
             self.run.consume([outcome.result.finished])
             model = outcome.result.finished.model
@@ -315,6 +318,8 @@ class TrainingController(QObject):
         if not offered.is_of(self._state.model):
             self._state.replace_model(offered.model)
         self._started_with = offered.model.spec
+        if note := resuming_note(offered.run.terms):
+            self.noted.emit(note)
         self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
 
     # Testing

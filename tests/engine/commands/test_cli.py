@@ -112,7 +112,7 @@ def test_faults_are_json_too(run: Run) -> None:
             ["train", "--resume", "a.tinyml", "--epochs", "3", "--lr", "1"],
             "leave out --epochs, --learning-rate",
         ),
-        (["train", "--resume", "a.tinyml", "--data", "mnist"], "leave out --data"),
+        (["train", "--resume", "a.tinyml", "--model", "lenet"], "leave out --model"),
         (["find-rate", "--data", "starter", "--model", "lenet", "--batch-size", "4096"], "batch of 4096"),
         (["find-rate", "--data", "starter", "--model", "lenet", "--lr", "1"], "--lr"),
         (["train", "--data", "starter", "--model", "lenet", "--out", "a/b/c.tinyml"], "does not exist"),
