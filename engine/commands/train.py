@@ -36,17 +36,18 @@ from engine.knobs import knobs_to_json
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, StartingPoint, TrainingRecord
+from engine.storage.shipped import reader_of
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig, thread_words
 from engine.training.evaluate import Evaluator
 from engine.training.events import EpochDone, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.start_check import run_notes
+from engine.training.start_check import data_notes, run_notes
 from engine.training.terms import resuming_note
 from engine.training.trainer import Trainer
 
-__all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]
+__all__ = ["add_task", "chosen_config", "log_data_notes", "log_notes", "register", "settings_text"]
 
 ALWAYS_RECORDED = (
     "epochs",
@@ -138,6 +139,7 @@ def _begun(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> P
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
     log_notes(config, console)
+    log_data_notes(data, test, console)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
     return PreparedRun(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
@@ -193,6 +195,12 @@ def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
 def log_notes(config: TrainConfig, console: Console) -> None:
     """Say which settings have no effect or are changed."""
     for note in run_notes(config, lambda knob: option_of(knob.name)):
+        console.log(note)
+
+
+def log_data_notes(data: Dataset, test: Dataset | None, console: Console) -> None:
+    """Say what looks wrong with the data."""
+    for note in data_notes(data, test, reader_of(data)):
         console.log(note)
 
 

@@ -164,7 +164,7 @@ class TrainingController(QObject):
         self.interrupted = None
         if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
             self.noted.emit(" ".join(notes))
-        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
+        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path, catalogue=self.catalogue))
 
     def _submit(self, order: jobs.TrainOrder) -> None:
         self._cancel_test()
@@ -242,6 +242,8 @@ class TrainingController(QObject):
         for item in items:
             if isinstance(item, jobs.NotKept):
                 self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
+            elif isinstance(item, jobs.Noted):
+                self.noted.emit(item.sentence)
         published = [item for item in items if isinstance(item, jobs.Parameters)]
         if published:
             model, record = self._state.model, published[-1].record

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import engine.files
 from engine.commands.console import Console
 from engine.commands.keeper import Keeper, save_model, unfinished_path
 from engine.commands.options import option_of
+from engine.data import Catalogue
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
@@ -335,6 +337,26 @@ def test_a_place_that_was_full_as_well_is_not_named(monkeypatch: pytest.MonkeyPa
     with pytest.raises(engine.files.FileError) as caught:
         save_model(model, "a.tinyml")
     assert str(caught.value) == "a.tinyml: the disk is full; free some space and try again."
+
+
+def test_what_is_wrong_with_the_data_is_said_before_the_first_epoch(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = engine.commands.train.Catalogue.load
+    change: dict[str, Any] = {}
+    monkeypatch.setattr(
+        engine.commands.train.Catalogue, "load", lambda self, *names: replace(load(self, *names), **change)
+    )
+    data = Catalogue().load("starter", "train")
+    change["classes"] = tuple("1234567890")
+    code, _, err = run(*QUICK, "--out", "a.tinyml")
+    assert code == 0
+    assert err.index("images called 1 look like 0, 2 look like 1") < err.index("Epoch 1/1")
+    change.update(images=np.zeros_like(data.images), labels=data.labels)
+    code, out, err = run(*QUICK, "--out", "b.tinyml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "All 4,000 images of starter are blank" in err
+    assert not Path("b.tinyml").exists()
 
 
 def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:
