@@ -26,6 +26,7 @@ __all__ = [
     "given_knobs",
     "option_of",
     "options_text",
+    "reader",
 ]
 
 MODEL_HELP = "a .tinyml file, or the name of a shipped model (digits, characters)"
@@ -114,7 +115,7 @@ def add_knobs(
             *names,
             dest=knob.name,
             metavar=_metavar(knob),
-            type=_reader(knob),
+            type=reader(knob),
             default=argparse.SUPPRESS,
             help=text,
         )
@@ -146,7 +147,9 @@ def _help(knob: Knob, default: str) -> str:
     return text.replace("%", "%%")
 
 
-def _reader(knob: Knob) -> Callable[[str], Any]:
+def reader(knob: Knob) -> Callable[[str], Any]:
+    """Return a reader of `knob`'s values, for ``type=``."""
+
     def read(text: str) -> Any:
         try:
             return knob.parse(text)
