@@ -185,7 +185,7 @@ def _history_lines(model: Model) -> Iterator[str]:
 
 def _tested_on(metrics: Metrics) -> str:
     """Return what the accuracy was measured on, as far as the record tells it."""
-    images = "" if metrics.images is None else f" of {metrics.images} images"
+    images = "" if metrics.images is None else f" of {metrics.images:,} images"
     return images + ("" if metrics.data is None else f" of {metrics.data}")
 
 

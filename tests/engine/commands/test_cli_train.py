@@ -19,8 +19,6 @@ import pytest
 
 import engine.commands.train
 import engine.files
-from engine.commands.console import Console
-from engine.commands.keeper import Keeper, save_model, unfinished_path
 from engine.commands.options import option_of
 from engine.data import Catalogue
 from engine.knobs import knobs_of
@@ -47,6 +45,7 @@ def test_a_model_is_trained_measured_and_saved(run: Run) -> None:
     metrics = model.record.metrics
     assert metrics is not None
     assert (metrics.data, metrics.images) == ("starter", 1000)
+    assert "of 1,000 images of starter" in run("info", "my digits.tinyml")[1]
     assert (metrics.accuracy or 0) > 0.6
     assert model.record.reason == "completed"
 
@@ -279,13 +278,6 @@ def test_a_place_that_cannot_be_written_is_noticed_before_training(
     assert old.read_bytes() == b"old"
 
 
-def test_a_trial_leaves_no_trace(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.tinyml").write_bytes(b"old")
-    Keeper("a.tinyml", Console()).check_disk_space(1000)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
-    assert (tmp_path / "a.tinyml").read_bytes() == b"old"
-
-
 def test_a_disk_that_fills_up_while_training_loses_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,38 +297,6 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
     assert "disk is full" in err
     place = err.split("saved as ")[1].split(" instead")[0]
     assert model_file.load(place).trained
-
-
-@pytest.mark.parametrize("words", [QUICK, ("train", "--resume", "a.tinyml")])
-def test_a_second_run_for_the_same_file_is_refused(run: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    unfinished = unfinished_path("a.tinyml")
-    unfinished.write_bytes(b"of the first run")
-    with Keeper("a.tinyml", Console()).claimed():
-        code, out, err = run(*words, *(("--out", "a.tinyml") if words is QUICK else ()))
-        assert (code, out) == (2, "")
-        assert err.startswith("tinyml: a.tinyml: another training is writing to it")
-        assert run(*QUICK, "--out", "b.tinyml")[0] == 0
-    assert unfinished.read_bytes() == b"of the first run"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [unfinished.name, "b.tinyml"]
-
-
-def test_what_a_killed_run_left_claims_nothing(run: Run, tmp_path: Path) -> None:
-    (tmp_path / ".a.unfinished.tinyml.lock").touch()
-    assert run(*QUICK, "--out", "a.tinyml")[0] == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
-
-
-def test_a_place_that_was_full_as_well_is_not_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def full(model: Model, path: Any, run: Any = None) -> None:
-        raise engine.files.FileError(path, "the disk is full; free some space and try again.")
-
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    monkeypatch.setattr(model_file, "save", full)
-    model = Model.new(PRESETS["mlp-32-32"].build(), tuple("0123456789"), np.random.default_rng(0))
-    with pytest.raises(engine.files.FileError) as caught:
-        save_model(model, "a.tinyml")
-    assert str(caught.value) == "a.tinyml: the disk is full; free some space and try again."
 
 
 def test_what_is_wrong_with_the_data_is_said_before_the_first_epoch(
