@@ -8,19 +8,19 @@ bug.
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
-import resources
 from engine import __version__
+from engine.commands import COMMANDS, Command
 from engine.commands.signals import ending_signals, on_signals
+from engine.commands.streams import end_output, standard_streams
 from engine.errors import TinyMLError, VerifyError
-from engine.files import describe_os_error
 
 __all__ = ["main"]
 
@@ -30,51 +30,56 @@ FAILURE, USAGE = 1, 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and return the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in words or bool(os.environ.get("TINYML_DEBUG"))
-    try:
-        others = [number for number in ending_signals() if number != signal.SIGINT]
-        with on_signals(signal.default_int_handler, others):  # as Ctrl+C, which saves work
-            return _run(words)
-    except BaseException as error:
-        if debug and not isinstance(error, SystemExit):
-            traceback.print_exc()
-        return _explain(error, in_json="--json" in words)
+    with standard_streams():
+        try:
+            others = [number for number in ending_signals() if number != signal.SIGINT]
+            with on_signals(signal.default_int_handler, others):  # as Ctrl+C, which saves work
+                code = _run(words)
+        except BaseException as error:
+            code = _explain(error, words)
+        return code if end_output() else max(code, FAILURE)
 
 
 def _run(words: Sequence[str]) -> int:
     """Parse `words` and run the command.
 
-    The commands are imported here, so that Ctrl+C during the imports is handled like any other.
+    What it needs is imported here, so that Ctrl+C during the imports is handled like any other.
     """
+    arguments = _parser(words).parse_args(words)
+    _check_packages()
     from engine.commands.console import Console
 
-    arguments = _parser().parse_args(words)
-    _check_packages()
     code: int = arguments.run(arguments, Console("--json" in words))
-    sys.stdout.flush()
     return code
 
 
 def _check_packages() -> None:
     """Raise `TinyMLError` if the current folder, where ``python -m`` looks first, hides our package."""
+    import resources
+
     if not hasattr(resources, "open_binary"):
         place = next(iter(getattr(resources, "__path__", ["?"])))
         raise TinyMLError(f"{place} hides a part of this program; start it from another folder.")
 
 
-def _explain(error: BaseException, in_json: bool) -> int:
+def _explain(error: BaseException, words: Sequence[str]) -> int:
     """Say in one line what went wrong; return the exit code."""
     if isinstance(error, SystemExit):  # argparse, after --help
         return int(error.code or 0)
     if isinstance(error, BrokenPipeError):  # the program that reads our output has ended
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    import json
+    import traceback
+
     from engine.commands.console import printable
 
+    if "--debug" in words or os.environ.get("TINYML_DEBUG"):
+        traceback.print_exc()
     sentence, code = _judge(error)
-    print(printable(f"tinyml: {sentence}"), file=sys.stderr)
-    if in_json:
-        print(json.dumps({"error": sentence}, ensure_ascii=False))
+    sys.stderr.write(printable(f"tinyml: {sentence}") + "\n")
+    if "--json" in words:
+        with suppress(OSError):
+            sys.stdout.write(json.dumps({"error": sentence}) + "\n")
     return code
 
 
@@ -86,6 +91,8 @@ def _judge(error: BaseException) -> tuple[str, int]:
         case TinyMLError():
             return str(error), USAGE
         case OSError():
+            from engine.files import describe_os_error
+
             place = f"{error.filename}: " if error.filename is not None else ""
             return place + describe_os_error(error), USAGE
         case MemoryError():
@@ -107,9 +114,8 @@ class _Parser(argparse.ArgumentParser):
         raise _UsageError(f"{message.rstrip('.')}; see `{self.prog} --help`.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    from engine.commands import data, evaluate, export, find_rate, info, predict, quantize, train, verify
-
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """Return a parser that knows every command by name, and the options of the one that `words` name."""
     parser = _Parser(
         prog="tinyml",
         description="Train small neural networks and export C that runs on a microcontroller.",
@@ -117,6 +123,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tinyml {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", title="commands")
-    for module in (data, train, find_rate, evaluate, predict, info, quantize, export, verify):
-        module.register(commands)
+    for command in COMMANDS:
+        text = command.text[0].upper() + command.text[1:] + "."
+        chosen = commands.add_parser(command.name, help=command.text, description=text, allow_abbrev=False)
+        if command.name in words[:1]:
+            _add_options(chosen, command)
     return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, command: Command) -> None:
+    """Add the options that all commands have, and those of `command`, which is imported for them."""
+    parser.add_argument("--json", action="store_true", help="write the result as one JSON object")
+    parser.add_argument("--debug", action="store_true", help="show where in the program an error arose")
+    importlib.import_module(command.module).register(parser)

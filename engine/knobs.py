@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,15 @@ from typing import Any, TypeVar, get_type_hints
 
 from engine.errors import FieldError
 
-__all__ = ["Knob", "check_knobs", "knob", "knobs_from_json", "knobs_of", "knobs_to_json"]
+__all__ = [
+    "Knob",
+    "check_knobs",
+    "knob",
+    "knobs_from_json",
+    "knobs_of",
+    "knobs_to_json",
+    "whole_number",
+]
 
 T = TypeVar("T")
 Scalar = int | float | bool | str
@@ -85,6 +94,10 @@ class Knob:
             raise FieldError(
                 self.name, f"{self.label} must be {_TYPE_WORDS[self.type]}, got {text!r}."
             ) from None
+        if self.type is float and _vanishes(text, value):
+            raise FieldError(
+                self.name, f"{self.label} is too close to 0, got {text!r}; give 0 or a larger number."
+            )
         self.check(value)
         return value
 
@@ -107,10 +120,34 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else reprlib.repr(value)
 
 
+def whole_number(text: str) -> int:
+    """Return the whole number that `text` is, in plain digits; raise `ValueError` for anything else.
+
+    Python also reads ``1_0`` and digits of other scripts, which are more often a slip than meant.
+    """
+    if not _WHOLE.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _number(text: str) -> float:
+    """Return the number that `text` is, in plain digits; raise `ValueError` for anything else."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return float(text)
+
+
+def _vanishes(text: str, value: Scalar) -> bool:
+    """Return whether the number that `text` says is so small that it was read as 0, as ``1e-400`` is."""
+    return value == 0 and re.search("[1-9]", re.split("[eE]", text)[0]) is not None
+
+
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE)
 _TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 _PARSERS: dict[type, Callable[[str], Scalar]] = {
-    int: int,
-    float: float,
+    int: whole_number,
+    float: _number,
     str: str,
     bool: lambda text: {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[
         text.lower()

@@ -1,8 +1,38 @@
-"""The commands of ``tinyml``, one module each; `engine.cli` lists them.
+"""The commands of ``tinyml``, one module each, and the table of them.
 
-A module has ``register(commands)``, which adds its parser. The parser names a function
-``run(arguments, console)`` that returns the exit code. It raises `TinyMLError` for faults that the user can
-mend.
+A module has ``register(parser)``, which adds its options to a parser made by `engine.cli` and names a
+function ``run(arguments, console)`` that returns the exit code. It raises `TinyMLError` for faults that the
+user can mend. A module is imported when its command is called, so ``tinyml --help`` needs only this table.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["COMMANDS", "Command"]
+
+
+class Command(NamedTuple):
+    """One command: its name on the command line, and what it does in one line."""
+
+    name: str
+    text: str
+
+    @property
+    def module(self) -> str:
+        """The module that has it."""
+        return f"{__name__}.{self.name.replace('-', '_')}"
+
+
+COMMANDS = (
+    Command("data", "list, describe or download data sets"),
+    Command("train", "train a network on a data set"),
+    Command("find-rate", "find the learning rate that suits a network and a data set"),
+    Command("evaluate", "measure a model on the test part of a data set"),
+    Command("predict", "classify images"),
+    Command("info", "list the layers of a network and what they cost"),
+    Command("quantize", "find the calibration ranges for a model in int8"),
+    Command("export", "write a model as code for a microcontroller"),
+    Command("verify", "compile a model's export, run it and compare"),
+)
+"""Every command, in the order of the help text."""

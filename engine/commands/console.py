@@ -11,9 +11,13 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+from engine.errors import FileError
+from engine.files import describe_os_error
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 __all__ = ["Console", "percent", "plain", "printable", "table"]
 
@@ -31,18 +35,35 @@ class Console:
     json: bool = False
 
     def show(self, result: Mapping[str, Any], lines: Iterable[str]) -> None:
-        """Write the result: `result` as JSON, or `lines` for a reader."""
+        """Write the result: `result` as JSON, or `lines` for a reader.
+
+        JSON is in ASCII, so that its reader need not guess an encoding.
+
+        Raises
+        ------
+        FileError
+            When standard output cannot be written, except where its reader has left (`BrokenPipeError`).
+        """
         if self.json:
-            lines = [json.dumps(plain(result), ensure_ascii=False, allow_nan=False)]
-        for line in lines:
-            sys.stdout.write(printable(line) + "\n")
+            lines = [json.dumps(plain(result), allow_nan=False)]
+        try:
+            sys.stdout.write("".join(printable(line) + "\n" for line in lines))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise FileError("standard output", describe_os_error(error)) from error
 
     def log(self, text: str) -> None:
         """Write a line about what goes on, above a progress bar if there is one."""
+        from tqdm import tqdm  # takes 40 ms, and many commands log nothing
+
         tqdm.write(printable(text), file=sys.stderr)
 
     def progress(self, total: int, unit: str, scale: bool = False) -> tqdm[Any]:
         """Return a progress bar that is silent unless standard error is a terminal."""
+        from tqdm import tqdm
+
         return tqdm(
             total=total,
             unit=unit,

@@ -6,16 +6,16 @@ import argparse
 from dataclasses import asdict
 
 from engine.commands.console import Console, table
-from engine.commands.options import Commands, add_command, add_data_dir, catalogue
+from engine.commands.options import add_data_dir, catalogue
 from engine.data import Catalogue, DatasetInfo, default_data_dirs
 from engine.errors import TinyMLError
 
 __all__ = ["register"]
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "data", run, "list, describe or download data sets")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=run)
     actions = {"list": _list, "info": _info, "download": _download}
     parser.add_argument("action", nargs="?", default="list", choices=tuple(actions))
     parser.add_argument("name", nargs="?", metavar="NAME", help="a data set of the list")

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.commands.console import Console, percent, table
-from engine.commands.options import MODEL_HELP, Commands, add_command, add_data_dir, add_int8, catalogue
+from engine.commands.options import MODEL_HELP, add_data_dir, add_int8, catalogue
 from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.data import Dataset
 from engine.nn.losses import LOSSES
 from engine.quantize.compare_float_int8 import evaluate_int8
+from engine.quantize.probe import silent_layer
 from engine.training.config import default_threads
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.images import LabelledImages
@@ -25,12 +26,13 @@ __all__ = ["register"]
 
 WIDEST_MATRIX = 20  # classes
 LISTED_MISTAKES = 20
+SEEN = 256  # images that show whether a layer tells them apart
 FLOAT, INT8 = "float32", "int8"
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "evaluate", evaluate, "measure a model on the test part of a data set")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=evaluate)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
@@ -46,7 +48,8 @@ def evaluate(arguments: argparse.Namespace, console: Console) -> int:
     check_fit(arguments.model, source.saved, data)
     found = _evaluation(source, data, arguments.int8)
     confusion = confusion_matrix(found.predictions, data.labels, len(data.classes))
-    report = _Report(source, data, found, confusion, INT8 if arguments.int8 else FLOAT)
+    silent = silent_layer(source.saved, data.images[:SEEN])
+    report = _Report(source, data, found, confusion, INT8 if arguments.int8 else FLOAT, silent)
     console.show(report.json(), report.lines())
     return 0
 
@@ -68,6 +71,7 @@ class _Report:
     found: Evaluation
     confusion: NDArray[np.int64]
     numbers: str
+    silent: str = ""
 
     def json(self) -> dict[str, Any]:
         """Return all figures."""
@@ -79,6 +83,7 @@ class _Report:
             "accuracy": self.found.accuracy,
             "loss": self.found.loss,
             "loss_function": self.source.loss,
+            "silent_layer": self.silent or None,
             "classes": [
                 {"class": name, "images": images, "precision": precision, "recall": recall}
                 for name, images, precision, recall in self._by_class()
@@ -92,6 +97,8 @@ class _Report:
         images = f"{len(self.data):,} test images of {self.data.name}"
         yield f"{self.source.saved.name} in {self.numbers} on {images}:"
         yield f"accuracy {percent(self.found.accuracy)}, {name} {self.found.loss:.4f}"
+        if self.silent:
+            yield self.silent
         yield ""
         rows = [(n, f"{i:,}", percent(p), percent(r)) for n, i, p, r in self._by_class()]
         yield from table([("class", "images", "precision", "recall"), *rows])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from engine.boards.boards import BOARDS
 from engine.commands.console import Console
 from engine.commands.export_options import add_images, chosen_images, chosen_options
 from engine.commands.options import (
     MODEL_HELP,
-    Commands,
-    add_command,
     add_knobs,
 )
 from engine.commands.progress import asking_for_interrupts
@@ -34,9 +31,9 @@ from engine.verify.certificate import Certificate, certified
 __all__ = ["register"]
 
 
-def register(commands: Commands[Any]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "export", export, "write a model as code for a microcontroller")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=export)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--format", choices=tuple(FORMATS), default=next(iter(FORMATS)), help="default: %(default)s"

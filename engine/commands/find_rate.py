@@ -11,7 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from engine.commands.console import Console, table
-from engine.commands.options import Commands, add_command, add_data_dir, add_knobs, catalogue
+from engine.commands.options import add_data_dir, add_knobs, catalogue
 from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
 from engine.commands.train import add_task, chosen_config, log_notes, settings_text
@@ -26,11 +26,9 @@ UNUSED = ("epochs", "learning_rate", "schedule", "averaging", "patience")
 ROWS_PER_DECADE = 4
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(
-        commands, "find-rate", run, "find the learning rate that suits a network and a data set"
-    )
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=run)
     add_task(parser, required=True)
     add_data_dir(parser)
     add_knobs(parser, TrainConfig, "training", {"loss": "the one that suits the model"}, without=UNUSED)

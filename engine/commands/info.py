@@ -12,7 +12,6 @@ import numpy as np
 from engine.boards.boards import BOARDS, Board
 from engine.boards.targets import TARGETS
 from engine.commands.console import Console, percent, table
-from engine.commands.options import Commands, add_command
 from engine.commands.sources import ProjectSource, Source, find_model
 from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, estimate
@@ -27,9 +26,9 @@ from engine.shapes import describe_shape
 __all__ = ["register"]
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "info", info, "list the layers of a network and what they cost")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=info)
     parser.add_argument(
         "model",
         metavar="F.tinyml|PRESET",
@@ -186,7 +185,7 @@ def _history_lines(model: Model) -> Iterator[str]:
 
 def _tested_on(metrics: Metrics) -> str:
     """Return what the accuracy was measured on, as far as the record tells it."""
-    images = "" if metrics.images is None else f" of {metrics.images} images"
+    images = "" if metrics.images is None else f" of {metrics.images:,} images"
     return images + ("" if metrics.data is None else f" of {metrics.data}")
 
 

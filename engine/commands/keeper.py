@@ -1,20 +1,24 @@
-"""Saves the runs of ``tinyml train``, so that neither a kill nor a full disk loses them.
+"""Saves the runs of ``tinyml train``, so that neither a kill, a full disk nor a divergence loses them.
 
 During a run, a checkpoint is written after each epoch to ``F.unfinished.tinyml``, beside the file
 ``F.tinyml`` that the user asked for. ``F.tinyml`` is not touched before the run is over. Then the model is
 written to it and the unfinished file is removed. A run that was stopped by Ctrl+C or SIGTERM is over too: its
 checkpoint is saved in ``F.tinyml``, together with the model. Either file holds a model that can be used and a
-run that can be resumed.
+run that can be resumed. A run that diverged never replaces a ``F.tinyml``; its last good parameters are then
+saved as ``F.diverged.tinyml``. One run at a time writes these files.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+from engine.commands.claim import claimed
 from engine.commands.console import Console
 from engine.errors import FileError
 from engine.files import check_disk_space, is_file
@@ -25,18 +29,23 @@ from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.events import Reason
 from engine.training.trainer import Trainer
 
-__all__ = ["Keeper", "find_run", "finished_path", "recorded", "unfinished_path"]
+__all__ = ["Keeper", "find_run", "finished_path", "recorded", "save_model", "unfinished_path"]
 
-UNFINISHED = ".unfinished"
+UNFINISHED, DIVERGED = ".unfinished", ".diverged"
 SPARE_BYTES = 1 << 17  # for the record beside the parameters
 VECTORS = 9  # at most, each as long as the parameters, in a file with a run
 
 
 def unfinished_path(path: str) -> Path:
     """Return the unfinished file of `path`: ``a.unfinished.tinyml`` for ``a.tinyml``."""
+    return _beside(path, UNFINISHED)
+
+
+def _beside(path: str, word: str) -> Path:
+    """Return ``a<word>.tinyml`` for ``a.tinyml``."""
     target = Path(path)
     suffix = target.suffix or model_file.SUFFIX
-    return target.parent / (target.name.removesuffix(suffix) + UNFINISHED + suffix)
+    return target.parent / (target.name.removesuffix(suffix) + word + suffix)
 
 
 def finished_path(path: str) -> str:
@@ -73,6 +82,20 @@ def recorded(model: Model, origin: TrainingRecord, reason: str) -> TrainingRecor
     return replace(model.record, command=origin.command, start=origin.start, reason=reason)
 
 
+def save_model(model: Model, path: str, run: Checkpoint | None = None) -> None:
+    """Save a model that took long to make, with the interrupted `run` if given.
+
+    Raises
+    ------
+    FileError
+        When `path` cannot be written. The sentence says where the model was saved instead.
+    """
+    try:
+        model_file.save(model, path, run)
+    except FileError as error:
+        raise _rescued(model, error) from error
+
+
 class Keeper:
     """Saves one run.
 
@@ -88,6 +111,21 @@ class Keeper:
         self._console = console
         self._unfinished = None if out is None else unfinished_path(out)
         self._interval = KeepInterval()
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other runs from writing the same files inside the block.
+
+        Raises
+        ------
+        FileError
+            When another run is writing them.
+        """
+        if self.out is None or self._unfinished is None:
+            yield
+            return
+        with claimed(self._unfinished.with_name(f".{self._unfinished.name}.lock"), self.out):
+            yield
 
     def check_disk_space(self, parameters: int) -> None:
         """Raise `FileError` now, rather than after hours, if the disk has no space for the model."""
@@ -120,17 +158,17 @@ class Keeper:
     def save(self, model: Model, reason: Reason, run: Checkpoint) -> str | None:
         """Save the model, with the checkpoint `run` if it was stopped; return the path, None if not saved.
 
-        A model that diverged never replaces an existing file.
+        A model that diverged never replaces an existing file but is saved beside it.
         """
-        if self.out is None or (reason is Reason.DIVERGED and Path(self.out).exists()):
-            self._discard()
+        if self.out is None:
             return None
-        try:
-            model_file.save(model, self.out, run if reason is Reason.STOPPED else None)
-        except FileError as error:
-            raise _rescued(model, error) from error
+        place = self.out
+        if reason is Reason.DIVERGED and Path(place).exists():
+            place = str(_free(place))
+            self._console.log(f"{self.out} stays as it was; the last good parameters go into {place}.")
+        save_model(model, place, run if reason is Reason.STOPPED else None)
         self._discard()
-        return self.out
+        return place
 
     def _discard(self) -> None:
         if self._unfinished is not None:
@@ -138,11 +176,18 @@ class Keeper:
                 self._unfinished.unlink()
 
 
+def _free(path: str) -> Path:
+    """Return a name for the diverged model of `path` that no file has yet."""
+    numbers = ("" if number == 1 else f"-{number}" for number in count(1))
+    names = (_beside(path, DIVERGED + number) for number in numbers)
+    return next(name for name in names if not name.exists())
+
+
 def _rescued(model: Model, error: FileError) -> FileError:
     """Save a model elsewhere that could not be saved where it was wanted; return the error to raise."""
-    place = Path(tempfile.mkdtemp(prefix="tinyml-")) / f"{model.name}.tinyml"
-    try:
-        model_file.save(model, place)
-    except FileError:
-        return error
-    return FileError(error.path, f"{error.reason} The model was saved as {place} instead.")
+    for folder in (tempfile.gettempdir(), Path.home()):
+        with suppress(FileError, OSError):
+            place = Path(tempfile.mkdtemp(prefix="tinyml-", dir=folder)) / f"{model.name}{model_file.SUFFIX}"
+            model_file.save(model, place)
+            return FileError(error.path, f"{error.reason} The model was saved as {place} instead.")
+    return error

@@ -14,12 +14,10 @@ from typing import Any
 
 from engine.data import Catalogue, default_data_dirs
 from engine.errors import DataError, FieldError
-from engine.knobs import Knob, knobs_of
+from engine.knobs import Knob, knobs_of, whole_number
 
 __all__ = [
     "MODEL_HELP",
-    "Commands",
-    "add_command",
     "add_data_dir",
     "add_int8",
     "add_knobs",
@@ -28,24 +26,11 @@ __all__ = [
     "given_knobs",
     "option_of",
     "options_text",
+    "reader",
 ]
 
-Commands = argparse._SubParsersAction  # argparse has no public name for it
 MODEL_HELP = "a .tinyml file, or the name of a shipped model (digits, characters)"
 ALIASES: Mapping[str, tuple[str, ...]] = {"learning_rate": ("--lr",)}
-
-
-def add_command(
-    commands: Commands[Any], name: str, run: Callable[..., int], text: str
-) -> argparse.ArgumentParser:
-    """Add the command `name`, which calls ``run(arguments, console)``."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", allow_abbrev=False
-    )
-    parser.add_argument("--json", action="store_true", help="write the result as one JSON object")
-    parser.add_argument("--debug", action="store_true", help="show where in the program an error arose")
-    parser.set_defaults(run=run)
-    return parser
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +60,7 @@ def count(low: int, high: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         try:
-            value = int(text)
+            value = whole_number(text)
         except ValueError:
             value = low - 1
         if not low <= value <= high:
@@ -130,7 +115,7 @@ def add_knobs(
             *names,
             dest=knob.name,
             metavar=_metavar(knob),
-            type=_reader(knob),
+            type=reader(knob),
             default=argparse.SUPPRESS,
             help=text,
         )
@@ -162,7 +147,9 @@ def _help(knob: Knob, default: str) -> str:
     return text.replace("%", "%%")
 
 
-def _reader(knob: Knob) -> Callable[[str], Any]:
+def reader(knob: Knob) -> Callable[[str], Any]:
+    """Return a reader of `knob`'s values, for ``type=``."""
+
     def read(text: str) -> Any:
         try:
             return knob.parse(text)

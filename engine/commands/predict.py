@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.commands.console import Console, percent
-from engine.commands.options import MODEL_HELP, Commands, add_command, add_int8, count
+from engine.commands.options import MODEL_HELP, add_int8, count
 from engine.commands.sources import load_model
 from engine.data.pictures import load_ink
 from engine.data.preprocess import SIDE, preprocess
@@ -20,9 +20,9 @@ from engine.shapes import describe_shape
 __all__ = ["register"]
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "predict", predict, "classify images")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=predict)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="an image file with one character")
     parser.add_argument(

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from engine.commands.console import Console, percent
-from engine.commands.keeper import Keeper
+from engine.commands.keeper import Keeper, save_model
 from engine.commands.options import (
     MODEL_HELP,
-    Commands,
-    add_command,
     add_data_dir,
     add_knobs,
     catalogue,
     given_knobs,
+    reader,
 )
 from engine.commands.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.commands.sources import check_fit, load_model
 from engine.data import Dataset
 from engine.errors import DataError
+from engine.knobs import Knob
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
 from engine.quantize.finetune import QuantizeConfig, quantize_run
-from engine.storage import model_file
+from engine.quantize.outliers import Outlier, outliers
 from engine.training.config import default_threads, trained_config
 from engine.training.events import Finished, Reason
 from engine.training.images import LabelledImages
 
 __all__ = ["register"]
 
+MOST_DROP = Knob("most_drop", float, 0.0, "Most drop", "percentage points", low=0, high=100)
+ROUNDING = 1e-9  # of the percentage points themselves
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "quantize", quantize, "find the calibration ranges for a model in int8")
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=quantize)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     parser.add_argument(
         "--data",
@@ -48,6 +52,12 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
         help="data set: its training images calibrate, its test images measure",
     )
     parser.add_argument("--out", required=True, metavar="Q.tinyml", help="where to save the model")
+    parser.add_argument(
+        "--most-drop",
+        type=reader(MOST_DROP),
+        metavar="POINTS",
+        help="end with exit code 1 if int8 loses more accuracy than so many percentage points",
+    )
     add_data_dir(parser)
     add_knobs(parser, QuantizeConfig, "quantization")
 
@@ -59,17 +69,20 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     data = found.load(arguments.data, "train")
     check_fit(arguments.model, model, data)
     Keeper(arguments.out, console).check_disk_space(len(model.params))
+    test = _test_part(found, arguments, console)
+    if test is None and arguments.most_drop is not None:
+        raise DataError(arguments.data, "--most-drop needs test images to measure on; leave it out.")
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
     try:
-        measured = _measured(finished.model, _test_part(found, arguments, console))
+        measured = _measured(finished.model, test)
     except KeyboardInterrupt:  # the model is saved all the same
         console.log("Interrupted before it was measured what int8 costs.")
         measured = finished.model, None
     result = _Result(arguments, finished.reason, *measured)
     named = result.model.replace(name=Path(arguments.out).stem)
-    model_file.save(named, arguments.out)
+    save_model(named, arguments.out)
     console.show(result.json(), result.lines())
-    return 1 if finished.reason is Reason.DIVERGED else 0
+    return 1 if finished.reason is Reason.DIVERGED or result.drops_too_much else 0
 
 
 def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) -> Finished:
@@ -112,6 +125,23 @@ class _Result:
     model: Model
     found: Int8Comparison | None
 
+    @property
+    def drop(self) -> float:
+        """How many percentage points of accuracy int8 loses; nan if that was not measured."""
+        found = self.found
+        return math.nan if found is None else 100 * (found.in_float.accuracy - found.in_int8.accuracy)
+
+    @property
+    def drops_too_much(self) -> bool:
+        """Whether int8 loses more than is allowed, as far as is known."""
+        most = self.arguments.most_drop
+        return most is not None and not self.drop <= most + ROUNDING
+
+    @property
+    def outliers(self) -> list[Outlier]:
+        """The numbers of the network that explain a loss."""
+        return outliers(self.model)
+
     def json(self) -> dict[str, Any]:
         """Return all figures."""
         quantization = self.model.quantization
@@ -125,6 +155,7 @@ class _Result:
             "calibration_images": quantization.images,
             "reason": self.reason.value,
             **({} if found is None else self._figures(found)),
+            "outliers": [asdict(outlier) for outlier in self.outliers],
             "out": self.arguments.out,
         }
 
@@ -145,9 +176,12 @@ class _Result:
             yield "The fine-tuning was stopped; the model keeps what it has learned until then."
         if found is not None:
             images = len(found.in_int8.predictions)
-            gained = round(100 * (found.in_int8.accuracy - found.in_float.accuracy), 2) + 0.0  # never -0.00
+            gained = round(-self.drop, 2) + 0.0  # never -0.00
             yield f"Accuracy on {images:,} test images of {self.arguments.data}:"
             yield f"  float {percent(found.in_float.accuracy)}"
             yield f"  int8  {percent(found.in_int8.accuracy)} ({gained:+.2f} percentage points)"
             yield f"Images whose class flips: {len(found.flips):,}."
+        yield from (outlier.sentence for outlier in self.outliers)
+        if self.drops_too_much:
+            yield f"That is more than the {self.arguments.most_drop:g} percentage points allowed."
         yield f"Saved {self.arguments.out}."

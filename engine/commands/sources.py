@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-import resources
 from engine.data import Dataset
 from engine.errors import FileError, SpecError, TrainingError
 from engine.files import read_limited
@@ -19,6 +18,7 @@ from engine.nn.presets import PRESETS, Preset
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
 from engine.storage import model_file
+from engine.storage.shipped import is_shipped, load_shipped
 from engine.training.start_check import misfit
 
 __all__ = ["Source", "check_fit", "find_model", "load_model"]
@@ -104,7 +104,7 @@ def find_model(text: str) -> Source:
     path = Path(text)
     if path.suffix.lower() == ".json":
         return JsonSource(text)
-    if path.suffix.lower() == model_file.SUFFIX or path.exists() or _is_shipped(text):
+    if path.suffix.lower() == model_file.SUFFIX or path.exists() or is_shipped(text):
         return ProjectSource(load_model(text))
     raise FileError(
         text, f"there is no such file, nor a preset of that name; presets are: {', '.join(PRESETS)}."
@@ -113,8 +113,8 @@ def find_model(text: str) -> Source:
 
 def load_model(text: str) -> Model:
     """Return the model in the file `text`, or the one that is shipped under that name."""
-    if _is_shipped(text):
-        return model_file.from_bytes(resources.read_bytes(_resource(text)), text)
+    if is_shipped(text):
+        return load_shipped(text)
     return model_file.load(text)
 
 
@@ -122,11 +122,3 @@ def check_fit(path: str, model: Model, data: Dataset) -> None:
     """Raise `TrainingError` unless the model from `path` fits `data`."""
     if wrong := misfit(model, data):
         raise TrainingError(f"{path} does not fit the data: {wrong}")
-
-
-def _is_shipped(text: str) -> bool:
-    return text.isidentifier() and resources.exists(_resource(text))
-
-
-def _resource(name: str) -> str:
-    return f"models/{name}{model_file.SUFFIX}"

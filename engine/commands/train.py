@@ -21,8 +21,6 @@ import numpy as np
 from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper, find_run, finished_path, recorded
 from engine.commands.options import (
-    Commands,
-    add_command,
     add_data_dir,
     add_knobs,
     catalogue,
@@ -38,16 +36,18 @@ from engine.knobs import knobs_to_json
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, StartingPoint, TrainingRecord
+from engine.storage.shipped import reader_of
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig, thread_words
 from engine.training.evaluate import Evaluator
 from engine.training.events import EpochDone, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.optimizers import OPTIMIZERS
-from engine.training.start_check import run_notes
+from engine.training.start_check import data_notes, run_notes
+from engine.training.terms import resuming_note
 from engine.training.trainer import Trainer
 
-__all__ = ["add_task", "chosen_config", "log_notes", "register", "settings_text"]
+__all__ = ["add_task", "chosen_config", "log_data_notes", "log_notes", "register", "settings_text"]
 
 ALWAYS_RECORDED = (
     "epochs",
@@ -62,9 +62,9 @@ ALWAYS_RECORDED = (
 NEEDED = ("data", "model")
 
 
-def register(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "train", run, "train a network on a data set")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=run)
     add_task(parser)
     parser.add_argument(
         "--out",
@@ -74,7 +74,8 @@ def register(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--resume",
         metavar="F.tinyml",
-        help="go on with the interrupted run for this file; the model will be the same to the bit",
+        help="go on with the interrupted run for this file; with the same data, program and kernels of the "
+        "processor the model will be the same to the bit; --data says where data lie now that were moved",
     )
     add_data_dir(parser)
     rates = ", ".join(f"{name} {optimizer.default_rate:g}" for name, optimizer in OPTIMIZERS.items())
@@ -110,17 +111,20 @@ class PreparedRun:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train, save and report."""
-    prepared = (_resumed if arguments.resume else _begun)(arguments, console)
-    finished = _train(prepared, console)
-    model = finished.model
-    record = recorded(model, prepared.origin, finished.reason.value)
-    model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
-    saved = prepared.keeper.save(model, finished.reason, prepared.trainer.checkpoint())
+    out = arguments.out or (arguments.resume and finished_path(arguments.resume))
+    keeper = Keeper(out, console)
+    with keeper.claimed():
+        prepared = (_resumed if arguments.resume else _begun)(arguments, console, keeper)
+        finished = _train(prepared, console)
+        model = finished.model
+        record = recorded(model, prepared.origin, finished.reason.value)
+        model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
+        saved = keeper.save(model, finished.reason, prepared.trainer.checkpoint())
     console.show(_result(model, finished, saved), _lines(model, finished, saved))
     return 1 if finished.reason is Reason.DIVERGED else 0
 
 
-def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
+def _begun(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> PreparedRun:
     """Return the run that the settings describe."""
     missing = [option_of(name) for name in NEEDED if getattr(arguments, name) is None]
     if missing:
@@ -131,27 +135,29 @@ def _begun(arguments: argparse.Namespace, console: Console) -> PreparedRun:
     config = chosen_config(arguments, source)
     name = Path(arguments.out or arguments.model).stem
     model = source.model(data, np.random.default_rng(config.seed), name)
-    keeper = Keeper(arguments.out, console)
     keeper.check_disk_space(len(model.params))
     trainer = Trainer(model, data, config)
     test = _test_part(found, arguments.data, console)
     log_notes(config, console)
+    log_data_notes(data, test, console)
     keeper.announce()
     console.log(_opening(model, data, config, trainer.threads))
     return PreparedRun(trainer, len(data.classes), config, _origin(arguments, config, model), test, keeper)
 
 
-def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
+def _resumed(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> PreparedRun:
     """Return the interrupted run, ready to be resumed."""
     _refuse_settings(arguments)
     place, model, run = find_run(arguments.resume)
-    out = arguments.out or finished_path(arguments.resume)
     found = catalogue(arguments)
-    data = found.load(run.data, "train")
-    keeper = Keeper(out, console)
+    at = arguments.data or run.data
+    data = replace(found.load(at, "train"), name=run.data)
     keeper.check_disk_space(len(model.params))
-    trainer = Trainer.resumed(model.replace(name=Path(out).stem), data, run)
-    test = _test_part(found, run.data, console)
+    trainer = Trainer.resumed(model.replace(name=Path(keeper.out or place).stem), data, run)
+    test = _test_part(found, at, console)
+    test = test and replace(test, name=run.data)
+    if note := resuming_note(run.terms):
+        console.log(note)
     done = f"epoch {len(run.history)} of {run.config.epochs} was done"
     console.log(f"Going on with the run in {place}: {done}.")
     console.log(_opening(model, data, run.config, trainer.threads))
@@ -160,7 +166,7 @@ def _resumed(arguments: argparse.Namespace, console: Console) -> PreparedRun:
 
 def _refuse_settings(arguments: argparse.Namespace) -> None:
     """Raise `TinyMLError` if a setting is given: a resumed run keeps its own."""
-    given = [name for name in NEEDED if getattr(arguments, name) is not None]
+    given = ["model"] if arguments.model is not None else []
     given += [*given_knobs(arguments, TrainConfig), *given_knobs(arguments, Augmentation)]
     if given:
         raise TinyMLError(
@@ -189,6 +195,12 @@ def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:
 def log_notes(config: TrainConfig, console: Console) -> None:
     """Say which settings have no effect or are changed."""
     for note in run_notes(config, lambda knob: option_of(knob.name)):
+        console.log(note)
+
+
+def log_data_notes(data: Dataset, test: Dataset | None, console: Console) -> None:
+    """Say what looks wrong with the data."""
+    for note in data_notes(data, test, reader_of(data)):
         console.log(note)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 from engine.boards.targets import TARGETS
 from engine.commands.console import Console, table
 from engine.commands.export_options import add_images, chosen_images, chosen_options
-from engine.commands.options import MODEL_HELP, Commands, add_command, add_knobs, count
+from engine.commands.options import MODEL_HELP, add_knobs, count
 from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.export import ExportOptions, make_vectors
@@ -25,9 +24,9 @@ __all__ = ["register"]
 ALL = "all"
 
 
-def register(commands: Commands[Any]) -> None:
-    """Add the command."""
-    parser = add_command(commands, "verify", verify, "compile a model's export, run it and compare")
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.set_defaults(run=verify)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
     first = next(iter(TARGETS))
     parser.add_argument(
@@ -86,10 +85,12 @@ def verify(arguments: argparse.Namespace, console: Console) -> int:
         found = verify_on(model, arguments.format, targets, vectors, setup, report, cancelled)
     mismatches = sum(result.mismatches for result in found.results)
     result = {"model": model.name, "mismatches": mismatches, **found.to_json()}
-    console.show(result, _report(found))
-    if arguments.certificate:
-        found.save(arguments.certificate)
-        console.log(f"Wrote {arguments.certificate}.")
+    try:
+        console.show(result, _report(found))
+    finally:  # also where the report's reader has left
+        if arguments.certificate:
+            found.save(arguments.certificate)
+            console.log(f"Wrote {arguments.certificate}.")
     return 0 if found.passed else 1
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class RemoteFile:
 
 
 def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]]:
-    """Download and unpack `files` into `folder`. Files that are there with the right size are kept.
+    """Download and unpack `files` into `folder`. Those that are there with the published content are kept.
 
     Yields
     ------
@@ -64,7 +65,7 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]
         folder.mkdir(parents=True, exist_ok=True)
     for file in files:
         target = folder / file.name
-        if not (is_file(target) and target.stat().st_size == file.size):
+        if not _is_there(target, file):
             content = bytearray()
             for chunk in _chunks(file):
                 content += chunk
@@ -73,6 +74,16 @@ def fetch(files: Sequence[RemoteFile], folder: Path) -> Iterator[tuple[int, int]
             write_bytes(target, bytes(content))
         done += file.size
         yield done, total
+
+
+def _is_there(path: Path, file: RemoteFile) -> bool:
+    """Return whether `path` has the published content; its size alone says nothing of damage within."""
+    if not is_file(path):
+        return False
+    with file_faults(path), path.open("rb") as stream:
+        return os.fstat(stream.fileno()).st_size == file.size and (
+            hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+        )
 
 
 def _chunks(file: RemoteFile) -> Iterator[bytes]:

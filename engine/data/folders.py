@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
-from engine.data.idx import idx_count, read_idx, set_upright
+from engine.data.idx import idx_shape, read_idx, set_upright
 from engine.errors import DataError
 from engine.files import is_file, is_folder, read_limited
+from engine.shapes import describe_shape
 
 __all__ = ["DIGITS", "PARTS", "Convention", "count_images", "holds_data", "load_folder"]
 
@@ -95,7 +96,7 @@ def count_images(folder: Path, part: str) -> int | None:
         pair = convention.find(folder, part)
         if pair:
             with suppress(DataError):
-                return idx_count(pair[0], 3)
+                return idx_shape(pair[0], 3)[0]
     return None
 
 
@@ -113,7 +114,7 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
     Raises
     ------
     DataError
-        When the folder or the part is missing or damaged.
+        When the folder or the part is missing or damaged, or its training and test images differ in size.
     """
     root = Path(folder)
     if not is_folder(root):
@@ -121,12 +122,29 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
     for convention in CONVENTIONS:
         pair = convention.find(root, part)
         if pair:
+            if part == "train":
+                _check_sizes(root, convention)
             return convention.load(root, part, name or os.fspath(folder), pair)
     raise DataError(
         folder,
         f"no {part} part was found; expected MNIST or EMNIST files such as "
         f"{CONVENTIONS[0].prefixes.get(part, part)}-images-idx3-ubyte.gz with their labels.",
     )
+
+
+def _check_sizes(folder: Path, convention: Convention) -> None:
+    """Raise `DataError` if test images have another size, which else would be noticed after the training."""
+    sizes = {}
+    for part in PARTS:
+        with suppress(DataError):  # what is damaged or missing is reported when it is read
+            pair = convention.find(folder, part)
+            if pair:
+                sizes[part] = idx_shape(pair[0], 3)[1:]
+    if len(set(sizes.values())) > 1:
+        train, test = (describe_shape(sizes[part]) for part in PARTS)
+        raise DataError(
+            folder, f"the training images are {train}, but the test images {test}; make them equally large."
+        )
 
 
 def _find_file(folder: Path, stem: str, ending: str) -> Path | None:

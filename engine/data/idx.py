@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from engine.errors import DataError
 from engine.files import file_faults, open_file
 
-__all__ = ["MAX_BYTES", "MAX_SIDE", "idx_count", "read_idx", "read_idx_stream", "set_upright", "write_idx"]
+__all__ = ["MAX_BYTES", "MAX_SIDE", "idx_shape", "read_idx", "read_idx_stream", "set_upright", "write_idx"]
 
 MAX_BYTES = 1 << 30
 """Most pixels or labels accepted from one file."""
@@ -73,15 +73,15 @@ def read_idx_stream(stream: BinaryIO, name: str, rank: int) -> NDArray[np.uint8]
     return data.reshape(shape)
 
 
-def idx_count(path: str | os.PathLike[str], rank: int) -> int:
-    """Return how many items the header of the IDX file declares, without reading them."""
+def idx_shape(path: str | os.PathLike[str], rank: int) -> tuple[int, ...]:
+    """Return the shape that the header of the IDX file declares, without reading what follows."""
     name = os.fspath(path)
     with (
         file_faults(path, DataError),
         open_file(path) as stream,
         _unpacked(stream, name) as content,
     ):
-        return _read_header(content, name, rank)[0]
+        return _read_header(content, name, rank)
 
 
 def write_idx(stream: BinaryIO, array: NDArray[np.uint8]) -> None:

@@ -2,7 +2,8 @@
 
 The float network runs on training images twice: once to find the extremes of each tensor, and again for a
 histogram between them. A *method* then chooses the range that int8 covers. Numbers outside the range are
-clipped; the narrower the range, the finer the steps inside it.
+clipped; the narrower the range, the finer the steps inside it. Where a method weighs clipping against steps,
+the range of the network's outputs is also checked by the answers that it gives.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from engine.nn.model import Model
 from engine.nn.param import FloatArray
 from engine.nn.predictor import checked_images
 from engine.nn.specs import ModelSpec
+from engine.quantize.deciding_range import deciding_range
 from engine.quantize.network import check_int8
-from engine.quantize.probe import ARGUMENT, OUTPUT, Point, Probe
+from engine.quantize.probe import ARGUMENT, OUTPUT, Observer, Point, Probe
 from engine.shapes import size
 
 __all__ = ["DEFAULT_IMAGES", "DEFAULT_METHOD", "METHODS", "Histogram", "Method", "calibrate"]
@@ -70,11 +72,14 @@ class Method:
         For forms.
     choose : callable
         ``choose(histogram)`` gives the range.
+    keeps_answers : bool
+        Whether another range is taken for the outputs of a network if it keeps clearly more answers.
     """
 
     title: str
     doc: str
     choose: Callable[[Histogram], Range]
+    keeps_answers: bool = False
 
 
 def _extremes(histogram: Histogram) -> Range:
@@ -120,7 +125,9 @@ def _least_squares(histogram: Histogram) -> Range:
 METHODS: Mapping[str, Method] = {
     "min-max": Method("Smallest to largest", "nothing is clipped", _extremes),
     "percentile": Method("99.99 %", "one number in ten thousand is clipped", _percentile(0.9999)),
-    "mse": Method("Least squared error", "clips where that costs less than coarser steps", _least_squares),
+    "mse": Method(
+        "Least squared error", "clips where that costs less than coarser steps", _least_squares, True
+    ),
 }
 """Every method by name."""
 
@@ -154,8 +161,18 @@ def calibrate(
     if not len(images):
         raise QuantizationError("there are no images to calibrate on; choose a data set that has some.")
     check_int8(model)
-    histograms = observe(model, checked_images(model.spec, images))
+    outputs: dict[Point, list[FloatArray]] = {}
+
+    def collect(point: Point, values: FloatArray) -> None:
+        if point[0] == len(model.spec.layers) - 1:
+            outputs.setdefault(point, []).append(values.T.copy())
+
+    histograms = observe(model, checked_images(model.spec, images), collect)
     ranges = {point: METHODS[method].choose(histogram) for point, histogram in histograms.items()}
+    if METHODS[method].keeps_answers:
+        last = len(model.spec.layers) - 1
+        decides = (last, ARGUMENT) if (last, ARGUMENT) in ranges else (last, OUTPUT)
+        ranges[decides] = deciding_range(np.concatenate(outputs[decides]), ranges[decides])
     return Quantization(_by_layer(model.spec, ranges), method, len(images), data)
 
 
@@ -169,13 +186,17 @@ def _by_layer(spec: ModelSpec, ranges: Mapping[Point, Range]) -> tuple[LayerRang
     return tuple(layers)
 
 
-def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
+def observe(
+    model: Model, images: NDArray[np.uint8], see: Observer = lambda point, values: None
+) -> dict[Point, Histogram]:
     """Return the histogram of every tensor of `model`.
 
     Parameters
     ----------
     model : Model
     images : ndarray of uint8, shape (n, height, width, channels)
+    see : callable
+        Is shown the tensors too, once.
     """
     numbers = sum(size(row.out_shape) for row in model.spec.rows())
     batch = max(1, min(BATCH, len(images), BATCH_NUMBERS // numbers))
@@ -192,6 +213,7 @@ def observe(model: Model, images: NDArray[np.uint8]) -> dict[Point, Histogram]:
 
     def count(point: Point, values: FloatArray) -> None:
         counts[point] = counts.get(point, 0) + np.histogram(values, BINS, _bounds(*extremes[point]))[0]
+        see(point, values)
 
     for look in (widen, count):
         for start in range(0, len(images), batch):

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from engine.nn.layers.elementwise import Activate
 from engine.nn.memory import Memory, Scratch
+from engine.nn.model import Model
 from engine.nn.ops import Arrays, Op, batch_shape
 from engine.nn.param import FloatArray
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import load_images
 
-__all__ = ["ARGUMENT", "OUTPUT", "Point", "Probe"]
+__all__ = ["ARGUMENT", "OUTPUT", "Observer", "Point", "Probe", "silent_layer"]
 
 OUTPUT, ARGUMENT = 0, 1
+SILENCE_BATCH = 32  # images at once
 Point = tuple[int, int]
 """A layer's index, and `OUTPUT` for its output or `ARGUMENT` for that of its activation function."""
 Observer = Callable[[Point, FloatArray], None]
@@ -101,3 +103,39 @@ class Probe:
             step.forward()
             if step.after is not None:
                 observe(step.after, step.y[..., :count])
+
+
+def silent_layer(model: Model, images: NDArray[np.uint8]) -> str:
+    """Say in one sentence which layer gives the same numbers for all `images`, the first one; else empty.
+
+    Behind such a layer the network cannot tell images apart, whatever it has learned.
+
+    Parameters
+    ----------
+    model : Model
+    images : ndarray of uint8, shape (n, height, width, channels)
+        Different images; some dozens of them are enough.
+    """
+    if (images == images[:1]).all():  # they say nothing
+        return ""
+    first: dict[int, FloatArray] = {}
+    silent = dict.fromkeys(range(len(model.spec.layers)), True)
+
+    def look(point: Point, values: FloatArray) -> None:
+        layer, what = point
+        if what == OUTPUT:
+            first.setdefault(layer, values[..., :1].copy())
+            silent[layer] = silent[layer] and bool((values == first[layer]).all())
+
+    probe = Probe(model.spec, model.params, min(len(images), SILENCE_BATCH))
+    for start in range(0, len(images), SILENCE_BATCH):
+        probe.run(images[start : start + SILENCE_BATCH], look)
+    found = next((layer for layer, same in silent.items() if same), None)
+    if found is None:
+        return ""
+    title = model.spec.layers[found].title
+    numbers = "the same numbers" if first[found].any() else "0"
+    return (
+        f"All units of layer {found + 1} ({title}) give {numbers} for every image: the network cannot tell "
+        "images apart; train it anew, with a smaller learning rate."
+    )

@@ -17,6 +17,7 @@ from engine.record import EpochDone
 from engine.shapes import Shape
 from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
+from engine.training.terms import Terms
 
 __all__ = ["Checkpoint", "KeepInterval", "Position", "set_generator"]
 
@@ -77,6 +78,8 @@ class Checkpoint:
     vectors : mapping of str to ndarray of float32, shape (n,)
         ``params``, ``shown`` and ``best`` have the length of all parameters; ``pending`` (the accumulated
         gradient) and ``memory0`` … (the optimizer's) that of the trained ones.
+    terms : Terms or None
+        What else it needs to give the same bits; None if it was saved by an earlier version.
     """
 
     config: TrainConfig
@@ -87,6 +90,7 @@ class Checkpoint:
     history: tuple[EpochDone, ...]
     generators: tuple[Mapping[str, Any], ...]
     vectors: Mapping[str, NDArray[np.float32]]
+    terms: Terms | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the vectors as a JSON object."""
@@ -95,6 +99,7 @@ class Checkpoint:
             "threads": self.threads,
             "data": self.data,
             "images": self.images,
+            **({} if self.terms is None else {"terms": self.terms.to_json()}),
             "position": _without_special(asdict(self.position)),
             "history": [_without_special(asdict(done)) for done in self.history],
             "generators": list(self.generators),
@@ -132,6 +137,7 @@ class Checkpoint:
             tuple(_numbers(EpochDone, done, "history") for done in history),
             tuple(generators),
             vectors,
+            Terms.from_json(facts.get("terms")),
         )
 
 

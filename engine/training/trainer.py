@@ -11,6 +11,7 @@ each part for its state between two events. A run that is resumed from it gives 
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Generator, Mapping, Sequence
@@ -47,6 +48,7 @@ from engine.training.parts import (
 )
 from engine.training.schedules import SCHEDULES, Schedule
 from engine.training.start_check import check_run
+from engine.training.terms import Terms
 
 __all__ = ["Trainer"]
 
@@ -194,6 +196,8 @@ class Trainer:
                 f"{len(data):,}; choose the data set that it began with."
             )
         trainer = cls(model, data, run.config, run.threads)
+        if run.terms is not None:
+            run.terms.check_data(trainer._terms, data.name)
         trainer._restore(run)
         return trainer
 
@@ -240,7 +244,12 @@ class Trainer:
             tuple(self.history),
             tuple(state for part in self._parts for state in part.generators),
             {name: vector.copy() for part in self._parts for name, vector in part.vectors.items()},
+            self._terms,
         )
+
+    @functools.cached_property
+    def _terms(self) -> Terms:
+        return Terms.of(self._data)
 
     @property
     def _parts(self) -> tuple[Part, ...]:

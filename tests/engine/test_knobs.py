@@ -94,6 +94,24 @@ def test_wrong_text_is_refused(text: str) -> None:
         knobs_of(Settings)[0].parse(text)
 
 
+@pytest.mark.parametrize("text", ["1_0", "٣", "３", "0_3", "1 0"])
+def test_digits_that_are_unclear_are_refused(text: str) -> None:
+    for index in (0, 1):
+        with pytest.raises(FieldError, match="must be a"):
+            knobs_of(Settings)[index].parse(text)
+
+
+@pytest.mark.parametrize("text", ["1e-400", "0.1e-999999", "-1e-400", f"0.{'0' * 400}1"])
+def test_a_number_that_would_vanish_is_refused(text: str) -> None:
+    with pytest.raises(FieldError, match="Share is too close to 0"):
+        knobs_of(Settings)[1].parse(text)
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", "0e9", ".0", "0.", "-0"])
+def test_a_zero_is_a_zero(text: str) -> None:
+    assert knobs_of(Settings)[1].parse(text) == 0
+
+
 @settings(max_examples=100)
 @given(
     st.builds(

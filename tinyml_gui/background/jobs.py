@@ -28,11 +28,13 @@ from engine.training.evaluate import Evaluator
 from engine.training.events import EpochDone, Event, Finished, Reason
 from engine.training.images import LabelledImages
 from engine.training.rate_finder import RatePoint, range_test
+from engine.training.start_check import data_notes
 from engine.training.trainer import Trainer
 
 __all__ = [
     "JobProgress",
     "NotKept",
+    "Noted",
     "Parameters",
     "Score",
     "TrainOrder",
@@ -110,19 +112,41 @@ def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dat
 
 @dataclass(frozen=True)
 class TrainOrder:
-    """What to train, on which data and how; `run` is a run to resume, `keep` the file that it is kept in."""
+    """What to train, on which data and how; `run` is a run to resume, `keep` the file that it is kept in.
+
+    The data of a run that begins are compared with their test part, which is read from `catalogue`.
+    """
 
     model: Model
     data: Dataset
     config: TrainConfig
     run: Checkpoint | None = None
     keep: Path | None = None
+    catalogue: Catalogue | None = None
 
     def trainer(self) -> Trainer:
         """Return a trainer for this order."""
         if self.run is None:
             return Trainer(self.model, self.data, self.config)
         return Trainer.resumed(self.model, self.data, self.run)
+
+    def data_notes(self) -> list[str]:
+        """Return what looks wrong with the data of a run that begins."""
+        from engine.storage.shipped import reader_of
+
+        if self.catalogue is None or self.run is not None:
+            return []
+        test = None
+        with suppress(TinyMLError):  # there may be no test part
+            test = self.catalogue.load(self.data.name, "test")
+        return data_notes(self.data, test, reader_of(self.data))
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What looks wrong with the data; training continues."""
+
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -142,9 +166,11 @@ class NotKept:
 
 def train(
     order: TrainOrder, stopping: threading.Event
-) -> Generator[Event | Parameters | NotKept, None, Trained]:
+) -> Generator[Event | Parameters | Noted | NotKept, None, Trained]:
     """Train a copy of a model; yields the trainer's events and now and then the parameters."""
     trainer = order.trainer()
+    if notes := order.data_notes():
+        yield Noted(" ".join(notes))
     keeper = _Keeper(trainer, order.keep)
     record = trainer.record
     published_at = time.monotonic()

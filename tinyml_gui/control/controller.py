@@ -21,6 +21,7 @@ from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.control.quantization import QuantizationController
+from tinyml_gui.control.remarks import Remarks
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.document import Document
 from tinyml_gui.document.edits import Edit
@@ -107,6 +108,10 @@ class Controller(QObject):
         self.training.told.connect(self.message)
         self.training.told.connect(self.quantization.prepare)
         self.quantization.told.connect(self.message)
+        self.remarks = Remarks(self.state, self.tasks, self)
+        self.opened.connect(self.remarks.look)
+        self.training.told.connect(self.remarks.look)
+        self.remarks.told.connect(self.message)
         if (application := QCoreApplication.instance()) is not None:
             application.aboutToQuit.connect(self.shutdown)
 

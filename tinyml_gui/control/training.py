@@ -20,6 +20,7 @@ from engine.training.checkpoint import Checkpoint
 from engine.training.config import TrainConfig
 from engine.training.events import Finished
 from engine.training.start_check import check_run, misfit, run_notes
+from engine.training.terms import resuming_note
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.downloads import DownloadController
@@ -163,7 +164,7 @@ class TrainingController(QObject):
         self.interrupted = None
         if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
             self.noted.emit(" ".join(notes))
-        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path))
+        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path, catalogue=self.catalogue))
 
     def _submit(self, order: jobs.TrainOrder) -> None:
         self._cancel_test()
@@ -241,6 +242,8 @@ class TrainingController(QObject):
         for item in items:
             if isinstance(item, jobs.NotKept):
                 self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
+            elif isinstance(item, jobs.Noted):
+                self.noted.emit(item.sentence)
         published = [item for item in items if isinstance(item, jobs.Parameters)]
         if published:
             model, record = self._state.model, published[-1].record
@@ -253,6 +256,8 @@ class TrainingController(QObject):
         job, self._job = self._job, None
         if outcome.error is not None:
             self.run.fail(str(outcome.error))
+            if order.run is not None:  # it can still be resumed, with the right data
+                self.interrupted = Interrupted(order.model, order.run)
         elif isinstance(outcome.result, jobs.Trained):
             self.run.consume([outcome.result.finished])
             model = outcome.result.finished.model
@@ -315,6 +320,8 @@ class TrainingController(QObject):
         if not offered.is_of(self._state.model):
             self._state.replace_model(offered.model)
         self._started_with = offered.model.spec
+        if note := resuming_note(offered.run.terms):
+            self.noted.emit(note)
         self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
 
     # Testing

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
+from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
@@ -163,6 +163,7 @@ class _IntField(Field):
         self._box.setRange(-_MAX_INT if low is None else int(low), _MAX_INT if high is None else int(high))
         self._box.setKeyboardTracking(False)
         self._box.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
+        self._box.setLocale(QLocale(QLocale.Language.English))  # as all other numbers of the window
         self._box.setGroupSeparatorShown(True)
         self._box.setSuffix(f" {self.knob.unit}" if self.knob.unit else "")
         self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import engine.commands
+from engine.commands import COMMANDS
 from engine.commands.console import plain, table
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,12 +61,40 @@ def test_a_reader_that_leaves_is_no_fault() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_an_interruption_before_the_command_begins_is_one_line() -> None:
     pressing = "import signal, sys; sys.addaudithook(lambda event, found: event == 'import' and found[0] == "
-    pressing += "'engine.commands.train' and signal.raise_signal(signal.SIGINT))"
+    pressing += "'engine.commands.sources' and signal.raise_signal(signal.SIGINT))"
     code = f"{pressing}\nfrom engine.cli import main\nsys.exit(main(['info', 'lenet']))"
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (result.returncode, result.stdout, result.stderr) == (1, "", "tinyml: interrupted.\n")
+
+
+def test_every_command_is_in_the_table() -> None:
+    names = (module.name for module in pkgutil.iter_modules(engine.commands.__path__, "engine.commands."))
+    modules = {name: importlib.import_module(name) for name in names}
+    with_options = {name for name, module in modules.items() if hasattr(module, "register")}
+    assert with_options == {command.module for command in COMMANDS}
+    assert len({command.name for command in COMMANDS}) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["paint"], []])
+def test_what_names_no_command_imports_none(words: list[str]) -> None:
+    code = f"import sys; from engine.cli import main; main({words}); print(*sys.modules, file=sys.stderr)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    imported = set(result.stderr.splitlines()[-1].split())
+    heavy = {"numpy", "PIL", "tqdm", "engine.nn", "engine.data", *(command.module for command in COMMANDS)}
+    assert imported & heavy == set()
+
+
+def test_a_command_imports_no_other() -> None:
+    code = "import sys; from engine.cli import main; main(['data', '--json']); print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    imported = set(result.stdout.splitlines()[-1].split())
+    assert imported & {command.module for command in COMMANDS} == {"engine.commands.data"}
 
 
 def test_what_json_lacks_becomes_plain() -> None:

@@ -6,18 +6,23 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import engine.commands.quantize
 import engine.quantize.finetune
-from engine.data import Catalogue
+from engine.data import Catalogue, Dataset
+from engine.errors import DataError, FileError
 from engine.nn.losses import LOSSES
+from engine.nn.model import Model
+from engine.nn.param_layout import ParamLayout
 from engine.quantize.calibrate import METHODS
 from engine.quantize.compare_float_int8 import compare_int8
 from engine.quantize.network import IntegerPredictor
 from engine.storage import model_file
+from engine.storage.shipped import load_shipped
 from engine.training.events import BatchDone, Finished, Reason
 from engine.training.images import LabelledImages
 
@@ -164,6 +169,61 @@ def test_a_diverged_run_fails_but_leaves_a_calibrated_model(
     assert model_file.load("q.tinyml").quantization is not None
 
 
+@pytest.fixture
+def with_an_outlier(tmp_path: Path) -> Path:
+    """Return the path of a model whose last layer has one weight that dwarfs the others."""
+    model = load_shipped("digits")
+    params = model.params.copy()
+    (view,) = (view for view in ParamLayout(model.spec).views if view.key == "7.weight")
+    view.of(params)[0, 0] = 1e4
+    model_file.save(model.replace(params=params), tmp_path / "big.tinyml")
+    return tmp_path / "big.tinyml"
+
+
+def test_what_costs_accuracy_is_named_and_scripts_can_refuse_it(run: Run, with_an_outlier: Path) -> None:
+    words = ("quantize", with_an_outlier, "--data", "starter", "--images", 300, "--out", "q.tinyml")
+    code, out, _ = run(*words, "--method", "min-max", "--most-drop", "2.5")
+    assert code == 1
+    assert "Layer 8 (Dense): weight[0, 0] is 10,000, 100," in out
+    assert "That is more than the 2.5 percentage points allowed." in out
+    assert out.splitlines()[-1] == "Saved q.tinyml."
+    code, out, _ = run(*words, "--most-drop", "2.5", "--json")
+    assert code == 0
+    assert [found["value"] for found in json.loads(out)["outliers"]] == [1e4]
+
+
+def test_a_drop_that_cannot_be_measured_is_refused_before_the_work(
+    run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = Catalogue.load
+    monkeypatch.setattr(engine.commands.quantize, "quantize_run", None)
+
+    def only_training(self: Catalogue, name: str, part: str) -> Dataset:
+        if part == "test":
+            raise DataError(name, "there is no test part.")
+        return load(self, name, part)
+
+    monkeypatch.setattr(Catalogue, "load", only_training)
+    code, out, err = run("quantize", saved, "--data", "starter", "--out", "q.tinyml", "--most-drop", 1)
+    assert (code, out) == (2, "")
+    assert "--most-drop needs test images" in err
+
+
+def test_evaluation_names_a_layer_that_is_dead(run: Run, tmp_path: Path) -> None:
+    model = load_shipped("digits")
+    params = model.params.copy()
+    (view,) = (view for view in ParamLayout(model.spec).views if view.key == "0.bias")
+    view.of(params)[...] = -100
+    model_file.save(model.replace(params=params), tmp_path / "dead.tinyml")
+    out = run("evaluate", "dead.tinyml", "--data", "starter")[1]
+    assert out.splitlines()[2].startswith("All units of layer 1 (Convolution) give 0 for every image")
+    assert (
+        "layer 1"
+        in json.loads(run("evaluate", "dead.tinyml", "--data", "starter", "--json")[1])["silent_layer"]
+    )
+    assert "All units" not in run("evaluate", "digits", "--data", "starter")[1]
+
+
 def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
     run: Run, saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +249,26 @@ def test_ctrl_c_keeps_what_the_fine_tuning_has_learned(
     model = model_file.load("q.tinyml")
     assert model.quantization is not None
     assert model.params.tobytes() != model_file.load(saved).params.tobytes()
+
+
+def test_a_disk_that_fills_up_loses_no_fine_tuning(
+    run: Run, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rescue").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "rescue"))
+    save = model_file.save
+
+    def full(model: Model, path: Any, run: Any = None) -> None:
+        if str(path) == "q.tinyml":
+            raise FileError(path, "the disk is full; free some space and try again.")
+        save(model, path, run)
+
+    monkeypatch.setattr(model_file, "save", full)
+    code, out, err = run("quantize", saved, "--data", "starter", "--finetune", 1, "--out", "q.tinyml")
+    assert (code, out) == (2, "")
+    rescued = model_file.load(err.split("saved as ")[1].split(" instead")[0])
+    assert rescued.record.finetuning is not None
+    assert rescued.quantization is not None
 
 
 def test_ctrl_c_while_measuring_keeps_the_model(

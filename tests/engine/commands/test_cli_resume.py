@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -155,6 +156,35 @@ def test_other_data_is_refused(run: Run, at: Callable[..., None], tmp_path: Path
     code, _, err = run("train", "--resume", "a.tinyml")
     assert code == 2
     assert "300 images" in err
+
+
+def test_data_that_changed_is_refused_and_data_that_moved_is_found(
+    run: Run, at: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.engine.commands.test_cli import write_data
+
+    words = ("--model", "mlp-32-32", "--epochs", "2", "--batch-size", "16")
+    write_data(tmp_path / "own", count=300)
+    whole = json.loads(run("train", "--data", "own", *words, "--json")[1])
+    at(lambda event: isinstance(event, BatchDone) and event.step == 5)
+    run("train", "--data", "own", *words, "--out", "a.tinyml")
+    shutil.move("own", "elsewhere")
+    assert "own" in run("train", "--resume", "a.tinyml")[2]
+    before = (tmp_path / "a.tinyml").read_bytes()
+    for name, place in (("images", "train-images-idx3-ubyte"), ("labels", "train-labels-idx1-ubyte")):
+        original = Path("elsewhere", place).read_bytes()
+        Path("elsewhere", place).write_bytes(original[:-1] + bytes([(original[-1] + 1) % 10]))
+        code, _, err = run("train", "--resume", "a.tinyml", "--data", "elsewhere")
+        assert code == 2
+        assert f"The {name} of own are not those that the run began with" in err
+        Path("elsewhere", place).write_bytes(original)
+    assert (tmp_path / "a.tinyml").read_bytes() == before
+    monkeypatch.setattr("engine.training.terms.kernels_in_use", lambda: "another processor")
+    code, out, err = run("train", "--resume", "a.tinyml", "--data", "elsewhere", "--json")
+    assert code == 0
+    assert "goes on with another processor: its last bits will differ" in err
+    assert json.loads(out)["fingerprint"] == whole["fingerprint"]
+    assert json.loads(out)["data"] == "own"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,9 @@ import pytest
 
 import engine.commands.train
 import engine.files
-from engine.commands.console import Console
-from engine.commands.keeper import Keeper
 from engine.commands.options import option_of
 from engine.commands.signals import ending_signals, on_signals
+from engine.data import Catalogue
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
@@ -46,6 +46,7 @@ def test_a_model_is_trained_measured_and_saved(run: Run) -> None:
     metrics = model.record.metrics
     assert metrics is not None
     assert (metrics.data, metrics.images) == ("starter", 1000)
+    assert "of 1,000 images of starter" in run("info", "my digits.tinyml")[1]
     assert (metrics.accuracy or 0) > 0.6
     assert model.record.reason == "completed"
 
@@ -226,10 +227,14 @@ def test_divergence_fails_and_replaces_nothing(run: Run, tmp_path: Path) -> None
     assert "Training diverged" in out
     assert np.isfinite(model_file.load("new.tinyml").params).all()
     old = (tmp_path / "new.tinyml").read_bytes()
-    code, out, _ = run(*diverging("--out", "new.tinyml", "--seed", "3"))
-    assert code == 1
-    assert "Nothing was saved" in out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["net.json", "new.tinyml"]
+    for beside in ("new.diverged.tinyml", "new.diverged-2.tinyml"):
+        code, out, err = run(*diverging("--out", "new.tinyml", "--seed", "3"))
+        assert code == 1
+        assert f"new.tinyml stays as it was; the last good parameters go into {beside}." in err
+        assert f"Saved {beside}." in out
+        assert np.isfinite(model_file.load(beside).params).all()
+    files = ["net.json", "new.diverged-2.tinyml", "new.diverged.tinyml", "new.tinyml"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
     assert (tmp_path / "new.tinyml").read_bytes() == old
 
 
@@ -299,13 +304,6 @@ def test_a_place_that_cannot_be_written_is_noticed_before_training(
     assert old.read_bytes() == b"old"
 
 
-def test_a_trial_leaves_no_trace(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.tinyml").write_bytes(b"old")
-    Keeper("a.tinyml", Console()).check_disk_space(1000)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.tinyml"]
-    assert (tmp_path / "a.tinyml").read_bytes() == b"old"
-
-
 def test_a_disk_that_fills_up_while_training_loses_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +323,26 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
     assert "disk is full" in err
     place = err.split("saved as ")[1].split(" instead")[0]
     assert model_file.load(place).trained
+
+
+def test_what_is_wrong_with_the_data_is_said_before_the_first_epoch(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = engine.commands.train.Catalogue.load
+    change: dict[str, Any] = {}
+    monkeypatch.setattr(
+        engine.commands.train.Catalogue, "load", lambda self, *names: replace(load(self, *names), **change)
+    )
+    data = Catalogue().load("starter", "train")
+    change["classes"] = tuple("1234567890")
+    code, _, err = run(*QUICK, "--out", "a.tinyml")
+    assert code == 0
+    assert err.index("images called 1 look like 0, 2 look like 1") < err.index("Epoch 1/1")
+    change.update(images=np.zeros_like(data.images), labels=data.labels)
+    code, out, err = run(*QUICK, "--out", "b.tinyml")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "All 4,000 images of starter are blank" in err
+    assert not Path("b.tinyml").exists()
 
 
 def test_data_without_a_test_part(run: Run, tmp_path: Path) -> None:

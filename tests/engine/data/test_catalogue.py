@@ -237,6 +237,15 @@ def test_a_second_download_fetches_only_what_is_missing(mirror: str, tmp_path: P
     assert list(fetch(files, tmp_path / "data"))[-1] == (300_100, 300_100)
 
 
+def test_a_damaged_file_of_the_right_size_is_downloaded_again(mirror: str, tmp_path: Path) -> None:
+    files = [remote(mirror, name, content) for name, content in CONTENT.items()]
+    list(fetch(files, tmp_path / "data"))
+    damaged = tmp_path / "data" / "images"
+    damaged.write_bytes(b"\1" + CONTENT["images"][1:])
+    list(fetch(files, tmp_path / "data"))
+    assert damaged.read_bytes() == CONTENT["images"]
+
+
 def test_bad_downloads_leave_nothing(mirror: str, tmp_path: Path) -> None:
     www = tmp_path / "www"
     (www / "cut").write_bytes((www / "images").read_bytes()[:200])

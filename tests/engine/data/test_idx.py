@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.data.idx import MAX_BYTES, idx_count, read_idx, set_upright, write_idx
+from engine.data.idx import MAX_BYTES, idx_shape, read_idx, set_upright, write_idx
 from engine.errors import DataError
 
 IMAGES = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
@@ -32,7 +32,7 @@ def test_reads_plain_and_gzip_whatever_the_name(tmp_path: Path, name: str, pack)
     path = tmp_path / name
     path.write_bytes(pack(packed(IMAGES)))
     np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
-    assert idx_count(path, 3) == 5
+    assert idx_shape(path, 3)[0] == 5
     assert read_idx(path, 3).flags.writeable
 
 

@@ -23,6 +23,7 @@ from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.config import TrainConfig
 from engine.training.events import BatchDone, Event, Finished, Reason
 from engine.training.optimizers import OPTIMIZERS
+from engine.training.terms import resuming_note
 from engine.training.trainer import Trainer
 from tests.engine.helpers import blobs
 
@@ -124,6 +125,32 @@ def test_other_data_is_refused(tmp_path: Path) -> None:
         Trainer.resumed(model, blobs(60), run)
 
 
+@pytest.mark.parametrize("part", ["images", "labels"])
+def test_data_that_changed_are_refused_by_name(tmp_path: Path, part: str) -> None:
+    interrupted(CONFIG, 5, tmp_path / "run.tinyml")
+    model, run = model_file.load_run(tmp_path / "run.tinyml")
+    assert run is not None
+    changed = getattr(DATA, part).copy()
+    changed.flat[7] = 1 - min(changed.flat[7], 1)  # a single byte
+    with pytest.raises(TrainingError, match=f"The {part} of blobs are not those that the run began with"):
+        Trainer.resumed(model, replace(DATA, **{part: changed}), run)
+    Trainer.resumed(model, replace(DATA, **{part: getattr(DATA, part).copy()}, name="moved"), run)
+
+
+def test_other_kernels_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Trainer(MODEL, DATA, CONFIG).checkpoint()
+    assert run.terms is not None
+    assert resuming_note(run.terms) == ""
+    assert f"NumPy {np.__version__}" in run.terms.kernels
+    elsewhere = replace(run.terms, kernels="openblas 0.2 for an abacus")
+    assert "began with openblas 0.2 for an abacus, and goes on with tinyml" in resuming_note(elsewhere)
+    assert "whether they are still the same is not known" in resuming_note(None)
+
+
+def terms_without_labels(facts: dict[str, Any]) -> None:
+    del facts["terms"]["labels"]
+
+
 def change_position(facts: dict[str, Any]) -> None:
     facts["position"]["epoch"] = 99
 
@@ -161,6 +188,7 @@ def absurd_setting(facts: dict[str, Any]) -> None:
 
 
 DAMAGE = [
+    terms_without_labels,
     change_position,
     drop_thread,
     break_generator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.tinyml_gui.tiny import SHAPE, TinyCatalogue, spot_model, spots
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH
-from tinyml_gui.viewmodels.training import Phase
+from tinyml_gui.viewmodels.training import Interrupted, Phase
 
 QUICK = TrainConfig(epochs=2, batch_size=16, threads=1, seed=5)
 LONG = TrainConfig(epochs=10_000, batch_size=16, threads=1)
@@ -74,6 +75,34 @@ def test_a_refused_start_changes_nothing(start: str, controller: Controller) -> 
     assert "4000" in controller.training.fault
     assert controller.state.document is before
     assert not controller.can_undo
+
+
+def test_doubts_about_the_data_are_told(controller: Controller, qtbot: QtBot) -> None:
+    labels = controller.training.data.labels % 3
+    controller.training.data = replace(controller.training.data, labels=labels)
+    with qtbot.waitSignal(controller.message) as told:
+        controller.training.start(CONTINUE, QUICK)
+    assert told.args[0].startswith("1 of the 4 classes of starter has no image (d)")
+    qtbot.waitUntil(lambda: ended(controller))
+
+
+def test_data_that_teach_nothing_are_refused(controller: Controller) -> None:
+    labels = np.zeros_like(controller.training.data.labels)
+    controller.training.data = replace(controller.training.data, labels=labels)
+    controller.training.start(CONTINUE, QUICK)
+    assert "belong to the class a" in controller.training.fault
+
+
+def test_a_run_that_could_not_be_resumed_is_still_offered(controller: Controller, qtbot: QtBot) -> None:
+    run = Trainer(controller.model, spots(), QUICK).checkpoint()
+    assert run.terms is not None
+    run = replace(run, terms=replace(run.terms, images="other ones"))
+    offered = Interrupted(controller.model, run)
+    controller.training.offer(offered)
+    controller.training.resume_run()
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    assert "The images of starter are not those that the run began with" in controller.training.fault
+    assert controller.training.interrupted == offered
 
 
 def test_what_is_saved_during_a_run_tells_nothing_of_the_one_before(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QLocale, QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QSpinBox
 from pytestqt.qtbot import QtBot
@@ -33,6 +33,21 @@ def form(qtbot: QtBot) -> KnobForm:
     made.set_values(knobs_to_json(Owner()))
     made.show()
     return made
+
+
+@pytest.mark.parametrize("language", [QLocale.Language.German, QLocale.Language.Arabic])
+def test_numbers_are_written_alike_in_every_country(qtbot: QtBot, language: QLocale.Language) -> None:
+    before = QLocale()
+    QLocale.setDefault(QLocale(language))
+    try:
+        made = KnobForm(knobs_of(TrainConfig))
+        qtbot.addWidget(made)
+        made.set_values({**knobs_to_json(TrainConfig()), "batch_size": 4096})
+        box = made.fields["batch_size"].editor
+        assert isinstance(box, QSpinBox)
+        assert box.text() == "4,096 images"
+    finally:
+        QLocale.setDefault(before)
 
 
 def test_of_a_long_number_the_first_digits_are_seen(form: KnobForm, qtbot: QtBot) -> None:
