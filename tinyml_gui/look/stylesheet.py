@@ -17,9 +17,10 @@ __all__ = ["stylesheet"]
 
 _TEMPLATE = Template("""
 * { font-size: ${body}px; }
-QToolTip { background: $text; color: $window; border: 0; padding: 4px 8px; }
+/* Names come from files of unknown origin: no label, message box or tooltip takes them for HTML. */
+QToolTip { qproperty-textFormat: PlainText; background: $text; color: $window; border: 0; padding: 4px 8px; }
 
-QLabel { background: transparent; color: $text; }
+QLabel { qproperty-textFormat: PlainText; background: transparent; color: $text; }
 QLabel:disabled { color: $disabled; }
 QLabel[role="title"] { font-size: ${title}px; font-weight: 600; }
 QLabel[role="section"] { font-size: ${section}px; font-weight: 600; }

@@ -86,7 +86,10 @@ class ExportCard(Card):
     @property
     def folder(self) -> Path:
         """Where the files go."""
-        return Path(self.folder_edit.text().strip() or ".").expanduser()
+        folder = Path(self.folder_edit.text().strip() or ".")
+        with suppress(RuntimeError):  # ~nobody is a folder's own name where there is no such user
+            folder = folder.expanduser()
+        return folder
 
     def remember_folder(self) -> None:
         """Offer this folder at the next start too."""
