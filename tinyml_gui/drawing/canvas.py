@@ -33,11 +33,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui.drawing.paste_and_drop import ink_of, model_of
+from tinyml_gui.drawing.pen_echo import PenEcho
 from tinyml_gui.drawing.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
 from tinyml_gui.look import theme
+from tinyml_gui.look.keys import set_keys
 
 __all__ = ["Canvas"]
 
+_KEYS: Final = "Left button draws, right button erases, Delete clears, Ctrl+Z undoes a stroke"
 BRUSH_DEFAULT: Final = 24.0  #: model pixels; about MNIST's pen when a digit fills the canvas
 BRUSH_RANGE: Final = (8.0, 60.0)
 _ERASER_FACTOR: Final = 1.6  # erasing needs a wider tip than drawing
@@ -78,13 +81,15 @@ class Canvas(QWidget):
         self._brush = BRUSH_DEFAULT
         self._hover: QPointF | None = None
         self._hint = "Draw here"
+        self._echo = PenEcho(self)
         self.setAcceptDrops(True)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAccessibleName("Drawing canvas")
-        self.setAccessibleDescription("Left button draws, right button erases, Delete clears")
+        self.setAccessibleDescription(_KEYS)
+        set_keys(self, _KEYS)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tinyml_gui.look import theme
 from tinyml_gui.viewmodels.drawing import Bar
+from tinyml_gui.viewmodels.quantities import percent
 
 __all__ = ["ProbabilityBars"]
 
@@ -39,7 +40,7 @@ class ProbabilityBars(QWidget):
         before, self._bars = self._bars, tuple(bars)
         shown = [f"{bar.label} {_percent(bar)}" for bar in bars if bar.probability is not None]
         self.setAccessibleDescription(", ".join(shown))
-        # Most rows say 0 % before and after: painting only those that look different halves the work.
+        # Most rows say 0.0 % before and after: painting only those that look different halves the work.
         for i, (old, new) in enumerate(zip(before, self._bars, strict=False)):
             if self._look(old) != self._look(new):
                 self.update(self._row(i).toAlignedRect())
@@ -91,7 +92,7 @@ class ProbabilityBars(QWidget):
         widest = max(metrics.horizontalAdvance(bar.label) for bar in self._bars)
         limit = self.width() * 0.4
         self._label_width = min(max(self._label_width, widest, metrics.horizontalAdvance("W")), limit)
-        return self._label_width + theme.GAP, metrics.horizontalAdvance("100 %") + theme.GAP
+        return self._label_width + theme.GAP, metrics.horizontalAdvance(percent(1.0)) + theme.GAP
 
 
 def _paint_row(painter: QPainter, row: QRectF, bar: Bar, label_width: float, number_width: float) -> None:
@@ -118,13 +119,9 @@ def _paint_bar(painter: QPainter, track: QRectF, bar: Bar) -> None:
     filled = QRectF(track)
     filled.setWidth(track.width() * (bar.probability or 0.0))
     if filled.width() >= 1.0:
-        painter.setBrush(QColor(t.accent if bar.is_top else t.disabled))
+        painter.setBrush(QColor(t.accent if bar.is_top else t.muted))
         painter.drawRoundedRect(filled, min(radius, filled.width() / 2), radius)
 
 
 def _percent(bar: Bar) -> str:
-    """Whole percent; what is not certain is not rounded up to 100."""
-    if bar.probability is None:
-        return ""
-    percent = 100 * bar.probability
-    return f"{min(round(percent), 99 if percent < 99.95 else 100)} %"
+    return "" if bar.probability is None else percent(bar.probability)

@@ -14,12 +14,14 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tinyml_gui.look import theme
+from tinyml_gui.look.keys import set_keys
 from tinyml_gui.look.widgets import Elided, caption, label, set_state
 from tinyml_gui.viewmodels.model_editor import LayerView
 
 __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 
 COLUMNS: Final = {"Output": 19 * theme.GRID, "Parameters": 18 * theme.GRID, "MACs": 13 * theme.GRID}
+_KEYS: Final = "Up and Down select, with Alt they move the layer, Delete removes it"
 NUMBER_WIDTH: Final = 4 * theme.GRID
 _TITLE_WIDTHS: Final = (32 * theme.GRID, 39 * theme.GRID)  # at least, at most
 _MARGINS: Final = 3 * theme.GRID - 1, theme.GAP - 1  # beside and above; the border takes 1 px more with focus
@@ -112,6 +114,7 @@ class LayerList(QWidget):
         self.setObjectName("scrolled")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Layers")
+        set_keys(self, _KEYS)
         self.cards: list[LayerCard] = []
         self._selection = 0
         self._pressed: tuple[int, QPoint] | None = None

@@ -223,7 +223,8 @@ class TrainPanel(QWidget):
     def _restore(self) -> None:
         """Show what was used last, where it still makes sense."""
         config = TrainConfig()
-        with suppress(ValueError, TinyMLError):  # written by another version: the defaults do
+        # Written by another version or by hand: the defaults do. Deep nesting is a RecursionError.
+        with suppress(ValueError, RecursionError, TinyMLError):
             config = TrainConfig.from_json(json.loads(self._controller.settings.text(_MEMORY) or "{}"))
         self._show_settings(config)
         self._propose_loss()

@@ -13,7 +13,7 @@ from engine.nn.presets import PRESETS
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import caption
-from tinyml_gui.panels.forms import calm_wheel
+from tinyml_gui.panels.inputs import calm_wheel
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, proposed_start
 from tinyml_gui.viewmodels.training import data_facts
 
