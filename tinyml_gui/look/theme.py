@@ -6,6 +6,7 @@ to anything; it repaints when `is_theme_change` says that an event requires it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +16,7 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 __all__ = [
     "DARK",
     "LIGHT",
-    "SERIES",
+    "SEEN",
     "Tokens",
     "contrast",
     "is_theme_change",
@@ -46,8 +47,8 @@ KEY_FIGURE: Final = 28
 TOP_CLASS: Final = 56
 
 
-#: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest.
-SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+#: The least contrast of what has to be seen but not read, WCAG 2.1, criterion 1.4.11
+SEEN: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Tokens:
     bad_soft: str
     ink: str  # strokes on the canvas
     paper: str  # the canvas
-    series: tuple[str, ...]  # SERIES, with those swapped that vanish on this background
+    #: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest. Those hues that
+    #: would vanish on the background are darker or lighter.
+    series: tuple[str, ...]
 
 
 LIGHT: Final = Tokens(
@@ -98,7 +101,7 @@ LIGHT: Final = Tokens(
     bad_soft="#FCEBEB",
     ink="#1A1E24",
     paper="#FFFFFF",
-    series=SERIES,
+    series=("#0072B2", "#D55E00", "#009E73", "#C0679A", "#A87400", "#2F8FC7", "#8A7F00"),
 )
 
 DARK: Final = Tokens(
@@ -122,7 +125,7 @@ DARK: Final = Tokens(
     bad_soft="#3A2226",
     ink="#F2F4F7",
     paper="#1D2025",
-    series=("#56B4E9", "#E69F00", "#2BC49A", "#DE97BF", "#F07B3A", "#3D9BDC", "#F0E442"),
+    series=("#56B4E9", "#F07B3A", "#2BC49A", "#DE97BF", "#E69F00", "#3D9BDC", "#F0E442"),
 )
 
 
@@ -138,9 +141,32 @@ def is_theme_change(event: QEvent) -> bool:
 
 
 def plot_colours() -> dict[str, str]:
-    """Return pyqtgraph's background and axis colours, and its grid line colour."""
+    """Return the colours of a plot: its background, words, axes and curves.
+
+    ``spread`` is the paler training colour of what lies around the training curve.
+    """
     t = tokens()
-    return {"background": t.surface, "foreground": t.muted, "grid": t.border}
+    train, validation = t.series[:2]
+    return {
+        "background": t.surface,
+        "words": t.muted,
+        "axis": t.outline,
+        "training": train,
+        "validation": validation,
+        "spread": _faded(train, t.surface),
+    }
+
+
+@functools.cache
+def _faded(colour: str, surface: str) -> str:
+    """Return the palest mix of `colour` with `surface` that can still be seen on it."""
+    front, back = QColor(colour), QColor(surface)
+    for share in range(100):
+        parts = zip(_parts(front), _parts(back), strict=True)
+        mixed = QColor.fromRgbF(*((share * f + (100 - share) * b) / 100 for f, b in parts)).name()
+        if contrast(mixed, surface) >= SEEN:
+            return mixed
+    return colour
 
 
 def contrast(first: str, second: str) -> float:
@@ -151,10 +177,12 @@ def contrast(first: str, second: str) -> float:
 
 def _luminance(colour: str) -> float:
     """Relative luminance, WCAG 2.1."""
-    c = QColor(colour)
-    parts = (c.redF(), c.greenF(), c.blueF())
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in _parts(QColor(colour))]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _parts(colour: QColor) -> tuple[float, float, float]:
+    return colour.redF(), colour.greenF(), colour.blueF()
 
 
 def text_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:

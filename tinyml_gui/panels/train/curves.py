@@ -21,24 +21,10 @@ from tinyml_gui.viewmodels.training import Run
 
 __all__ = ["BarePlot", "CurvePlot", "Curves"]
 
-_PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
 _AXIS_WIDTH: Final = 44
 _MIN_HEIGHT: Final = 190
 _START: Final = 8  # the first eighth of a run may exceed the plot, or later detail would look flat
 _NOTHING_YET: Final = "Drawn while training"
-
-
-def _blend(colour: str, surface: str, share: float) -> QColor:
-    front, back = QColor(colour), QColor(surface)
-
-    def mix(f: float, b: float) -> float:
-        return share * f + (1 - share) * b
-
-    return QColor.fromRgbF(
-        mix(front.redF(), back.redF()),
-        mix(front.greenF(), back.greenF()),
-        mix(front.blueF(), back.blueF()),
-    )
 
 
 class BarePlot(pg.PlotWidget):
@@ -70,8 +56,8 @@ class BarePlot(pg.PlotWidget):
         self.setBackground(colours["background"])
         for name in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(name)
-            axis.setPen(colours["grid"])
-            axis.setTextPen(colours["foreground"])
+            axis.setPen(colours["axis"])
+            axis.setTextPen(colours["words"])
             axis.setTickFont(theme.number_font(theme.CAPTION))
 
 
@@ -139,11 +125,11 @@ class CurvePlot(Card):
         return row
 
     def _paint(self) -> None:
-        t = theme.tokens()
-        train, validation = t.series[:2]
+        colours = theme.plot_colours()
+        train, validation = colours["training"], colours["validation"]
         self.plot.paint()
-        self._hint.setColor(t.muted)
-        self._envelope.setPen(pg.mkPen(_blend(train, t.surface, _PALE), width=1))
+        self._hint.setColor(colours["words"])
+        self._envelope.setPen(pg.mkPen(colours["spread"], width=1))
         self._line.setPen(pg.mkPen(train, width=1))
         self._validation.setPen(pg.mkPen(validation, width=1))
         self._validation.setSymbolBrush(validation)

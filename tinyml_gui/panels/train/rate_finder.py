@@ -79,10 +79,10 @@ class RateFinder(Card):
             self._paint()
 
     def _paint(self) -> None:
-        t = theme.tokens()
+        colours = theme.plot_colours()
         self.plot.paint()
-        self._curve.setPen(pg.mkPen(t.series[0], width=1))
-        self._mark.setPen(pg.mkPen(t.series[1], width=1))
+        self._curve.setPen(pg.mkPen(colours["training"], width=1))
+        self._mark.setPen(pg.mkPen(colours["validation"], width=1))
 
     def _show(self) -> None:
         control = self._control
