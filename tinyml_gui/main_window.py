@@ -31,7 +31,7 @@ from tinyml_gui.look import theme
 from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.keys import FocusPlace, set_keys
 from tinyml_gui.look.theme_switch import MODES, Theme
-from tinyml_gui.look.widgets import set_state
+from tinyml_gui.look.widgets import Fitting, set_state
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.panels.message_area import MessageArea
@@ -98,8 +98,10 @@ class MainWindow(QMainWindow):
             self.navigation.add_page(page)
             holder = QWidget()
             column = QVBoxLayout(holder)
-            column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
-            self.pages.addWidget(holder)
+            margin = theme.PAGE_MARGIN
+            # At the right are two scroll bars: one inside the page, one for a window that is very low.
+            column.setContentsMargins(margin, margin, margin - 2 * theme.SCROLL_BAR, margin)
+            self.pages.addWidget(Fitting(holder))
         self.navigation.chosen.connect(self.show_page)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -110,8 +112,8 @@ class MainWindow(QMainWindow):
 
     def _make_page(self, index: int) -> bool:
         """Make page `index` where it is not there yet; tell whether it was made."""
-        page = self.pages.widget(index)
-        column = page.layout() if page is not None else None
+        area = self.pages.widget(index)
+        column = area.inside.layout() if isinstance(area, Fitting) else None
         assert column is not None
         if not column.isEmpty():
             return False
@@ -134,7 +136,7 @@ class MainWindow(QMainWindow):
         splitter.setHandleWidth(theme.GRID)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.pages)
-        splitter.addWidget(self.draw_panel)
+        splitter.addWidget(Fitting(self.draw_panel))
         splitter.setStretchFactor(0, 1)
         splitter.setStretchFactor(1, 0)
         return splitter
@@ -158,7 +160,7 @@ class MainWindow(QMainWindow):
         footer = QWidget()
         footer.setObjectName("footer")
         footer.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        footer.setFixedHeight(theme.FOOTER_HEIGHT)
+        footer.setFixedHeight(theme.around_text(theme.FOOTER_HEIGHT))
         row = QHBoxLayout(footer)
         row.setContentsMargins(theme.GAP_WIDE, 0, theme.GAP_WIDE, 0)
         row.setSpacing(theme.GAP_WIDE)
@@ -317,7 +319,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave more width to the page where the window is narrow."""
         super().resizeEvent(event)
-        self.navigation.set_compact(event.size().width() < theme.NARROW)
+        self.navigation.set_compact(event.size().width() < theme.scaled(theme.NARROW))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Give the focus to the canvas, where work begins."""

@@ -90,9 +90,7 @@ class Canvas(QWidget):
         self.setAccessibleName("Drawing canvas")
         self.setAccessibleDescription(_KEYS)
         set_keys(self, _KEYS)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 160)
 
     # What others read and set
@@ -270,14 +268,6 @@ class Canvas(QWidget):
         """Prefer a square of the model's own size."""
         return QSize(SIDE, SIDE)
 
-    def hasHeightForWidth(self) -> bool:
-        """Be square."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """Be square."""
-        return width
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Render the strokes anew, as sharp as the screen is."""
         self._make_view()
@@ -343,7 +333,8 @@ class Canvas(QWidget):
     def _paint_hint(self, painter: QPainter) -> None:
         painter.setPen(QColor(theme.tokens().muted))
         painter.setFont(theme.text_font(theme.SECTION))
-        painter.drawText(self._paper(), Qt.AlignmentFlag.AlignCenter, self._hint)
+        centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        painter.drawText(self._paper(), centred, self._hint)
 
     def _paint_brush(self, painter: QPainter, where: QPointF) -> None:
         t = theme.tokens()

@@ -1,7 +1,9 @@
 """Every measure, type size and colour of the application.
 
 The application's palette alone decides which theme is on. `tokens` reads it, so a widget needs no reference
-to anything; it repaints when `is_theme_change` says that an event requires it.
+to anything; it repaints when `is_theme_change` says that an event requires it. In the same way the
+application's font alone decides how large text is: the measures below are those of its usual size, `scaled`
+and `around_text` give them for the size that is on.
 """
 
 from __future__ import annotations
@@ -18,11 +20,14 @@ __all__ = [
     "LIGHT",
     "SEEN",
     "Tokens",
+    "around_text",
     "contrast",
     "is_theme_change",
     "number_font",
     "plot_colours",
+    "scaled",
     "text_font",
+    "text_scale",
     "tokens",
 ]
 
@@ -36,6 +41,7 @@ FOOTER_HEIGHT: Final = 12 * GRID
 NAVIGATION_WIDTH: Final = 33 * GRID
 NAVIGATION_COMPACT: Final = 14 * GRID
 NARROW: Final = 1100  #: px; a window below this saves width where it can
+SCROLL_BAR: Final = 10  #: px at the right of what scrolls
 RADIUS: Final = 8
 RADIUS_SMALL: Final = 6
 
@@ -45,7 +51,7 @@ SECTION: Final = 15
 TITLE: Final = 20
 KEY_FIGURE: Final = 28
 TOP_CLASS: Final = 56
-
+_LINE: Final = 16  # the height of a line of text
 
 #: The least contrast of what has to be seen but not read, WCAG 2.1, criterion 1.4.11
 SEEN: Final = 3.0
@@ -185,10 +191,25 @@ def _parts(colour: QColor) -> tuple[float, float, float]:
     return colour.redF(), colour.greenF(), colour.blueF()
 
 
+def text_scale() -> float:
+    """Return how large text is: 1 unless the user's desktop asks for larger text."""
+    return max(1.0, QGuiApplication.font().pixelSize() / BODY)
+
+
+def scaled(pixels: int) -> int:
+    """Return the size of a text, or a measure that grows with it, for the size of text that is on."""
+    return round(pixels * text_scale())
+
+
+def around_text(height: int, lines: int = 1) -> int:
+    """Return the height of something that holds `lines` of text, for the size of text that is on."""
+    return height + lines * (scaled(_LINE) - _LINE)
+
+
 def text_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
     """Return the system's UI font at a size of the type scale."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
-    font.setPixelSize(pixels)
+    font.setPixelSize(scaled(pixels))
     font.setWeight(weight)
     return font
 

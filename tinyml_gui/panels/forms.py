@@ -69,8 +69,8 @@ class Field(QWidget):
         self.editor.setToolTip(_tip(knob))
         self.editor.setAccessibleName(knob.label)
         self.editor.setObjectName(knob.name)
-        self.setMinimumWidth(FIELD_WIDTH)
-        self.setMaximumWidth(_FIELD_MOST)
+        self.setMinimumWidth(theme.scaled(FIELD_WIDTH))
+        self.setMaximumWidth(theme.scaled(_FIELD_MOST))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
@@ -136,16 +136,23 @@ class _IntField(Field):
         self._box.setSuffix(f" {self.knob.unit}" if self.knob.unit else "")
         self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
         self._box.valueChanged.connect(self._commit)
+        self._refused = ""
         edit = self._box.lineEdit()
         edit.inputRejected.connect(self._refuse)
         edit.textEdited.connect(self._reconsider)
-        self._box.editingFinished.connect(self._reconsider)
+        self._box.editingFinished.connect(self._forget_refused)
         calm_wheel(self._box)
         return self._box
 
     def _refuse(self) -> None:
         """Say why a key does nothing: it is no digit, or one too many."""
-        self.show_error(f"{self.knob.label} is a whole number{_range(self.knob)}.")
+        self._refused = f"{self.knob.label} is a whole number{_range(self.knob)}."
+        self.show_error(self._refused)
+
+    def _forget_refused(self) -> None:
+        """Take back what was said of a key, as it changed nothing."""
+        if self.error == self._refused:
+            self._reconsider()
 
     def _reconsider(self) -> None:
         """Remove an error as soon as the number is allowed."""

@@ -31,7 +31,7 @@ class TitleBar(QWidget):
         super().__init__(parent)
         self.setObjectName("titleBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(theme.TITLE_BAR_HEIGHT)
+        self.setFixedHeight(theme.around_text(theme.TITLE_BAR_HEIGHT))
         self.menu_bar = QMenuBar()
         self.menu_bar.setNativeMenuBar(False)
         actions.fill(self.menu_bar, pages)

@@ -17,7 +17,7 @@ from tinyml_gui.background.worker import JobOutcome
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.question import Answer, ask
-from tinyml_gui.look.widgets import HeadFigures, page_head, scrolling
+from tinyml_gui.look.widgets import HeadFigures, Scrolling, page_head
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
 from tinyml_gui.panels.deploy.certificate import CertificateCard
@@ -72,7 +72,7 @@ class DeployPanel(QWidget):
         for widget in cards:
             column.addWidget(widget)
         column.addStretch()
-        area = scrolling(inside)
+        area = Scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)

@@ -14,7 +14,7 @@ from tinyml_gui.viewmodels.quantities import percent
 
 __all__ = ["ProbabilityBars"]
 
-_ROW_LOW, _ROW_HIGH = 16, 26
+_ROW_LOW, _ROW_SMALL, _ROW_HIGH = 16, 18, 26
 _BAR_HEIGHT = 8
 _ROWS = 10  # at least, so that nothing else moves when a model with fewer classes is opened
 
@@ -55,21 +55,22 @@ class ProbabilityBars(QWidget):
         return bar.label, _percent(bar), bar.is_top, round(self.width() * (bar.probability or 0.0))
 
     def _row(self, index: int) -> QRectF:
-        height = min(self.height() / max(len(self._bars), _ROWS), float(_ROW_HIGH))
+        height = min(self.height() / max(len(self._bars), _ROWS), float(theme.scaled(_ROW_HIGH)))
         return QRectF(0, index * height, self.width(), height)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, _ROW_LOW * max(len(self._bars), _ROWS))
+        return QSize(120, theme.scaled(_ROW_LOW) * max(len(self._bars), _ROWS))
 
     def sizeHint(self) -> QSize:
-        return QSize(240, _ROW_HIGH * max(len(self._bars), _ROWS))
+        return QSize(240, self.minimumSizeHint().height())  # what is higher comes from room that is left
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._bars:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        plain = theme.number_font(theme.BODY if self._row(0).height() > 18 else theme.CAPTION + 1)
+        is_small = self._row(0).height() <= theme.scaled(_ROW_SMALL)
+        plain = theme.number_font(theme.CAPTION + 1 if is_small else theme.BODY)
         bold = QFont(plain)
         bold.setWeight(QFont.Weight.DemiBold)
         before = self._label_width

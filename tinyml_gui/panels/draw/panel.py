@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from engine.nn.model import Model
@@ -124,15 +124,20 @@ class DrawPanel(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         margin = theme.GAP_WIDE
-        column.setContentsMargins(margin, margin, margin, margin)
+        column.setContentsMargins(margin, margin, margin - theme.SCROLL_BAR, margin)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addLayout(self._head())
-        column.addWidget(self.canvas, stretch=1)
+        column.addWidget(self.canvas, stretch=100)
         column.addLayout(self._brush_row())
         column.addLayout(self._answer_row())
-        column.addWidget(self.bars)
+        column.addWidget(self.bars, stretch=1)  # grows when the canvas is as large as it can be
         column.addStretch(0)
         self.setMinimumWidth(248)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the canvas square where there is room, and let it shrink first where there is none."""
+        super().resizeEvent(event)
+        self.canvas.setMaximumHeight(event.size().width() - 2 * theme.GAP_WIDE + theme.SCROLL_BAR)
 
     def _head(self) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -23,11 +23,11 @@ from tinyml_gui.look.widgets import (
     Card,
     HeadFigures,
     IconButton,
+    Scrolling,
     button,
     caption,
     label,
     page_head,
-    scrolling,
 )
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.forms import KnobForm
@@ -103,7 +103,7 @@ class TrainPanel(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
         column.addLayout(self._figure_row())
-        self._area = scrolling(inside)
+        self._area = Scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)

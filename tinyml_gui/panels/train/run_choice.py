@@ -104,11 +104,11 @@ class RunChoice(QWidget):
         names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
         for at, (words, combo, note) in enumerate(names):
             combo.setMinimumWidth(_WIDTHS[0])
-            combo.setMaximumWidth(_WIDTHS[1])
+            combo.setMaximumWidth(theme.scaled(_WIDTHS[1]))
             combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             combo.setAccessibleName(words)
             calm_wheel(combo)
-            note.setMaximumWidth(_WIDTHS[1])
+            note.setMaximumWidth(theme.scaled(_WIDTHS[1]))
             for row, widget in enumerate((caption(words), combo, note)):
                 grid.addWidget(widget, row, at)
             grid.setColumnStretch(at, 1)
