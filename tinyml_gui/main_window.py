@@ -30,6 +30,7 @@ from tinyml_gui.drawing.model_drop import ModelDrop
 from tinyml_gui.look import theme
 from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.keys import FocusPlace, set_keys
+from tinyml_gui.look.tab_order import order_focus
 from tinyml_gui.look.theme_switch import MODES, Theme
 from tinyml_gui.look.widgets import Fitting, set_state
 from tinyml_gui.panels.banner import Banner
@@ -118,6 +119,7 @@ class MainWindow(QMainWindow):
         if not column.isEmpty():
             return False
         column.addWidget(PAGES[index].make(self.controller))
+        order_focus(self._central)
         return True
 
     def _make_next_page(self) -> None:

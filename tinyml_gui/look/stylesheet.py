@@ -53,6 +53,8 @@ QWidget#titleBar { background: $surface; border: 0; border-bottom: 1px solid $bo
 QWidget#footer { background: $surface; border: 0; border-top: 1px solid $border; }
 QWidget#navigation { background: $window; border: 0; border-right: 1px solid $border; }
 QWidget#drawPanel { background: $window; border: 0; border-left: 1px solid $border; }
+QGraphicsView[role="chart"] { border: 2px solid transparent; border-radius: ${small}px; }
+QGraphicsView[role="chart"]:focus { border-color: $accent; }
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled { background: transparent; border: 0; }
 
 QPushButton, QToolButton {

@@ -35,6 +35,8 @@ __all__ = [
     "key_figure",
     "label",
     "muted",
+    "name_of",
+    "name_unseen",
     "page_head",
     "section",
     "set_role",
@@ -82,6 +84,23 @@ def section(text: str) -> QLabel:
 def caption(text: str = "", wrap: bool = False) -> QLabel:
     """Return small grey text, 11 px."""
     return label(text, "caption", wrap)
+
+
+def name_of(field: QWidget, text: str) -> QLabel:
+    """Return the caption of `field`; screen readers read it with the field, if both stand in one widget.
+
+    An accessible name alone does not do for a list of choices: on Linux its name is what is chosen.
+    """
+    made = caption(text)
+    made.setBuddy(field)
+    return made
+
+
+def name_unseen(field: QWidget, text: str) -> None:
+    """Give `field`, which already has its place, a name that only screen readers read."""
+    made = name_of(field, text)
+    made.setParent(field.parentWidget())
+    made.hide()
 
 
 def muted(text: str = "", wrap: bool = False) -> QLabel:

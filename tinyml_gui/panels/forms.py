@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 from engine.errors import FieldError
 from engine.knobs import Knob
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import caption, disclosure, label, set_state
+from tinyml_gui.look.widgets import disclosure, label, name_of, set_state
 from tinyml_gui.panels.flow import FlowGrid
 from tinyml_gui.panels.inputs import DocumentUndo, NumberBox, calm_wheel
 
@@ -74,8 +74,7 @@ class Field(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        self._label = caption(self._words())
-        self._label.setBuddy(self.editor)
+        self._label = name_of(self.editor, self._words())
         column.addWidget(self._label)
         column.addWidget(self.editor)
 

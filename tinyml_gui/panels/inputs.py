@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QSpinBox, QWidget
 
 __all__ = ["DocumentUndo", "NumberBox", "calm_wheel"]
 
 _MAX_INT: Final = 2**31 - 1
+_QT_COUNTS: Final = 18  # characters, when it computes how wide a spin box is
 _UNDO_KEYS: Final = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 
 
@@ -51,6 +52,17 @@ class NumberBox(QSpinBox):
         self._low = -_MAX_INT if low is None else int(low)
         self._high = _MAX_INT if high is None else int(high)
         self.setRange(-_MAX_INT, _MAX_INT)
+
+    def minimumSizeHint(self) -> QSize:
+        """Need the room of what is allowed."""
+        hint = super().minimumSizeHint()
+        allowed, taken = self._widest(self._low, self._high), self._widest(-_MAX_INT, _MAX_INT)
+        return QSize(hint.width() + allowed - taken, hint.height())
+
+    def _widest(self, *numbers: int) -> int:
+        metrics = self.fontMetrics()
+        texts = [f"{self.textFromValue(number)}{self.suffix()}" for number in numbers]
+        return max(metrics.horizontalAdvance(text[:_QT_COUNTS]) for text in texts)
 
     def stepBy(self, steps: int) -> None:
         self.setValue(min(max(self.value() + steps * self.singleStep(), self._low), self._high))

@@ -17,7 +17,7 @@ from tinyml_gui.document.settings import Settings
 __all__ = ["Placement", "fitted"]
 
 _WANTED: Final = QSize(1240, 820)
-_SMALLEST: Final = QSize(880, 420)
+_SMALLEST: Final = QSize(900, 420)
 _DRAWING: Final = 316  # px of the width for the drawing
 _FRAME: Final = QSize(2, 32)  # what a window manager will put around a window that is not shown yet
 

@@ -16,7 +16,7 @@ from tinyml_gui.document.settings import Settings
 from tinyml_gui.drawing.canvas import BRUSH_RANGE, Canvas
 from tinyml_gui.look import theme
 from tinyml_gui.look.keys import set_keys
-from tinyml_gui.look.widgets import IconButton, caption, label, section, set_role
+from tinyml_gui.look.widgets import IconButton, caption, label, name_of, section, set_role
 from tinyml_gui.panels.draw.bars import ProbabilityBars
 from tinyml_gui.panels.draw.seen_image import SeenImage
 from tinyml_gui.viewmodels.drawing import DrawingResult, DrawingViewModel
@@ -151,7 +151,7 @@ class DrawPanel(QWidget):
     def _brush_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(theme.GAP + theme.GRID)
-        row.addWidget(caption("Brush"))
+        row.addWidget(name_of(self.brush_slider, "Brush"))
         row.addWidget(self.brush_slider)
         return row
 

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.look import theme
+from tinyml_gui.look.widgets import name_unseen
 from tinyml_gui.panels.board_picker import BoardPicker
 from tinyml_gui.panels.flow import FlowGrid
 from tinyml_gui.panels.meters import MeterTile
@@ -34,6 +35,7 @@ class BudgetStrip(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(FlowGrid(parts, len(parts)))
+        name_unseen(self.picker, "Board")
         deployment.fit_changed.connect(self._show)
         self._show()
 

@@ -24,6 +24,7 @@ from engine.shapes import describe_shape
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import add_layer, change_layer, move_layer, remove_layer
 from tinyml_gui.look import icons, theme
+from tinyml_gui.look.tab_order import order_focus
 from tinyml_gui.look.widgets import (
     Card,
     Elided,
@@ -207,6 +208,7 @@ class ModelPanel(QWidget):
             form.changed.connect(self._change)
             self._forms[cls] = form
             self._forms_stack.addWidget(form)
+            order_focus(self)
         return self._forms[cls]
 
     def _selected(self) -> LayerSpec | None:
