@@ -143,9 +143,10 @@ QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$down"); width: 1
 QComboBox::drop-down { border: 0; width: 24px; }
 QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
 QComboBox QAbstractItemView {
-    background: $surface; color: $text; border: 1px solid $border; padding: 4px; outline: 0;
+    background: $surface; color: $text; border: 1px solid $border; border-radius: 0; padding: 4px; outline: 0;
     selection-background-color: $accent_soft; selection-color: $text;
 }
+QComboBoxPrivateContainer { background: $surface; border: 0; }
 QComboBox QAbstractItemView::item { min-height: ${entry}px; padding: 0 4px; }
 QCheckBox {
     spacing: 8px; min-height: ${entry}px; border: 2px solid transparent; border-radius: ${small}px;
