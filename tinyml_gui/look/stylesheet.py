@@ -86,6 +86,7 @@ QToolButton[role="icon"]:focus {
     border: 2px solid $accent; min-width: ${inner_focus}px; max-width: ${inner_focus}px;
     min-height: ${inner_focus}px; max-height: ${inner_focus}px;
 }
+QFileDialog QToolButton { padding: 0; min-width: ${inner}px; max-width: ${inner}px; }
 QToolButton[role="file"] {
     background: transparent; border: 1px solid transparent; padding: 0 20px 0 8px; font-weight: 600;
 }

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTemporaryDir, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
+from tinyml_gui.look.icon_theme import use_icon_theme
 from tinyml_gui.look.stylesheet import stylesheet
 from tinyml_gui.look.theme import BODY, DARK, LIGHT, Tokens, tokens
 
@@ -122,4 +123,5 @@ class Theme(QObject):
     def _apply(self) -> None:
         wanted = self._wanted()
         self._app.setPalette(make_palette(wanted))
+        use_icon_theme(wanted, self._folder.path())
         self._app.setStyleSheet(stylesheet(wanted, self._folder.path()))

@@ -3,11 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from PySide6.QtGui import QFont, QFontDatabase
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel
+from PySide6.QtGui import QFont, QFontDatabase, QIcon
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QStyle
 from pytestqt.qtbot import QtBot
 
 from tinyml_gui.look import icons, theme
+from tinyml_gui.look.icon_theme import NAMED
 from tinyml_gui.look.stylesheet import stylesheet
 from tinyml_gui.look.theme import DARK, LIGHT, Tokens, contrast
 from tinyml_gui.look.theme_switch import Theme
@@ -142,6 +143,32 @@ def test_the_system_says_how_large_text_is(
     monkeypatch.setattr(QFontDatabase, "systemFont", lambda _: QFont(font))
     Theme(qapp, "light")
     assert theme.text_scale() == pytest.approx(scale, abs=0.05)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("asked", "name"),
+    [
+        (QStyle.StandardPixmap.SP_DirIcon, "folder"),
+        (QStyle.StandardPixmap.SP_FileIcon, "text-x-generic"),
+        (QStyle.StandardPixmap.SP_ArrowBack, "go-previous"),
+        (QStyle.StandardPixmap.SP_FileDialogNewFolder, "folder-new"),
+        (QStyle.StandardPixmap.SP_FileDialogDetailedView, "view-list-details"),
+    ],
+)
+def test_dialogs_of_qt_have_icons_of_ours(
+    qapp: QApplication, t: Tokens, asked: QStyle.StandardPixmap, name: str
+) -> None:
+    Theme(qapp, t.name)
+    image = qapp.style().standardIcon(asked).pixmap(24, 24).toImage()
+    expected = QIcon.fromTheme(name).pixmap(24, 24).toImage()
+    assert image == expected
+    pixels = (image.pixelColor(x, y) for x in range(image.width()) for y in range(image.height()))
+    assert {pixel.name() for pixel in pixels if pixel.alpha() == 255} == {t.text.lower()}
+
+
+def test_every_icon_that_is_named_for_qt_is_one_of_ours() -> None:
+    assert set(NAMED.values()) <= set(icons.NAMES)
 
 
 @BOTH
