@@ -21,19 +21,24 @@ from PySide6.QtWidgets import (
 )
 
 from engine import __version__
+from engine.words import short
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.files import FileController
 from tinyml_gui.document.settings import Settings
+from tinyml_gui.drawing.canvas import Canvas
 from tinyml_gui.drawing.model_drop import ModelDrop
 from tinyml_gui.look import theme
 from tinyml_gui.look.actions import Actions
+from tinyml_gui.look.keys import FocusPlace, set_keys
+from tinyml_gui.look.tab_order import order_focus
 from tinyml_gui.look.theme_switch import MODES, Theme
-from tinyml_gui.look.widgets import set_state
+from tinyml_gui.look.widgets import Fitting, set_state
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.panels.message_area import MessageArea
 from tinyml_gui.panels.navigation import Navigation
 from tinyml_gui.panels.pages import PAGES
+from tinyml_gui.panels.placement import Placement
 from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
@@ -41,12 +46,11 @@ from tinyml_gui.viewmodels.drawing import DrawingViewModel
 __all__ = ["MainWindow"]
 
 APPLICATION: Final = "TinyML Studio"
-_SIZE: Final = (1240, 820)
-_DRAW_WIDTH: Final = 316
 _IDLE_MS: Final = 150
 _INTERRUPTED: Final = 130  # the exit code that shells know
 _RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept"
-_HOW_TO_DRAW: Final = "Left button draws, right button erases, Delete clears"
+_UNDONE: Final = "change of the model"
+_UNDONE_THERE: Final = "stroke"  # while the focus is at the drawing
 
 
 class MainWindow(QMainWindow):
@@ -63,7 +67,6 @@ class MainWindow(QMainWindow):
     def __init__(self, controller: Controller, settings: Settings, look: Theme) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
-        self.setMinimumSize(960, 640)
         self.controller = controller
         self._settings = settings
         self._look = look
@@ -73,14 +76,17 @@ class MainWindow(QMainWindow):
         self.files = FileController(self, self.commands, controller, settings)
         self.navigation = Navigation()
         self.pages = QStackedWidget()
+        set_keys(self.pages, "Ctrl+Z undoes a change of the model")
         self.draw_panel = DrawPanel(settings, DrawingViewModel())
+        self._place = FocusPlace(self, self.draw_panel)
         self.messages = MessageArea()
-        self.messages.set_rest(_HOW_TO_DRAW)
         self.training_bar = TrainingBar(controller)
         self.recovery_banner = Banner()
         self._fill_pages()
         self.title_bar = TitleBar(self.commands, self._pages_menu())
         self._splitter = self._make_splitter()
+        self._placement = Placement(self, self._splitter, settings)
+        self.painted.connect(self._placement.fit)
         self._lay_out()
         self._connect_commands()
         self._connect_controller()
@@ -93,8 +99,10 @@ class MainWindow(QMainWindow):
             self.navigation.add_page(page)
             holder = QWidget()
             column = QVBoxLayout(holder)
-            column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
-            self.pages.addWidget(holder)
+            margin = theme.PAGE_MARGIN
+            # At the right are two scroll bars: one inside the page, one for a window that is very low.
+            column.setContentsMargins(margin, margin, margin - 2 * theme.SCROLL_BAR, margin)
+            self.pages.addWidget(Fitting(holder))
         self.navigation.chosen.connect(self.show_page)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -105,12 +113,13 @@ class MainWindow(QMainWindow):
 
     def _make_page(self, index: int) -> bool:
         """Make page `index` where it is not there yet; tell whether it was made."""
-        page = self.pages.widget(index)
-        column = page.layout() if page is not None else None
+        area = self.pages.widget(index)
+        column = area.inside.layout() if isinstance(area, Fitting) else None
         assert column is not None
         if not column.isEmpty():
             return False
         column.addWidget(PAGES[index].make(self.controller))
+        order_focus(self._central)
         return True
 
     def _make_next_page(self) -> None:
@@ -129,10 +138,9 @@ class MainWindow(QMainWindow):
         splitter.setHandleWidth(theme.GRID)
         splitter.setChildrenCollapsible(False)
         splitter.addWidget(self.pages)
-        splitter.addWidget(self.draw_panel)
+        splitter.addWidget(Fitting(self.draw_panel))
         splitter.setStretchFactor(0, 1)
         splitter.setStretchFactor(1, 0)
-        splitter.setSizes([_SIZE[0] - _DRAW_WIDTH - theme.NAVIGATION_WIDTH, _DRAW_WIDTH])
         return splitter
 
     def _lay_out(self) -> None:
@@ -154,7 +162,7 @@ class MainWindow(QMainWindow):
         footer = QWidget()
         footer.setObjectName("footer")
         footer.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        footer.setFixedHeight(theme.FOOTER_HEIGHT)
+        footer.setFixedHeight(theme.around_text(theme.FOOTER_HEIGHT))
         row = QHBoxLayout(footer)
         row.setContentsMargins(theme.GAP_WIDE, 0, theme.GAP_WIDE, 0)
         row.setSpacing(theme.GAP_WIDE)
@@ -185,9 +193,7 @@ class MainWindow(QMainWindow):
         drop = ModelDrop(self)
         drop.hovered.connect(self._show_target)
         drop.dropped.connect(self.files.open)
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        application.focusChanged.connect(self._update_undo)
+        self._place.changed.connect(self._show_place)
 
     def _connect_controller(self) -> None:
         self.controller.model_changed.connect(self._model_changed)
@@ -230,30 +236,32 @@ class MainWindow(QMainWindow):
 
     def _update_title(self) -> None:
         name, modified = self.controller.title, self.controller.is_modified
-        self.setWindowTitle(f"{name}[*] – {APPLICATION}")
+        self.setWindowTitle(f"{short(name)}[*] – {APPLICATION}")
         self.setWindowModified(modified)
         self.title_bar.show_title(name, modified)
 
     # Undo goes to the drawing while the user draws, to the model otherwise
 
-    def _draws(self) -> bool:
-        focused = QApplication.focusWidget()
-        return focused is not None and self.draw_panel.isAncestorOf(focused)
+    def _show_place(self) -> None:
+        self.messages.set_rest(self._place.keys)
+        self._update_undo()
+
+    def _target(self) -> Canvas | Controller:
+        return self.draw_panel.canvas if self._place.in_area else self.controller
 
     def _undo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self.controller
-        target.undo()
+        self._target().undo()
         self._update_undo()
 
     def _redo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self.controller
-        target.redo()
+        self._target().redo()
         self._update_undo()
 
     def _update_undo(self) -> None:
-        target = self.draw_panel.canvas if self._draws() else self.controller
-        self.commands["undo"].setEnabled(target.can_undo)
-        self.commands["redo"].setEnabled(target.can_redo)
+        target, undone = self._target(), _UNDONE_THERE if self._place.in_area else _UNDONE
+        for name, possible in (("undo", target.can_undo), ("redo", target.can_redo)):
+            self.commands[name].setEnabled(possible)
+            self.commands[name].setText(f"&{name.title()} {undone}")
         self.commands["undo_model"].setEnabled(self.controller.can_undo)
         self.commands["redo_model"].setEnabled(self.controller.can_redo)
         self.commands["clear"].setEnabled(not self.draw_panel.canvas.is_blank)
@@ -293,9 +301,7 @@ class MainWindow(QMainWindow):
     # What is remembered
 
     def _restore(self) -> None:
-        self.resize(*_SIZE)
-        self.restoreGeometry(self._settings.geometry)
-        self._splitter.restoreState(self._settings.splitter)
+        self._placement.restore()
         names = [page.name for page in PAGES]
         self.show_page(names.index(self._settings.page) if self._settings.page in names else 0)
         self.commands[f"theme_{self._look.mode}"].setChecked(True)
@@ -315,7 +321,7 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave more width to the page where the window is narrow."""
         super().resizeEvent(event)
-        self.navigation.set_compact(event.size().width() < theme.NARROW)
+        self.navigation.set_compact(event.size().width() < theme.scaled(theme.NARROW))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Give the focus to the canvas, where work begins."""
@@ -327,19 +333,15 @@ class MainWindow(QMainWindow):
         if not self.files.may_discard():
             event.ignore()
             return
-        self._remember_layout()
+        self._placement.remember()
         self.controller.close()
         event.accept()
 
     def end_now(self) -> None:
         """End without asking; what is unsaved is offered at the next start."""
-        self._remember_layout()
+        self._placement.remember()
         self.controller.keep_unsaved()
         QApplication.exit(_INTERRUPTED)
-
-    def _remember_layout(self) -> None:
-        self._settings.geometry = self.saveGeometry()
-        self._settings.splitter = self._splitter.saveState()
 
     def _show_target(self, on: bool) -> None:
         """Show that a dragged model may be dropped here."""

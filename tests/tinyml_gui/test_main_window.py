@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QScrollArea
+from PySide6.QtWidgets import QApplication, QComboBox, QScrollArea, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.storage import model_file
@@ -20,6 +20,7 @@ from tinyml_gui.document.edits import change_layer
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
+from tinyml_gui.panels.model.layer_card import LayerList
 from tinyml_gui.panels.model.panel import ModelPanel
 from tinyml_gui.panels.pages import PAGES
 
@@ -97,3 +98,44 @@ def test_fields_keep_their_height_when_a_layer_has_a_fault(window: MainWindow, q
     assert controller.state.document.fault is not None
     assert [field.editor.height() for field in panel.form.fields.values()] == heights
     assert panel._fields_hint.whole
+
+
+def test_delete_and_undo_act_where_the_hint_says_that_they_do(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    controller, draw = window.controller, window.draw_panel
+    layers = window.pages.currentWidget().findChild(LayerList)
+    assert layers is not None
+    drawn = np.full((280, 280), 255, np.uint8)
+
+    def press(widget: QWidget, key: Qt.Key, control: bool = False) -> tuple[str, bool, bool]:
+        """Return the hint, and whether the key changed the drawing and the model."""
+        widget.setFocus()
+        qtbot.waitUntil(widget.hasFocus)
+        hint, ink, spec = window.messages.text(), draw.canvas.ink(), controller.model.spec
+        QTest.keyClick(widget, key, *[Qt.KeyboardModifier.ControlModifier] * control)
+        return hint, not np.array_equal(draw.canvas.ink(), ink), controller.model.spec != spec
+
+    changes = []
+    for widget in (draw.canvas, draw.brush_slider, layers):
+        draw.canvas.put(drawn)
+        hint, *changed = press(widget, Qt.Key.Key_Delete)
+        assert ("Delete clears" in hint, "Delete removes" in hint) == tuple(changed), hint
+        changes.append(tuple(changed))
+    assert changes == [(True, False), (False, False), (False, True)]
+    for widget, target in ((draw.brush_slider, "stroke"), (window.pages.currentWidget(), "model")):
+        reached = widget if isinstance(widget, QSlider) else widget.findChild(QComboBox)
+        hint, *changed = press(reached, Qt.Key.Key_Z, control=True)
+        assert target in hint
+        assert target in window.commands["undo"].text()
+        assert changed == [target == "stroke", target == "model"]
+
+
+def test_undo_from_the_menu_is_for_what_had_the_focus_before(window: MainWindow, qtbot: QtBot) -> None:
+    window.activateWindow()
+    canvas = window.draw_panel.canvas
+    canvas.setFocus()
+    qtbot.waitUntil(canvas.hasFocus)
+    canvas.put(np.full((280, 280), 255, np.uint8))
+    window.title_bar.menu_bar.setFocus(Qt.FocusReason.MenuBarFocusReason)
+    window.commands["undo"].trigger()
+    assert canvas.is_blank

@@ -7,17 +7,18 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
+from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from engine.storage.model_file import SUFFIX
+from engine.words import short
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions
+from tinyml_gui.look.question import Answer, ask
 
 __all__ = ["SHIPPED", "FileController"]
 
 _FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
-_Answer = QMessageBox.StandardButton
 
 #: Resource name and words of the models inside the application.
 SHIPPED: Final = {
@@ -77,7 +78,7 @@ class FileController(QObject):
         if not self._controller.is_modified:
             return True
         answer = self._ask()
-        return answer == _Answer.Discard or (answer == _Answer.Save and self.save())
+        return answer == Answer.Discard or (answer == Answer.Save and self.save())
 
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application; saving it will ask for a file."""
@@ -94,14 +95,15 @@ class FileController(QObject):
         if self.may_discard():
             self._controller.new_from_preset(name)
 
-    def _ask(self) -> QMessageBox.StandardButton:
-        box = QMessageBox(self._window)
-        box.setWindowTitle("Unsaved changes")
-        box.setText(f"Save the changes of {self._controller.path_or_name}?")
-        box.setInformativeText("Without saving, what you changed and trained is lost.")
-        box.setStandardButtons(_Answer.Save | _Answer.Discard | _Answer.Cancel)
-        box.setDefaultButton(_Answer.Save)
-        return _Answer(box.exec())
+    def _ask(self) -> Answer:
+        return ask(
+            self._window,
+            "Unsaved changes",
+            f"Save the changes of {short(self._controller.path_or_name)}?",
+            Answer.Save | Answer.Discard | Answer.Cancel,
+            Answer.Save,
+            "Without saving, what you changed and trained is lost.",
+        )
 
     def _save_to(self, path: Path) -> bool:
         self._controller.save_file(path)

@@ -1,11 +1,18 @@
-"""What is remembered between two starts: the window's layout, the theme, the brush, recent files."""
+"""What is remembered between two starts: the window's layout, the theme, the brush, recent files.
+
+Anyone may have written the file. A value that is not of its kind counts as absent, so its reader takes the
+default.
+"""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QSettings
+
+from engine.files import is_file
 
 __all__ = ["Settings"]
 
@@ -44,11 +51,8 @@ class Settings:
 
     @property
     def brush(self) -> float | None:
-        """Width of the brush in model pixels."""
-        try:
-            return float(self.text("brush", ""))
-        except ValueError:
-            return None
+        """Width of the brush in model pixels; None unless it is a finite number."""
+        return self._number("brush")
 
     @brush.setter
     def brush(self, width: float) -> None:
@@ -64,18 +68,18 @@ class Settings:
         self._store.setValue("geometry", state)
 
     @property
-    def splitter(self) -> QByteArray:
-        """How the width is shared between page and drawing."""
-        return self._bytes("splitter")
+    def drawing_width(self) -> float | None:
+        """How much of the window's width the drawing takes, in pixels; None unless it is a finite number."""
+        return self._number("drawing_width")
 
-    @splitter.setter
-    def splitter(self, state: QByteArray) -> None:
-        self._store.setValue("splitter", state)
+    @drawing_width.setter
+    def drawing_width(self, width: float) -> None:
+        self._store.setValue("drawing_width", str(width))
 
     @property
     def recent_files(self) -> list[str]:
         """Paths of the files opened or saved last, newest first; those gone are left out."""
-        return [path for path in self._recent() if Path(path).is_file()]
+        return [path for path in self._recent() if is_file(path)]
 
     def add_recent_file(self, path: str | Path) -> None:
         """Put `path` first among the recent files."""
@@ -101,7 +105,15 @@ class Settings:
         # The INI format gives a list of one back as plain text.
         if isinstance(value, str):
             return [value]
-        return [str(v) for v in value] if isinstance(value, list) else []
+        paths = value if isinstance(value, list) else []
+        return [path for path in paths if isinstance(path, str)][:_RECENT_COUNT]
+
+    def _number(self, key: str) -> float | None:
+        try:
+            number = float(self.text(key))
+        except ValueError:
+            return None
+        return number if math.isfinite(number) else None
 
     def _bytes(self, key: str) -> QByteArray:
         value = self._store.value(key)

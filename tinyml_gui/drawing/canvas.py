@@ -33,11 +33,14 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
 from tinyml_gui.drawing.paste_and_drop import ink_of, model_of
+from tinyml_gui.drawing.pen_echo import PenEcho
 from tinyml_gui.drawing.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
 from tinyml_gui.look import theme
+from tinyml_gui.look.keys import set_keys
 
 __all__ = ["Canvas"]
 
+_KEYS: Final = "Left button draws, right button erases, Delete clears, Ctrl+Z undoes a stroke"
 BRUSH_DEFAULT: Final = 24.0  #: model pixels; about MNIST's pen when a digit fills the canvas
 BRUSH_RANGE: Final = (8.0, 60.0)
 _ERASER_FACTOR: Final = 1.6  # erasing needs a wider tip than drawing
@@ -78,16 +81,16 @@ class Canvas(QWidget):
         self._brush = BRUSH_DEFAULT
         self._hover: QPointF | None = None
         self._hint = "Draw here"
+        self._echo = PenEcho(self)
         self.setAcceptDrops(True)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAccessibleName("Drawing canvas")
-        self.setAccessibleDescription("Left button draws, right button erases, Delete clears")
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setAccessibleDescription(_KEYS)
+        set_keys(self, _KEYS)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 160)
 
     # What others read and set
@@ -265,14 +268,6 @@ class Canvas(QWidget):
         """Prefer a square of the model's own size."""
         return QSize(SIDE, SIDE)
 
-    def hasHeightForWidth(self) -> bool:
-        """Be square."""
-        return True
-
-    def heightForWidth(self, width: int) -> int:
-        """Be square."""
-        return width
-
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Render the strokes anew, as sharp as the screen is."""
         self._make_view()
@@ -338,7 +333,8 @@ class Canvas(QWidget):
     def _paint_hint(self, painter: QPainter) -> None:
         painter.setPen(QColor(theme.tokens().muted))
         painter.setFont(theme.text_font(theme.SECTION))
-        painter.drawText(self._paper(), Qt.AlignmentFlag.AlignCenter, self._hint)
+        centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        painter.drawText(self._paper(), centred, self._hint)
 
     def _paint_brush(self, painter: QPainter, where: QPointF) -> None:
         t = theme.tokens()

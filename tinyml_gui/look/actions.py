@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "save_as": Command("Save &as…", "Save the model to another file", "Ctrl+Shift+S"),
     "forget_recent": Command("&Forget these files", "Empty the list of recent files"),
     "quit": Command("&Quit", "Close the window and end the program", "Ctrl+Q"),
-    "undo": Command("&Undo", "Undo the last stroke, or the last change of the model", "Ctrl+Z"),
+    "undo": Command("&Undo", "Undo the last stroke where you draw, else a change of the model", "Ctrl+Z"),
     "redo": Command("&Redo", "Redo what was undone last", "Ctrl+Shift+Z"),
     "undo_model": Command("Undo a change of the model", "Undo the last change of the model"),
     "redo_model": Command("Redo a change of the model", "Redo the change of the model that was undone last"),

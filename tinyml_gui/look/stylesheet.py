@@ -17,9 +17,10 @@ __all__ = ["stylesheet"]
 
 _TEMPLATE = Template("""
 * { font-size: ${body}px; }
-QToolTip { background: $text; color: $window; border: 0; padding: 4px 8px; }
+/* Names come from files of unknown origin: no label, message box or tooltip takes them for HTML. */
+QToolTip { qproperty-textFormat: PlainText; background: $text; color: $window; border: 0; padding: 4px 8px; }
 
-QLabel { background: transparent; color: $text; }
+QLabel { qproperty-textFormat: PlainText; background: transparent; color: $text; }
 QLabel:disabled { color: $disabled; }
 QLabel[role="title"] { font-size: ${title}px; font-weight: 600; }
 QLabel[role="section"] { font-size: ${section}px; font-weight: 600; }
@@ -52,6 +53,8 @@ QWidget#titleBar { background: $surface; border: 0; border-bottom: 1px solid $bo
 QWidget#footer { background: $surface; border: 0; border-top: 1px solid $border; }
 QWidget#navigation { background: $window; border: 0; border-right: 1px solid $border; }
 QWidget#drawPanel { background: $window; border: 0; border-left: 1px solid $border; }
+QGraphicsView[role="chart"] { border: 2px solid transparent; border-radius: ${small}px; }
+QGraphicsView[role="chart"]:focus { border-color: $accent; }
 QScrollArea, QScrollArea > QWidget > QWidget#scrolled { background: transparent; border: 0; }
 
 QPushButton, QToolButton {
@@ -83,6 +86,7 @@ QToolButton[role="icon"]:focus {
     border: 2px solid $accent; min-width: ${inner_focus}px; max-width: ${inner_focus}px;
     min-height: ${inner_focus}px; max-height: ${inner_focus}px;
 }
+QFileDialog QToolButton { padding: 0; min-width: ${inner}px; max-width: ${inner}px; }
 QToolButton[role="file"] {
     background: transparent; border: 1px solid transparent; padding: 0 20px 0 8px; font-weight: 600;
 }
@@ -100,7 +104,7 @@ QToolButton[role="disclosure"]:hover { background: $hover; color: $text; }
 QToolButton[role="disclosure"]:focus { border: 2px solid $accent; padding: 0 7px 0 1px; }
 QToolButton[role="page"] {
     background: transparent; border: 2px solid transparent; border-radius: ${small}px; color: $muted;
-    padding: 0 8px; min-height: 36px; text-align: left;
+    padding: 0 8px; min-height: ${page_button}px; text-align: left;
 }
 QToolButton[role="page"]:hover { background: $hover; color: $text; }
 QToolButton[role="page"]:checked { background: $accent_soft; color: $accent; font-weight: 600; }
@@ -140,12 +144,13 @@ QSpinBox::down-arrow, QDoubleSpinBox::down-arrow { image: url("$down"); width: 1
 QComboBox::drop-down { border: 0; width: 24px; }
 QComboBox::down-arrow { image: url("$down"); width: 12px; height: 12px; }
 QComboBox QAbstractItemView {
-    background: $surface; color: $text; border: 1px solid $border; padding: 4px; outline: 0;
+    background: $surface; color: $text; border: 1px solid $border; border-radius: 0; padding: 4px; outline: 0;
     selection-background-color: $accent_soft; selection-color: $text;
 }
-QComboBox QAbstractItemView::item { min-height: 28px; padding: 0 4px; }
+QComboBoxPrivateContainer { background: $surface; border: 0; }
+QComboBox QAbstractItemView::item { min-height: ${entry}px; padding: 0 4px; }
 QCheckBox {
-    spacing: 8px; min-height: 28px; border: 2px solid transparent; border-radius: ${small}px;
+    spacing: 8px; min-height: ${entry}px; border: 2px solid transparent; border-radius: ${small}px;
     background: transparent;
 }
 QCheckBox:focus { border-color: $accent; }
@@ -185,8 +190,8 @@ QMenu::separator { height: 1px; background: $border; margin: 4px 8px; }
 QMenu::right-arrow { image: url("$right"); width: 12px; height: 12px; right: 8px; }
 
 QScrollBar { background: transparent; border: 0; }
-QScrollBar:vertical { width: 10px; }
-QScrollBar:horizontal { height: 10px; }
+QScrollBar:vertical { width: ${scroll_bar}px; }
+QScrollBar:horizontal { height: ${scroll_bar}px; }
 QScrollBar::handle {
     background: $border; border-radius: 3px; margin: 2px; min-height: 32px; min-width: 32px;
 }
@@ -217,16 +222,19 @@ _PICTURES = ("up", "down", "right", "check")
 def stylesheet(t: Tokens, folder: str) -> str:
     """Return the stylesheet of theme `t`; the icons that it names are written into `folder`."""
     sizes = {
-        "body": theme.BODY,
-        "caption": theme.CAPTION,
-        "section": theme.SECTION,
-        "title": theme.TITLE,
-        "key_figure": theme.KEY_FIGURE,
-        "top_class": theme.TOP_CLASS,
+        "body": theme.scaled(theme.BODY),
+        "caption": theme.scaled(theme.CAPTION),
+        "section": theme.scaled(theme.SECTION),
+        "title": theme.scaled(theme.TITLE),
+        "key_figure": theme.scaled(theme.KEY_FIGURE),
+        "top_class": theme.scaled(theme.TOP_CLASS),
+        "page_button": theme.around_text(theme.CONTROL_HEIGHT + theme.GRID),
+        "entry": theme.around_text(theme.CONTROL_HEIGHT - theme.GRID),
+        "scroll_bar": theme.SCROLL_BAR,
         "radius": theme.RADIUS,
         "small": theme.RADIUS_SMALL,
-        "inner": theme.CONTROL_HEIGHT - 2,
-        "inner_focus": theme.CONTROL_HEIGHT - 4,
+        "inner": theme.around_text(theme.CONTROL_HEIGHT) - 2,
+        "inner_focus": theme.around_text(theme.CONTROL_HEIGHT) - 4,
     }
     return _TEMPLATE.substitute(asdict(t), **sizes, **_write_pictures(t, folder))
 

@@ -1,11 +1,14 @@
 """Every measure, type size and colour of the application.
 
 The application's palette alone decides which theme is on. `tokens` reads it, so a widget needs no reference
-to anything; it repaints when `is_theme_change` says that an event requires it.
+to anything; it repaints when `is_theme_change` says that an event requires it. In the same way the
+application's font alone decides how large text is: the measures below are those of its usual size, `scaled`
+and `around_text` give them for the size that is on.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,13 +18,16 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 __all__ = [
     "DARK",
     "LIGHT",
-    "SERIES",
+    "SEEN",
     "Tokens",
+    "around_text",
     "contrast",
     "is_theme_change",
     "number_font",
     "plot_colours",
+    "scaled",
     "text_font",
+    "text_scale",
     "tokens",
 ]
 
@@ -35,6 +41,7 @@ FOOTER_HEIGHT: Final = 12 * GRID
 NAVIGATION_WIDTH: Final = 33 * GRID
 NAVIGATION_COMPACT: Final = 14 * GRID
 NARROW: Final = 1100  #: px; a window below this saves width where it can
+SCROLL_BAR: Final = 10  #: px at the right of what scrolls
 RADIUS: Final = 8
 RADIUS_SMALL: Final = 6
 
@@ -44,10 +51,10 @@ SECTION: Final = 15
 TITLE: Final = 20
 KEY_FIGURE: Final = 28
 TOP_CLASS: Final = 56
+_LINE: Final = 16  # the height of a line of text
 
-
-#: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest.
-SERIES: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
+#: The least contrast of what has to be seen but not read, WCAG 2.1, criterion 1.4.11
+SEEN: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,9 @@ class Tokens:
     bad_soft: str
     ink: str  # strokes on the canvas
     paper: str  # the canvas
-    series: tuple[str, ...]  # SERIES, with those swapped that vanish on this background
+    #: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest. Those hues that
+    #: would vanish on the background are darker or lighter.
+    series: tuple[str, ...]
 
 
 LIGHT: Final = Tokens(
@@ -98,7 +107,7 @@ LIGHT: Final = Tokens(
     bad_soft="#FCEBEB",
     ink="#1A1E24",
     paper="#FFFFFF",
-    series=SERIES,
+    series=("#0072B2", "#D55E00", "#009E73", "#C0679A", "#A87400", "#2F8FC7", "#8A7F00"),
 )
 
 DARK: Final = Tokens(
@@ -122,7 +131,7 @@ DARK: Final = Tokens(
     bad_soft="#3A2226",
     ink="#F2F4F7",
     paper="#1D2025",
-    series=("#56B4E9", "#E69F00", "#2BC49A", "#DE97BF", "#F07B3A", "#3D9BDC", "#F0E442"),
+    series=("#56B4E9", "#F07B3A", "#2BC49A", "#DE97BF", "#E69F00", "#3D9BDC", "#F0E442"),
 )
 
 
@@ -138,9 +147,32 @@ def is_theme_change(event: QEvent) -> bool:
 
 
 def plot_colours() -> dict[str, str]:
-    """Return pyqtgraph's background and axis colours, and its grid line colour."""
+    """Return the colours of a plot: its background, words, axes and curves.
+
+    ``spread`` is the paler training colour of what lies around the training curve.
+    """
     t = tokens()
-    return {"background": t.surface, "foreground": t.muted, "grid": t.border}
+    train, validation = t.series[:2]
+    return {
+        "background": t.surface,
+        "words": t.muted,
+        "axis": t.outline,
+        "training": train,
+        "validation": validation,
+        "spread": _faded(train, t.surface),
+    }
+
+
+@functools.cache
+def _faded(colour: str, surface: str) -> str:
+    """Return the palest mix of `colour` with `surface` that can still be seen on it."""
+    front, back = QColor(colour), QColor(surface)
+    for share in range(100):
+        parts = zip(_parts(front), _parts(back), strict=True)
+        mixed = QColor.fromRgbF(*((share * f + (100 - share) * b) / 100 for f, b in parts)).name()
+        if contrast(mixed, surface) >= SEEN:
+            return mixed
+    return colour
 
 
 def contrast(first: str, second: str) -> float:
@@ -151,16 +183,33 @@ def contrast(first: str, second: str) -> float:
 
 def _luminance(colour: str) -> float:
     """Relative luminance, WCAG 2.1."""
-    c = QColor(colour)
-    parts = (c.redF(), c.greenF(), c.blueF())
-    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in _parts(QColor(colour))]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _parts(colour: QColor) -> tuple[float, float, float]:
+    return colour.redF(), colour.greenF(), colour.blueF()
+
+
+def text_scale() -> float:
+    """Return how large text is: 1 unless the user's desktop asks for larger text."""
+    return max(1.0, QGuiApplication.font().pixelSize() / BODY)
+
+
+def scaled(pixels: int) -> int:
+    """Return the size of a text, or a measure that grows with it, for the size of text that is on."""
+    return round(pixels * text_scale())
+
+
+def around_text(height: int, lines: int = 1) -> int:
+    """Return the height of something that holds `lines` of text, for the size of text that is on."""
+    return height + lines * (scaled(_LINE) - _LINE)
 
 
 def text_font(pixels: int = BODY, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
     """Return the system's UI font at a size of the type scale."""
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
-    font.setPixelSize(pixels)
+    font.setPixelSize(scaled(pixels))
     font.setWeight(weight)
     return font
 

@@ -10,17 +10,20 @@ from contextlib import ExitStack
 from typing import Final
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QPalette
 from PySide6.QtWidgets import QApplication
 
 from engine.temporary import work_folder
+from tinyml_gui.look.icon_theme import use_icon_theme
 from tinyml_gui.look.stylesheet import stylesheet
-from tinyml_gui.look.theme import DARK, LIGHT, Tokens, text_font, tokens
+from tinyml_gui.look.theme import BODY, DARK, LIGHT, Tokens, tokens
 
 __all__ = ["MODES", "Theme"]
 
 
 MODES: Final = ("system", "light", "dark")
+_USUAL_TEXT: Final = 15.0  # px: no desktop has larger text unless its user asks for it
+_LARGEST: Final = 2.0
 
 
 def make_palette(t: Tokens) -> QPalette:
@@ -58,8 +61,22 @@ def make_palette(t: Tokens) -> QPalette:
     return palette
 
 
+def _system_scale() -> float:
+    """Return how much larger than usual the text of the user's desktop is."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)
+    return min(max(1.0, QFontInfo(font).pixelSize() / _USUAL_TEXT), _LARGEST)
+
+
 class Theme(QObject):
     """Applies light or dark to the whole application, following the system unless told otherwise.
+
+    Parameters
+    ----------
+    app : QApplication
+    mode : str
+        One of `MODES`; anything else means the system's.
+    text_scale : float, optional
+        How large text is, 1 to 2; as the system's font asks when left out.
 
     Signals
     -------
@@ -69,7 +86,7 @@ class Theme(QObject):
 
     mode_changed = Signal(str)
 
-    def __init__(self, app: QApplication, mode: str = "system") -> None:
+    def __init__(self, app: QApplication, mode: str = "system", text_scale: float | None = None) -> None:
         super().__init__(app)
         self._app = app
         self._mode = mode if mode in MODES else "system"
@@ -77,7 +94,9 @@ class Theme(QObject):
         self._folder = kept.enter_context(work_folder())  # for icons that a stylesheet can only name by path
         weakref.finalize(self, kept.close)
         app.setStyle("Fusion")
-        app.setFont(text_font())
+        font = QFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont))
+        font.setPixelSize(round(BODY * (_system_scale() if text_scale is None else text_scale)))
+        app.setFont(font)
         app.styleHints().colorSchemeChanged.connect(self._system_changed)
         self._apply()
 
@@ -109,4 +128,5 @@ class Theme(QObject):
     def _apply(self) -> None:
         wanted = self._wanted()
         self._app.setPalette(make_palette(wanted))
+        use_icon_theme(wanted, str(self._folder))
         self._app.setStyleSheet(stylesheet(wanted, str(self._folder)))

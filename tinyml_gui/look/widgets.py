@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtGui import QAction, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
+    QScrollBar,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -23,8 +24,10 @@ from tinyml_gui.look import icons, theme
 __all__ = [
     "Card",
     "Elided",
+    "Fitting",
     "HeadFigures",
     "IconButton",
+    "Scrolling",
     "Shrinking",
     "button",
     "caption",
@@ -32,8 +35,9 @@ __all__ = [
     "key_figure",
     "label",
     "muted",
+    "name_of",
+    "name_unseen",
     "page_head",
-    "scrolling",
     "section",
     "set_role",
     "set_state",
@@ -80,6 +84,23 @@ def section(text: str) -> QLabel:
 def caption(text: str = "", wrap: bool = False) -> QLabel:
     """Return small grey text, 11 px."""
     return label(text, "caption", wrap)
+
+
+def name_of(field: QWidget, text: str) -> QLabel:
+    """Return the caption of `field`; screen readers read it with the field, if both stand in one widget.
+
+    An accessible name alone does not do for a list of choices: on Linux its name is what is chosen.
+    """
+    made = caption(text)
+    made.setBuddy(field)
+    return made
+
+
+def name_unseen(field: QWidget, text: str) -> None:
+    """Give `field`, which already has its place, a name that only screen readers read."""
+    made = name_of(field, text)
+    made.setParent(field.parentWidget())
+    made.hide()
 
 
 def muted(text: str = "", wrap: bool = False) -> QLabel:
@@ -139,8 +160,12 @@ class HeadFigures:
 
 
 def page_head(text: str, figures: HeadFigures) -> QHBoxLayout:
-    """Return the first row of a page: its title at the left, its key figures at the right."""
+    """Return the first row of a page: its title at the left, its key figures at the right.
+
+    It ends where the cards below it end that scroll.
+    """
     row = QHBoxLayout()
+    row.setContentsMargins(0, 0, theme.SCROLL_BAR, 0)
     row.setSpacing(theme.GAP)
     row.addWidget(title(text))
     row.addStretch()
@@ -149,14 +174,56 @@ def page_head(text: str, figures: HeadFigures) -> QHBoxLayout:
     return row
 
 
-def scrolling(inside: QWidget) -> QScrollArea:
-    """Return an area that scrolls `inside` up and down only, and leaves the focus to what is in it."""
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    area.setWidget(inside)
-    return area
+class _QuietBar(QScrollBar):
+    """A scroll bar that is there but not seen while there is nothing to scroll."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.maximum() > self.minimum():
+            super().paintEvent(event)
+
+
+class Scrolling(QScrollArea):
+    """Scrolls `inside` up and down only, and leaves the focus to what is in it.
+
+    At its right `theme.SCROLL_BAR` is kept free for the bar, so that nothing shrinks when there is one.
+    """
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__()
+        self.inside = inside
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        self.setVerticalScrollBar(_QuietBar())
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setWidget(inside)
+
+    def minimumSizeHint(self) -> QSize:
+        """Need the width of what is inside, but not its height."""
+        needed = self.inside.minimumSizeHint().expandedTo(self.inside.minimumSize())
+        return QSize(needed.width() + theme.SCROLL_BAR, super().minimumSizeHint().height())
+
+
+class Fitting(Scrolling):
+    """Gives `inside` all of its place, and scrolls only where that is less than `inside` needs at least."""
+
+    def __init__(self, inside: QWidget) -> None:
+        super().__init__(inside)
+        self.setWidgetResizable(False)  # Qt would give it the height that it prefers
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        handled = super().viewportEvent(event)
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            self._fit()
+        return handled
+
+    def _fit(self) -> None:
+        room, layout = self.viewport().size(), self.inside.layout()
+        if layout is not None and layout.hasHeightForWidth():
+            least = layout.minimumHeightForWidth(room.width())
+        else:
+            least = self.inside.minimumSizeHint().height()
+        self.inside.resize(room.width(), max(room.height(), least))
 
 
 class Elided(QLabel):

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from tinyml_gui.control.deployment import DeploymentController
-from tinyml_gui.panels.forms import calm_wheel
+from tinyml_gui.panels.inputs import calm_wheel
 from tinyml_gui.viewmodels.targets import Choice, board_choices, format_choices
 
 __all__ = ["BoardPicker", "FormatPicker"]

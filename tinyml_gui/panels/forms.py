@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QLocale, QObject, QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtCore import QLocale, QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
@@ -19,7 +18,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QSizePolicy,
-    QSpinBox,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -28,13 +26,12 @@ from PySide6.QtWidgets import (
 from engine.errors import FieldError
 from engine.knobs import Knob
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import caption, disclosure, label, set_state
+from tinyml_gui.look.widgets import disclosure, label, name_of, set_state
 from tinyml_gui.panels.flow import FlowGrid
+from tinyml_gui.panels.inputs import DocumentUndo, NumberBox, calm_wheel
 
-__all__ = ["FIELD_WIDTH", "Field", "KnobForm", "calm_wheel", "number_text"]
+__all__ = ["FIELD_WIDTH", "Field", "KnobForm", "number_text"]
 
-_MAX_INT = 2**31 - 1
-_UNDO_KEYS: Final = (QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo)
 FIELD_WIDTH: Final = 30 * theme.GRID
 _FIELD_MOST: Final = 36 * theme.GRID
 
@@ -43,32 +40,6 @@ def number_text(value: float) -> str:
     """Return `value` as a person would write it, with as many digits as it has."""
     short = f"{value:.6g}"
     return short if float(short) == value else repr(float(value))
-
-
-class _CalmWheel(QObject):
-    """Lets the wheel scroll the page instead of changing a field that does not have the focus."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return False
-
-
-class _DocumentUndo(QObject):
-    """Leaves undo and redo to the window: what a field commits is a change of the document."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
-            return False
-        typing = isinstance(watched, QLineEdit) and watched.isModified()
-        return not typing and any(map(event.matches, _UNDO_KEYS))
-
-
-def calm_wheel(widget: QWidget) -> None:
-    """Keep the wheel from changing `widget` unless it has the focus."""
-    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    widget.installEventFilter(_CalmWheel(widget))
 
 
 class Field(QWidget):
@@ -94,17 +65,16 @@ class Field(QWidget):
         self.knob = knob
         self.error = ""
         self.editor = self._make_editor()
-        self.editor.installEventFilter(_DocumentUndo(self.editor))
+        self.editor.installEventFilter(DocumentUndo(self.editor))
         self.editor.setToolTip(_tip(knob))
         self.editor.setAccessibleName(knob.label)
         self.editor.setObjectName(knob.name)
-        self.setMinimumWidth(FIELD_WIDTH)
-        self.setMaximumWidth(_FIELD_MOST)
+        self.setMinimumWidth(theme.scaled(FIELD_WIDTH))
+        self.setMaximumWidth(theme.scaled(_FIELD_MOST))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
-        self._label = caption(self._words())
-        self._label.setBuddy(self.editor)
+        self._label = name_of(self.editor, self._words())
         column.addWidget(self._label)
         column.addWidget(self.editor)
 
@@ -158,9 +128,7 @@ class Field(QWidget):
 
 class _IntField(Field):
     def _make_editor(self) -> QWidget:
-        self._box = QSpinBox()
-        low, high = self.knob.low, self.knob.high
-        self._box.setRange(-_MAX_INT if low is None else int(low), _MAX_INT if high is None else int(high))
+        self._box = NumberBox(self.knob.low, self.knob.high)
         self._box.setKeyboardTracking(False)
         self._box.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
         self._box.setLocale(QLocale(QLocale.Language.English))  # as all other numbers of the window
@@ -168,14 +136,37 @@ class _IntField(Field):
         self._box.setSuffix(f" {self.knob.unit}" if self.knob.unit else "")
         self._box.setCorrectionMode(QAbstractSpinBox.CorrectionMode.CorrectToNearestValue)
         self._box.valueChanged.connect(self._commit)
+        self._refused = ""
+        edit = self._box.lineEdit()
+        edit.inputRejected.connect(self._refuse)
+        edit.textEdited.connect(self._reconsider)
+        self._box.editingFinished.connect(self._forget_refused)
         calm_wheel(self._box)
         return self._box
+
+    def _refuse(self) -> None:
+        """Say why a key does nothing: it is no digit, or one too many."""
+        self._refused = f"{self.knob.label} is a whole number{_range(self.knob)}."
+        self.show_error(self._refused)
+
+    def _forget_refused(self) -> None:
+        """Take back what was said of a key, as it changed nothing."""
+        if self.error == self._refused:
+            self._reconsider()
+
+    def _reconsider(self) -> None:
+        """Remove an error as soon as the number is allowed."""
+        with suppress(FieldError):
+            self.knob.check(self._box.valueFromText(self._box.cleanText()))
+            self.show_error("")
 
     def _words(self) -> str:
         return self.knob.label  # the unit stands behind the number
 
     def value(self) -> int:
-        return self._box.value()
+        value = self._box.value()
+        self.knob.check(value)
+        return value
 
     def _show(self, value: Any) -> None:
         self._box.setValue(int(value))
@@ -253,10 +244,15 @@ def make_field(knob: Knob) -> Field:
 
 
 def _tip(knob: Knob) -> str:
-    text = knob.doc[:1].upper() + knob.doc[1:]
-    if knob.low is not None and knob.high is not None and knob.type is not bool:
-        text += f" ({number_text(knob.low)} to {number_text(knob.high)})"
-    return text
+    limits = _range(knob)
+    return knob.doc[:1].upper() + knob.doc[1:] + (f" ({limits.removeprefix(' from ')})" if limits else "")
+
+
+def _range(knob: Knob) -> str:
+    """Return the limits of a number in words; empty where it has none."""
+    if knob.low is None or knob.high is None or knob.type is bool:
+        return ""
+    return f" from {number_text(knob.low)} to {number_text(knob.high)}"
 
 
 class KnobForm(QWidget):

@@ -139,7 +139,7 @@ class MeterTile(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title, self._used, self._limit = caption(), caption(), _WholeOrNothing("caption")
-        self._limit.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._limit.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._used.setFont(theme.number_font(theme.CAPTION))
         self.bar = ShareBar(theme.GRID + 2)
         words = QHBoxLayout()
@@ -150,8 +150,10 @@ class MeterTile(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID)
+        column.addStretch()
         column.addLayout(words)
         column.addWidget(self.bar)
+        column.addStretch()
 
     @property
     def text(self) -> str:

@@ -27,7 +27,7 @@ class Navigation(QWidget):
         super().__init__(parent)
         self.setObjectName("navigation")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedWidth(theme.NAVIGATION_WIDTH)
+        self.setFixedWidth(theme.scaled(theme.NAVIGATION_WIDTH))
         self.actions_of_pages: list[QAction] = []
         self._icons: list[str] = []
         self._group = QButtonGroup(self)
@@ -64,7 +64,7 @@ class Navigation(QWidget):
     def set_compact(self, compact: bool) -> None:
         """Show icons alone where the window is narrow; the tooltips still name the pages."""
         style = Qt.ToolButtonStyle
-        self.setFixedWidth(theme.NAVIGATION_COMPACT if compact else theme.NAVIGATION_WIDTH)
+        self.setFixedWidth(theme.NAVIGATION_COMPACT if compact else theme.scaled(theme.NAVIGATION_WIDTH))
         for button in self._group.buttons():
             assert isinstance(button, QToolButton)
             button.setToolButtonStyle(style.ToolButtonIconOnly if compact else style.ToolButtonTextBesideIcon)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QMenuBar, QToolButton, QWidget
 
+from engine.words import short
 from tinyml_gui.look import theme
 from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.widgets import IconButton
 
 __all__ = ["TitleBar"]
+
+_LONGEST: Final = 24  # characters of a file's name
 
 
 class TitleBar(QWidget):
@@ -26,7 +31,7 @@ class TitleBar(QWidget):
         super().__init__(parent)
         self.setObjectName("titleBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setFixedHeight(theme.TITLE_BAR_HEIGHT)
+        self.setFixedHeight(theme.around_text(theme.TITLE_BAR_HEIGHT))
         self.menu_bar = QMenuBar()
         self.menu_bar.setNativeMenuBar(False)
         actions.fill(self.menu_bar, pages)
@@ -40,8 +45,10 @@ class TitleBar(QWidget):
 
     def show_title(self, name: str, modified: bool) -> None:
         """Show the file's name, with a dot when it holds unsaved changes."""
-        self.file_button.setText(f"{name} •" if modified else name)
-        self.file_button.setToolTip("Unsaved changes" if modified else "All changes saved")
+        shown = short(name, _LONGEST).replace("&", "&&")  # a single one would underline the next letter
+        self.file_button.setText(f"{shown} •" if modified else shown)
+        state = "Unsaved changes" if modified else "All changes saved"
+        self.file_button.setToolTip(f"{short(name)}: {state.lower()}" if len(name) > _LONGEST else state)
 
     def _make_file_button(self, actions: Actions) -> QToolButton:
         made = QToolButton()

@@ -8,12 +8,16 @@ once. A redraw costs the same after ten batches and after ten million.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BINS", "Binned", "accuracy_floor", "loss_ceiling"]
+from engine.training.rate_finder import RatePoint
+from tinyml_gui.viewmodels import quantities
+
+__all__ = ["BINS", "Binned", "accuracy_floor", "curves_words", "loss_ceiling", "rates_words"]
 
 BINS: Final = 800  #: at most; the envelope has two points a bin
 _MEMORY: Final = 0.9  # of the smoothed line, in values
@@ -116,6 +120,26 @@ class Binned:
         self._line[:half] = self._line[pairs[1]]
         self._count = half
         self._width *= 2
+
+
+def curves_words(train: Binned, validation: Binned, percent: bool) -> str:
+    """Return the newest values of both curves in words; empty while there are none."""
+    named = ("training", train), ("validation", validation)
+    said = [f"{name} {_value_words(curve.last, percent)}" for name, curve in named if len(curve)]
+    return ", ".join(said)
+
+
+def _value_words(value: float, percent: bool) -> str:
+    return quantities.percent(value) if percent else f"{value:.3g}"
+
+
+def rates_words(points: Sequence[RatePoint], suggestion: float | None) -> str:
+    """Return in words what a search for a learning rate has found so far."""
+    if not points:
+        return "No rates tried yet"
+    best = min(points, key=lambda point: point.loss)
+    proposed = "" if suggestion is None else f"; proposed rate {suggestion:.3g}"
+    return f"{len(points)} rates tried, lowest loss {best.loss:.3g} at {best.rate:.3g}{proposed}"
 
 
 def loss_ceiling(highest: float, shown: float) -> float:

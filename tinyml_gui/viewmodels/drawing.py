@@ -17,6 +17,7 @@ from engine.data.preprocess import preprocess
 from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.words import short
+from tinyml_gui.viewmodels.quantities import percent
 
 if TYPE_CHECKING:
     from engine.quantize.network import IntegerPredictor
@@ -182,9 +183,9 @@ class DrawingViewModel:
             self._quantized = None
             return None
         best = int(probabilities.argmax())
-        label, percent = self._classes[best], f"{100 * float(probabilities[best]):.1f} %"
+        label, found = self._classes[best], percent(float(probabilities[best]))
         agrees = label == result.top.label
-        return Agreement(f"int8: {percent}" if agrees else f"int8 says {label}, {percent}", agrees)
+        return Agreement(f"int8: {found}" if agrees else f"int8 says {label}, {found}", agrees)
 
     def _scores(self, probabilities: NDArray[np.float32]) -> tuple[ClassScore, ...]:
         order = np.argsort(-probabilities, kind="stable")

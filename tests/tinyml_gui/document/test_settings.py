@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray
+import pytest
+from PySide6.QtCore import QByteArray, QSettings
 
 from tinyml_gui.document.settings import Settings
 
@@ -24,10 +25,26 @@ def test_defaults_and_damaged_values() -> None:
     settings = Settings()
     assert settings.theme == "system"
     assert settings.brush is None
-    assert settings.splitter.isEmpty()
+    assert settings.drawing_width is None
+    assert settings.geometry.isEmpty()
     assert settings.recent_files == []
     settings.set_text("brush", "wide")
     assert settings.brush is None
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e999", "", "1,2"])
+def test_what_is_no_finite_number_counts_as_absent(text: str) -> None:
+    settings = Settings()
+    for key in ("brush", "drawing_width"):
+        settings.set_text(key, text)
+    assert settings.brush is None
+    assert settings.drawing_width is None
+
+
+def test_recent_files_that_no_system_call_takes_are_left_out() -> None:
+    store = QSettings()
+    store.setValue("recent_files", ["x" * 5000, "a\0b", 3, "/nowhere/at/all"])
+    assert Settings(store).recent_files == []
 
 
 def test_recent_files_are_newest_first_without_doubles_or_those_gone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QGuiApplication,
     QImage,
     QInputDevice,
+    QMouseEvent,
     QPainter,
     QPointingDevice,
     QPointingDeviceUniqueId,
@@ -210,6 +211,68 @@ def test_pen_pressure_sets_the_width(canvas: Canvas, pen: QPointingDevice) -> No
             QApplication.sendEvent(canvas, tablet_event(pen, kind, x, pressure))
         widths.append(np.count_nonzero(canvas.ink()[:, 140] > 127))
     assert widths[1] > 1.5 * widths[0] > 0
+
+
+def mouse_event(
+    kind: QEvent.Type, x: float, source: Qt.MouseEventSource, device: QPointingDevice
+) -> QMouseEvent:
+    at, none = QPointF(x, 160.0), Qt.KeyboardModifier.NoModifier
+    return QMouseEvent(kind, at, at, at, LEFT, LEFT, none, source, device)
+
+
+PRESS, MOVE, RELEASE = QEvent.Type.MouseButtonPress, QEvent.Type.MouseMove, QEvent.Type.MouseButtonRelease
+
+
+@pytest.mark.parametrize("source", Qt.MouseEventSource)
+def test_a_pen_that_is_a_mouse_too_draws_each_point_once(
+    canvas: Canvas, pen: QPointingDevice, source: Qt.MouseEventSource
+) -> None:
+    strokes = []
+    mouse = QPointingDevice.primaryPointingDevice()
+    for echoes in ((), (mouse, pen)):
+        canvas.clear()
+        announced: list[None] = []
+        canvas.changed.connect(lambda heard=announced: heard.append(None))
+        for kind, as_mouse, x in (
+            (QEvent.Type.TabletPress, PRESS, 80.5),
+            (QEvent.Type.TabletMove, MOVE, 240.5),
+            (QEvent.Type.TabletRelease, RELEASE, 240.5),
+        ):
+            QApplication.sendEvent(canvas, tablet_event(pen, kind, x, 0.3))
+            for device in echoes if kind != QEvent.Type.TabletRelease else ():
+                QApplication.sendEvent(canvas, mouse_event(as_mouse, x, source, device))
+        strokes.append((len(announced), canvas.ink().sum()))
+        canvas.changed.disconnect()
+    assert strokes[0] == strokes[1]
+
+
+def test_echoes_that_come_after_the_pen_has_left_draw_nothing_but_mouse_and_finger_do(
+    canvas: Canvas, pen: QPointingDevice
+) -> None:
+    by_system = Qt.MouseEventSource.MouseEventSynthesizedBySystem
+    mouse, finger = (
+        QPointingDevice.primaryPointingDevice(),
+        QPointingDevice(
+            "screen",
+            2,
+            QInputDevice.DeviceType.TouchScreen,
+            QPointingDevice.PointerType.Finger,
+            QInputDevice.Capability.Position,
+            1,
+            1,
+        ),
+    )
+    for kind in (QEvent.Type.TabletPress, QEvent.Type.TabletRelease):
+        QApplication.sendEvent(canvas, tablet_event(pen, kind, 80.5, 0.3))
+    drawn = canvas.ink()
+    for kind, x in ((PRESS, 80.5), (MOVE, 240.5), (RELEASE, 240.5)):
+        QApplication.sendEvent(canvas, mouse_event(kind, x, by_system, mouse))
+    assert np.array_equal(canvas.ink(), drawn)
+    for source, device in ((by_system, finger), (Qt.MouseEventSource.MouseEventNotSynthesized, mouse)):
+        canvas.clear()
+        for kind, x in ((PRESS, 80.5), (MOVE, 240.5), (RELEASE, 240.5)):
+            QApplication.sendEvent(canvas, mouse_event(kind, x, source, device))
+        assert canvas.ink()[140, 140] == 255
 
 
 def dark_cross() -> QImage:

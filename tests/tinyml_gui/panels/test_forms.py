@@ -120,6 +120,48 @@ def test_a_number_that_is_not_allowed_marks_its_field(form: KnobForm, qtbot: QtB
     assert not form.error_label.isVisible()
 
 
+@pytest.mark.parametrize(("typed", "said"), [("99", "at most 5, got 99"), ("-2", "at least 1, got -2")])
+def test_a_whole_number_beyond_its_limit_stays_in_its_field_with_the_limit(
+    form: KnobForm, qtbot: QtBot, typed: str, said: str
+) -> None:
+    spin = form.findChild(QSpinBox, "count")
+    spin.setFocus()
+    spin.selectAll()
+    with qtbot.assertNotEmitted(form.changed):
+        qtbot.keyClicks(spin, typed)
+        qtbot.keyClick(spin, Qt.Key.Key_Return)
+    assert spin.cleanText() == typed
+    assert said in form.error_label.text()
+    with pytest.raises(FieldError):
+        form.values()
+    qtbot.keyClick(spin, Qt.Key.Key_Up if typed == "-2" else Qt.Key.Key_Down)
+    assert spin.value() in (1, 5)
+    assert not form.error_label.text()
+
+
+def test_steps_end_at_the_limits(form: KnobForm, qtbot: QtBot) -> None:
+    spin = form.findChild(QSpinBox, "count")
+    for key, limit in ((Qt.Key.Key_Up, 5), (Qt.Key.Key_Down, 1)):
+        for _ in range(7):
+            qtbot.keyClick(spin, key)
+        assert spin.value() == limit
+
+
+def test_a_key_that_does_nothing_says_why_until_the_field_is_left(form: KnobForm, qtbot: QtBot) -> None:
+    spin = form.findChild(QSpinBox, "count")
+    spin.setFocus()
+    for refused in ("x", "99999999999"):
+        spin.selectAll()
+        qtbot.keyClicks(spin, refused)
+        assert "from 1 to 5" in form.error_label.text()
+    spin.selectAll()
+    qtbot.keyClicks(spin, "4x")
+    assert form.error_label.text()
+    qtbot.keyClick(spin, Qt.Key.Key_Return)
+    assert not form.error_label.text()
+    assert form.values()["count"] == 4
+
+
 def test_advanced_fields_are_folded_away_and_keep_their_values(form: KnobForm) -> None:
     assert not form.fields["on"].isVisible()
     assert form.values()["on"] is False

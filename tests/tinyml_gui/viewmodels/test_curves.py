@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyml_gui.viewmodels.curves import BINS, Binned, accuracy_floor, loss_ceiling
+from engine.training.rate_finder import RatePoint
+from tinyml_gui.viewmodels.curves import (
+    BINS,
+    Binned,
+    accuracy_floor,
+    curves_words,
+    loss_ceiling,
+    rates_words,
+)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
@@ -86,3 +94,19 @@ def test_the_accuracy_axis_shows_the_whole_climb() -> None:
         shown = floor
     assert shown == 0.0
     assert accuracy_floor(math.nan, 0.5) == 0.5
+
+
+def test_curves_are_told_by_their_newest_values() -> None:
+    train, validation = Binned(), Binned()
+    assert curves_words(train, validation, percent=False) == ""
+    train.append(1, 0.5)
+    assert curves_words(train, validation, percent=False) == "training 0.5"
+    validation.append(1, 0.987, smoothed=False)
+    assert curves_words(train, validation, percent=True) == "training 50.0 %, validation 98.7 %"
+
+
+def test_a_search_for_a_rate_is_told_by_its_best_and_its_proposal() -> None:
+    assert rates_words((), None) == "No rates tried yet"
+    points = (RatePoint(0.01, 2.3), RatePoint(0.1, 1.25))
+    assert rates_words(points, None) == "2 rates tried, lowest loss 1.25 at 0.1"
+    assert rates_words(points, 0.05).endswith("; proposed rate 0.05")

@@ -14,7 +14,7 @@ from engine.export import FORMATS, ExportOptions, suggest_name
 from engine.knobs import knobs_of, knobs_to_json
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import Card, button, caption, set_role
+from tinyml_gui.look.widgets import Card, button, name_of, set_role
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.viewmodels.deploy import name_error, verification_obstacle
 
@@ -79,14 +79,17 @@ class ExportCard(Card):
         row.addWidget(self.folder_button)
         column = QVBoxLayout()
         column.setSpacing(theme.GRID)
-        column.addWidget(caption("Folder"))
+        column.addWidget(name_of(self.folder_edit, "Folder"))
         column.addLayout(row)
         return column
 
     @property
     def folder(self) -> Path:
         """Where the files go."""
-        return Path(self.folder_edit.text().strip() or ".").expanduser()
+        folder = Path(self.folder_edit.text().strip() or ".")
+        with suppress(RuntimeError):  # ~nobody is a folder's own name where there is no such user
+            folder = folder.expanduser()
+        return folder
 
     def remember_folder(self) -> None:
         """Offer this folder at the next start too."""

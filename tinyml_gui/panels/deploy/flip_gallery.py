@@ -50,7 +50,7 @@ class FlipGallery(QWidget):
 class _Tile(QWidget):
     def __init__(self, flip: Flip) -> None:
         super().__init__()
-        self.setFixedWidth(_WIDTH)
+        self.setFixedWidth(theme.scaled(_WIDTH))
         self.setToolTip(flip.tip)
         picture = QLabel()
         picture.setPixmap(_pixmap(flip.image))

@@ -8,7 +8,7 @@ from typing import Final
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from engine.export import FORMATS, ExportOptions
 from engine.nn.model import Model
@@ -16,7 +16,8 @@ from tinyml_gui.background.deploy_jobs import Exported, ExportOrder, VerifyOrder
 from tinyml_gui.background.worker import JobOutcome
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import HeadFigures, page_head, scrolling
+from tinyml_gui.look.question import Answer, ask
+from tinyml_gui.look.widgets import HeadFigures, Scrolling, page_head
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
 from tinyml_gui.panels.deploy.certificate import CertificateCard
@@ -71,7 +72,7 @@ class DeployPanel(QWidget):
         for widget in cards:
             column.addWidget(widget)
         column.addStretch()
-        area = scrolling(inside)
+        area = Scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
@@ -171,8 +172,8 @@ class DeployPanel(QWidget):
                 self._submit(replace(order, overwrite=True))
 
     def _may_replace(self, result: Exported) -> bool:
-        answer = QMessageBox.question(self, "Replace files", overwrite_question(result.in_the_way))
-        return answer == QMessageBox.StandardButton.Yes
+        question = overwrite_question(result.in_the_way)
+        return ask(self, "Replace files", question, Answer.Yes | Answer.No, Answer.No) == Answer.Yes
 
     def _show_result(self, order: ExportOrder, result: Exported) -> None:
         self.options.remember_folder()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import Card, Elided, caption, label, set_role
+from tinyml_gui.look.widgets import Card, Elided, label, name_of, set_role
 from tinyml_gui.panels.board_picker import BoardPicker, FormatPicker
 from tinyml_gui.panels.meters import MeterRows
 from tinyml_gui.viewmodels.fit import meters, proved, verdict
@@ -61,6 +61,6 @@ class TargetCard(Card):
 def _labelled(words: str, field: QWidget, note: QWidget) -> QVBoxLayout:
     column = QVBoxLayout()
     column.setSpacing(theme.GRID)
-    for widget in (caption(words), field, note):
+    for widget in (name_of(field, words), field, note):
         column.addWidget(widget)
     return column

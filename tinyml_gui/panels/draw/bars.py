@@ -10,10 +10,11 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from tinyml_gui.look import theme
 from tinyml_gui.viewmodels.drawing import Bar
+from tinyml_gui.viewmodels.quantities import percent
 
 __all__ = ["ProbabilityBars"]
 
-_ROW_LOW, _ROW_HIGH = 16, 26
+_ROW_LOW, _ROW_SMALL, _ROW_HIGH = 16, 18, 26
 _BAR_HEIGHT = 8
 _ROWS = 10  # at least, so that nothing else moves when a model with fewer classes is opened
 
@@ -39,7 +40,7 @@ class ProbabilityBars(QWidget):
         before, self._bars = self._bars, tuple(bars)
         shown = [f"{bar.label} {_percent(bar)}" for bar in bars if bar.probability is not None]
         self.setAccessibleDescription(", ".join(shown))
-        # Most rows say 0 % before and after: painting only those that look different halves the work.
+        # Most rows say 0.0 % before and after: painting only those that look different halves the work.
         for i, (old, new) in enumerate(zip(before, self._bars, strict=False)):
             if self._look(old) != self._look(new):
                 self.update(self._row(i).toAlignedRect())
@@ -54,21 +55,22 @@ class ProbabilityBars(QWidget):
         return bar.label, _percent(bar), bar.is_top, round(self.width() * (bar.probability or 0.0))
 
     def _row(self, index: int) -> QRectF:
-        height = min(self.height() / max(len(self._bars), _ROWS), float(_ROW_HIGH))
+        height = min(self.height() / max(len(self._bars), _ROWS), float(theme.scaled(_ROW_HIGH)))
         return QRectF(0, index * height, self.width(), height)
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(120, _ROW_LOW * max(len(self._bars), _ROWS))
+        return QSize(120, theme.scaled(_ROW_LOW) * max(len(self._bars), _ROWS))
 
     def sizeHint(self) -> QSize:
-        return QSize(240, _ROW_HIGH * max(len(self._bars), _ROWS))
+        return QSize(240, self.minimumSizeHint().height())  # what is higher comes from room that is left
 
     def paintEvent(self, event: QPaintEvent) -> None:
         if not self._bars:
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        plain = theme.number_font(theme.BODY if self._row(0).height() > 18 else theme.CAPTION + 1)
+        is_small = self._row(0).height() <= theme.scaled(_ROW_SMALL)
+        plain = theme.number_font(theme.CAPTION + 1 if is_small else theme.BODY)
         bold = QFont(plain)
         bold.setWeight(QFont.Weight.DemiBold)
         before = self._label_width
@@ -91,7 +93,7 @@ class ProbabilityBars(QWidget):
         widest = max(metrics.horizontalAdvance(bar.label) for bar in self._bars)
         limit = self.width() * 0.4
         self._label_width = min(max(self._label_width, widest, metrics.horizontalAdvance("W")), limit)
-        return self._label_width + theme.GAP, metrics.horizontalAdvance("100 %") + theme.GAP
+        return self._label_width + theme.GAP, metrics.horizontalAdvance(percent(1.0)) + theme.GAP
 
 
 def _paint_row(painter: QPainter, row: QRectF, bar: Bar, label_width: float, number_width: float) -> None:
@@ -118,13 +120,9 @@ def _paint_bar(painter: QPainter, track: QRectF, bar: Bar) -> None:
     filled = QRectF(track)
     filled.setWidth(track.width() * (bar.probability or 0.0))
     if filled.width() >= 1.0:
-        painter.setBrush(QColor(t.accent if bar.is_top else t.disabled))
+        painter.setBrush(QColor(t.accent if bar.is_top else t.muted))
         painter.drawRoundedRect(filled, min(radius, filled.width() / 2), radius)
 
 
 def _percent(bar: Bar) -> str:
-    """Whole percent; what is not certain is not rounded up to 100."""
-    if bar.probability is None:
-        return ""
-    percent = 100 * bar.probability
-    return f"{min(round(percent), 99 if percent < 99.95 else 100)} %"
+    return "" if bar.probability is None else percent(bar.probability)

@@ -8,17 +8,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QFontMetrics
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from engine.nn.model import Model
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.drawing.canvas import BRUSH_RANGE, Canvas
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import IconButton, caption, label, section, set_role
+from tinyml_gui.look.keys import set_keys
+from tinyml_gui.look.widgets import IconButton, caption, label, name_of, section, set_role
 from tinyml_gui.panels.draw.bars import ProbabilityBars
 from tinyml_gui.panels.draw.seen_image import SeenImage
 from tinyml_gui.viewmodels.drawing import DrawingResult, DrawingViewModel
+from tinyml_gui.viewmodels.quantities import percent
 
 __all__ = ["DrawPanel"]
 
@@ -48,6 +50,7 @@ class DrawPanel(QWidget):
     def __init__(self, settings: Settings, view: DrawingViewModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("drawPanel")
+        set_keys(self, "Ctrl+Z undoes a stroke")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._settings = settings
         self._view = view
@@ -67,14 +70,14 @@ class DrawPanel(QWidget):
         self.canvas.history_changed.connect(self._update_buttons)
         self.undo_button = IconButton("undo", "Undo stroke")
         self.redo_button = IconButton("redo", "Redo stroke")
-        self.clear_button = IconButton("clear", "Clear drawing (Delete)")
+        self.clear_button = IconButton("clear", "Clear drawing (Ctrl+Backspace)")
         self.undo_button.clicked.connect(self.canvas.undo)
         self.redo_button.clicked.connect(self.canvas.redo)
         self.clear_button.clicked.connect(self.canvas.clear)
         self.brush_slider = self._make_slider()
         self.seen = SeenImage()
         self.bars = ProbabilityBars()
-        self.top_label = QLabel()
+        self.top_label = label()
         self.percent_label = caption()
         self.sentence_label = caption(wrap=True)
         self.seen_label = caption("← what the network sees", wrap=True)
@@ -107,8 +110,11 @@ class DrawPanel(QWidget):
         slider.setRange(int(BRUSH_RANGE[0]), int(BRUSH_RANGE[1]))
         slider.setAccessibleName("Brush width")
         slider.setToolTip("Brush width")
+        set_keys(slider, "Left and Right change the width of the brush, Ctrl+Z undoes a stroke")
+        narrowest, widest = BRUSH_RANGE
+        slider.setValue(round(min(max(self._settings.brush or self.canvas.brush, narrowest), widest)))
+        self.canvas.set_brush(slider.value())
         slider.valueChanged.connect(self._set_brush)
-        slider.setValue(round(self._settings.brush or self.canvas.brush))
         return slider
 
     def _set_brush(self, width: int) -> None:
@@ -118,15 +124,20 @@ class DrawPanel(QWidget):
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
         margin = theme.GAP_WIDE
-        column.setContentsMargins(margin, margin, margin, margin)
+        column.setContentsMargins(margin, margin, margin - theme.SCROLL_BAR, margin)
         column.setSpacing(theme.GAP + theme.GRID)
         column.addLayout(self._head())
-        column.addWidget(self.canvas, stretch=1)
+        column.addWidget(self.canvas, stretch=100)
         column.addLayout(self._brush_row())
         column.addLayout(self._answer_row())
-        column.addWidget(self.bars)
+        column.addWidget(self.bars, stretch=1)  # grows when the canvas is as large as it can be
         column.addStretch(0)
         self.setMinimumWidth(248)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the canvas square where there is room, and let it shrink first where there is none."""
+        super().resizeEvent(event)
+        self.canvas.setMaximumHeight(event.size().width() - 2 * theme.GAP_WIDE + theme.SCROLL_BAR)
 
     def _head(self) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -140,7 +151,7 @@ class DrawPanel(QWidget):
     def _brush_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         row.setSpacing(theme.GAP + theme.GRID)
-        row.addWidget(caption("Brush"))
+        row.addWidget(name_of(self.brush_slider, "Brush"))
         row.addWidget(self.brush_slider)
         return row
 
@@ -150,7 +161,7 @@ class DrawPanel(QWidget):
         self.percent_label = label(role="key-percent")
         # Of a fixed size: or each new number would lay the whole window out anew.
         figure = QFontMetrics(theme.number_font(theme.SECTION))
-        self.percent_label.setFixedSize(figure.horizontalAdvance("100.0 %") + theme.GAP, figure.height())
+        self.percent_label.setFixedSize(figure.horizontalAdvance(percent(1.0)) + theme.GAP, figure.height())
         row = QHBoxLayout()
         row.setSpacing(theme.GAP_WIDE)
         row.addWidget(self.seen, alignment=Qt.AlignmentFlag.AlignTop)
@@ -197,7 +208,7 @@ class DrawPanel(QWidget):
         top = result.top
         self.top_label.setText(_shortened(top.label) if top else "–")
         self.top_label.setEnabled(top is not None)
-        self.percent_label.setText(f"{100 * top.probability:.1f} %" if top else "")
+        self.percent_label.setText(percent(top.probability) if top else "")
         told = result.sentence or (_RANDOM if self._random else "" if top else "Nothing drawn yet")
         set_role(self.sentence_label, "caption-warning" if told == _RANDOM else "caption")
         self.sentence_label.setText(told)

@@ -14,14 +14,16 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from tinyml_gui.look import theme
+from tinyml_gui.look.keys import set_keys
 from tinyml_gui.look.widgets import Elided, caption, label, set_state
 from tinyml_gui.viewmodels.model_editor import LayerView
 
 __all__ = ["COLUMNS", "LayerCard", "LayerList"]
 
 COLUMNS: Final = {"Output": 19 * theme.GRID, "Parameters": 18 * theme.GRID, "MACs": 13 * theme.GRID}
+_KEYS: Final = "Up and Down select, with Alt they move the layer, Delete removes it"
 NUMBER_WIDTH: Final = 4 * theme.GRID
-_TITLE_WIDTHS: Final = (32 * theme.GRID, 39 * theme.GRID)  # at least, at most
+_TITLE_WIDTHS: Final = (24 * theme.GRID, 39 * theme.GRID)  # at least, at most
 _MARGINS: Final = 3 * theme.GRID - 1, theme.GAP - 1  # beside and above; the border takes 1 px more with focus
 
 
@@ -32,10 +34,10 @@ class LayerCard(QFrame):
         super().__init__(parent)
         self.setProperty("role", "layer")
         self._number = caption()
-        self._number.setFixedWidth(NUMBER_WIDTH)
+        self._number.setFixedWidth(theme.scaled(NUMBER_WIDTH))
         self._title = Elided("card-title")
-        self._title.setMinimumWidth(_TITLE_WIDTHS[0])
-        self._title.setMaximumWidth(_TITLE_WIDTHS[1])
+        self._title.setMinimumWidth(theme.scaled(_TITLE_WIDTHS[0]))
+        self._title.setMaximumWidth(theme.scaled(_TITLE_WIDTHS[1]))
         self._summary = Elided()
         self._fault = label(role="error", wrap=True)
         self._figures = [_figure(width) for width in COLUMNS.values()]
@@ -52,7 +54,7 @@ class LayerCard(QFrame):
         row.setContentsMargins(0, _MARGINS[1], 0, _MARGINS[1])
         column.addLayout(row)
         column.addWidget(self._fault)
-        self._fault.setContentsMargins(NUMBER_WIDTH + theme.GAP, 0, 0, theme.GAP)
+        self._fault.setContentsMargins(theme.scaled(NUMBER_WIDTH) + theme.GAP, 0, 0, theme.GAP)
 
     def fill(self, card: LayerView) -> None:
         """Show `card`."""
@@ -85,7 +87,7 @@ def _figure(width: int) -> QLabel:
     made = label(role="figure")
     made.setFont(theme.number_font())
     made.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    made.setFixedWidth(width)
+    made.setFixedWidth(theme.scaled(width))
     return made
 
 
@@ -112,6 +114,7 @@ class LayerList(QWidget):
         self.setObjectName("scrolled")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Layers")
+        set_keys(self, _KEYS)
         self.cards: list[LayerCard] = []
         self._selection = 0
         self._pressed: tuple[int, QPoint] | None = None

@@ -24,15 +24,16 @@ from engine.shapes import describe_shape
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import add_layer, change_layer, move_layer, remove_layer
 from tinyml_gui.look import icons, theme
+from tinyml_gui.look.tab_order import order_focus
 from tinyml_gui.look.widgets import (
     Card,
     Elided,
     HeadFigures,
     IconButton,
+    Scrolling,
+    Shrinking,
     caption,
-    muted,
     page_head,
-    scrolling,
     section,
     set_role,
 )
@@ -45,6 +46,7 @@ __all__ = ["ModelPanel"]
 
 _LOCKED: Final = "The network cannot be changed while it is being trained; stop training first"
 _FIELDS_HEIGHT: Final = 47 * theme.GRID  # two rows of fields: the page does not jump between layers
+_LIST_HEIGHT: Final = 28 * theme.GRID  # at least: three cards
 _INPUT_TIP: Final = "What the network reads: height × width × channels"
 
 
@@ -55,17 +57,16 @@ class ModelPanel(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._forms: dict[type[LayerSpec], KnobForm] = {}
-        self.head, self._rest = HeadFigures(), muted()
+        self.head, self._rest = HeadFigures(), Shrinking()
         self.layers = LayerList()
         self.add_button = _menu_button("add", "Add layer", _layer_menu(self, self._add))
         self.preset_button = _menu_button("model", "Start from preset", _preset_menu(self, self._use_preset))
-        self.up_button = IconButton("up", "Move layer up (Alt+Up)")
-        self.down_button = IconButton("down", "Move layer down (Alt+Down)")
-        self.remove_button = IconButton("remove", "Remove layer (Delete)")
+        self.up_button = IconButton("up", "Move layer up (Alt+Up in the list)")
+        self.down_button = IconButton("down", "Move layer down (Alt+Down in the list)")
+        self.remove_button = IconButton("remove", "Remove layer (Delete in the list)")
         self._fields_title, self._fields_hint = section(""), Elided()
         self._forms_stack = QStackedLayout()
         self._fields = self._make_fields()
-        self._names = QHBoxLayout()
         self._input = caption()
         self.budget = BudgetStrip(controller.deployment)
         self._input.setToolTip(_INPUT_TIP)
@@ -89,11 +90,16 @@ class ModelPanel(QWidget):
         column.addLayout(self._tools())
         column.addLayout(self._column_names())
         column.addWidget(self._scrolled(), stretch=1)
-        column.addWidget(self._fields)
-        column.addWidget(self.budget)
+        below = QVBoxLayout()
+        below.setContentsMargins(0, 0, theme.SCROLL_BAR, 0)  # as wide as the cards, which scroll
+        below.setSpacing(column.spacing())
+        below.addWidget(self._fields)
+        below.addWidget(self.budget)
+        column.addLayout(below)
 
     def _tools(self) -> QHBoxLayout:
         row = QHBoxLayout()
+        row.setContentsMargins(0, 0, theme.SCROLL_BAR, 0)
         row.setSpacing(theme.GAP)
         row.addWidget(self.add_button)
         row.addWidget(self.preset_button)
@@ -102,28 +108,28 @@ class ModelPanel(QWidget):
         return row
 
     def _column_names(self) -> QHBoxLayout:
-        row = self._names
-        row.setContentsMargins(3 * theme.GRID, 0, 3 * theme.GRID, 0)
+        row = QHBoxLayout()
+        row.setContentsMargins(3 * theme.GRID, 0, 3 * theme.GRID + theme.SCROLL_BAR, 0)
         row.setSpacing(theme.GAP)
-        row.addSpacing(NUMBER_WIDTH + theme.GAP)
+        row.addSpacing(theme.scaled(NUMBER_WIDTH) + theme.GAP)
         row.addWidget(self._input)
         row.addStretch()
         for name, width in COLUMNS.items():
             made = caption(name)
-            made.setFixedWidth(width)
+            made.setFixedWidth(theme.scaled(width))
             made.setToolTip("Counted from the description of the network")
             made.setAlignment(Qt.AlignmentFlag.AlignRight)
             row.addWidget(made)
         return row
 
     def _scrolled(self) -> QScrollArea:
-        self._area = scrolling(self.layers)
-        self._area.verticalScrollBar().rangeChanged.connect(self._align_names)
+        self._area = Scrolling(self.layers)
+        self._area.setMinimumHeight(theme.around_text(_LIST_HEIGHT, lines=3))
         return self._area
 
     def _make_fields(self) -> Card:
         card = Card()
-        card.setFixedHeight(_FIELDS_HEIGHT)
+        card.setMinimumHeight(theme.around_text(_FIELDS_HEIGHT, lines=5))
         row = QHBoxLayout()
         row.setSpacing(theme.GRID)
         row.addWidget(self._fields_title)
@@ -167,15 +173,10 @@ class ModelPanel(QWidget):
         if self.layers.cards:
             self._area.ensureWidgetVisible(self.layers.cards[self.layers.selection], 0, theme.GAP)
 
-    def _align_names(self, low: int, high: int) -> None:
-        """Leave room above the scroll bar, so that names stand above their figures."""
-        bar = self._area.verticalScrollBar().sizeHint().width() if high > low else 0
-        self._names.setContentsMargins(3 * theme.GRID, 0, 3 * theme.GRID + bar, 0)
-
     def _fill_head(self) -> None:
         shown = head(self._controller.state.document)
         self.head.show_figures(shown.figure, shown.caption, shown.in_int8)
-        self._rest.setText(shown.rest)
+        self._rest.show_text(shown.rest)
 
     def _fill_fields(self) -> None:
         layer = self._selected()
@@ -207,6 +208,7 @@ class ModelPanel(QWidget):
             form.changed.connect(self._change)
             self._forms[cls] = form
             self._forms_stack.addWidget(form)
+            order_focus(self)
         return self._forms[cls]
 
     def _selected(self) -> LayerSpec | None:

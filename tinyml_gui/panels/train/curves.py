@@ -16,42 +16,34 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, caption, section
-from tinyml_gui.viewmodels.curves import Binned, accuracy_floor, loss_ceiling
+from tinyml_gui.viewmodels.curves import Binned, accuracy_floor, curves_words, loss_ceiling
 from tinyml_gui.viewmodels.training import Run
 
 __all__ = ["BarePlot", "CurvePlot", "Curves"]
 
-_PALE: Final = 0.28  # of the series colour in the envelope, the rest is the surface
 _AXIS_WIDTH: Final = 44
 _MIN_HEIGHT: Final = 190
 _START: Final = 8  # the first eighth of a run may exceed the plot, or later detail would look flat
 _NOTHING_YET: Final = "Drawn while training"
 
 
-def _blend(colour: str, surface: str, share: float) -> QColor:
-    front, back = QColor(colour), QColor(surface)
-
-    def mix(f: float, b: float) -> float:
-        return share * f + (1 - share) * b
-
-    return QColor.fromRgbF(
-        mix(front.redF(), back.redF()),
-        mix(front.greenF(), back.greenF()),
-        mix(front.blueF(), back.blueF()),
-    )
-
-
 class BarePlot(pg.PlotWidget):
     """A plot without anything to click on; it needs little room and fills what there is.
 
+    Tab reaches it, so that screen readers tell what it shows.
+
     Parameters
     ----------
+    name : str
     height : int
         At least, in pixels.
     """
 
-    def __init__(self, height: int = _MIN_HEIGHT) -> None:
+    def __init__(self, name: str, height: int = _MIN_HEIGHT) -> None:
         super().__init__()
+        self.setProperty("role", "chart")
+        self.setAccessibleName(name)
+        self._spoken = ""
         self.setMinimumHeight(height)
         item = self.getPlotItem()
         item.setMenuEnabled(False)
@@ -64,14 +56,20 @@ class BarePlot(pg.PlotWidget):
     def sizeHint(self) -> QSize:
         return QSize(0, self.minimumHeight())
 
+    def say(self, words: str) -> None:
+        """Describe what is shown, for screen readers."""
+        if words != self._spoken:
+            self._spoken = words
+            self.setAccessibleDescription(words)
+
     def paint(self) -> None:
         """Take the colours of the theme that is on."""
         colours = theme.plot_colours()
         self.setBackground(colours["background"])
         for name in ("left", "bottom"):
             axis = self.getPlotItem().getAxis(name)
-            axis.setPen(colours["grid"])
-            axis.setTextPen(colours["foreground"])
+            axis.setPen(colours["axis"])
+            axis.setTextPen(colours["words"])
             axis.setTickFont(theme.number_font(theme.CAPTION))
 
 
@@ -88,8 +86,9 @@ class CurvePlot(Card):
     def __init__(self, title: str, percent: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._legend = [_Swatch(), _Swatch()]
-        self.plot = BarePlot()
-        self.plot.setAccessibleName(f"{title} over epochs")
+        self.plot = BarePlot(f"{title} over epochs")
+        self.plot.say(_NOTHING_YET)
+        self._percent = percent
         self._item = self.plot.getPlotItem()
         self._item.getAxis("left").setScale(100.0 if percent else 1.0)
         self._envelope, self._line, self._validation = (
@@ -113,6 +112,7 @@ class CurvePlot(Card):
         x, y = validation.values
         self._validation.setData(x, y)
         self._hint.setVisible(not (len(train) or len(validation)))
+        self.plot.say(curves_words(train, validation, self._percent) or _NOTHING_YET)
 
     def set_range(self, epochs: float, low: float, high: float) -> None:
         """Set both axes; cheap when nothing changes."""
@@ -139,11 +139,11 @@ class CurvePlot(Card):
         return row
 
     def _paint(self) -> None:
-        t = theme.tokens()
-        train, validation = t.series[:2]
+        colours = theme.plot_colours()
+        train, validation = colours["training"], colours["validation"]
         self.plot.paint()
-        self._hint.setColor(t.muted)
-        self._envelope.setPen(pg.mkPen(_blend(train, t.surface, _PALE), width=1))
+        self._hint.setColor(colours["words"])
+        self._envelope.setPen(pg.mkPen(colours["spread"], width=1))
         self._line.setPen(pg.mkPen(train, width=1))
         self._validation.setPen(pg.mkPen(validation, width=1))
         self._validation.setSymbolBrush(validation)

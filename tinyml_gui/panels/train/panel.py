@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from engine.errors import FieldError, TinyMLError
 from engine.knobs import knobs_of, knobs_to_json
@@ -23,13 +23,14 @@ from tinyml_gui.look.widgets import (
     Card,
     HeadFigures,
     IconButton,
+    Scrolling,
     button,
     caption,
     label,
     page_head,
-    scrolling,
 )
 from tinyml_gui.panels.banner import Banner
+from tinyml_gui.panels.flow import FlowGrid
 from tinyml_gui.panels.forms import KnobForm
 from tinyml_gui.panels.train.curves import Curves
 from tinyml_gui.panels.train.download_bar import DownloadBar
@@ -45,6 +46,7 @@ __all__ = ["TrainPanel"]
 _MEMORY: Final = "train_config"
 _COLUMNS: Final = 5
 _FIND_TIP: Final = "Find rate: train a copy for a moment with rising rates (learning-rate range test)"
+_FIGURE_WIDTHS: Final = (28 * theme.GRID, 60 * theme.GRID)  # at least, at most
 _LOCKED: Final = "Stop training to change this"
 _REDRAW_MS: Final = 100  # between two drawings of the curves: more often only costs training time
 
@@ -103,7 +105,7 @@ class TrainPanel(QWidget):
         column.addWidget(self.banner)
         column.addWidget(self.curves, stretch=1)
         column.addLayout(self._figure_row())
-        self._area = scrolling(inside)
+        self._area = Scrolling(inside)
         outside = QVBoxLayout(self)
         outside.setContentsMargins(0, 0, 0, 0)
         outside.setSpacing(theme.GAP + theme.GRID)
@@ -134,15 +136,7 @@ class TrainPanel(QWidget):
         return row
 
     def _figure_row(self) -> QVBoxLayout:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP_WIDE)
-        for name, value in self._figures.items():
-            value.setFont(theme.number_font())
-            pair = QVBoxLayout()
-            pair.setSpacing(0)
-            pair.addWidget(caption(name))
-            pair.addWidget(value)
-            row.addLayout(pair, stretch=1)
+        pairs = [_pair(name, value) for name, value in self._figures.items()]
         self.progress.setRange(0, 1000)
         self.progress.setTextVisible(False)
         policy = self.progress.sizePolicy()
@@ -152,7 +146,7 @@ class TrainPanel(QWidget):
         column = QVBoxLayout()
         column.setSpacing(theme.GAP)
         column.addWidget(self.progress)
-        column.addLayout(row)
+        column.addWidget(FlowGrid(pairs, len(pairs)))
         return column
 
     # Wiring
@@ -223,7 +217,8 @@ class TrainPanel(QWidget):
     def _restore(self) -> None:
         """Show what was used last, where it still makes sense."""
         config = TrainConfig()
-        with suppress(ValueError, TinyMLError):  # written by another version: the defaults do
+        # Written by another version or by hand: the defaults do. Deep nesting is a RecursionError.
+        with suppress(ValueError, RecursionError, TinyMLError):
             config = TrainConfig.from_json(json.loads(self._controller.settings.text(_MEMORY) or "{}"))
         self._show_settings(config)
         self._propose_loss()
@@ -364,3 +359,17 @@ class TrainPanel(QWidget):
             self.banner.show_note(hint)
         else:
             self.banner.hide()
+
+
+def _pair(name: str, value: QLabel) -> QWidget:
+    """Return `value` below its name."""
+    made = QWidget()
+    made.setMinimumWidth(theme.scaled(_FIGURE_WIDTHS[0]))
+    made.setMaximumWidth(theme.scaled(_FIGURE_WIDTHS[1]))
+    value.setFont(theme.number_font())
+    column = QVBoxLayout(made)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addWidget(caption(name))
+    column.addWidget(value)
+    return made

@@ -16,7 +16,7 @@ from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, label, section, set_role
 from tinyml_gui.panels.forms import number_text
 from tinyml_gui.panels.train.curves import BarePlot
-from tinyml_gui.viewmodels.curves import loss_ceiling
+from tinyml_gui.viewmodels.curves import loss_ceiling, rates_words
 
 __all__ = ["RateFinder"]
 
@@ -44,8 +44,8 @@ class RateFinder(Card):
         self._words = label(wrap=True)
         self.progress = QProgressBar()
         self.use_button, self.close_button = button("", "primary"), button("Cancel")
-        self.plot = BarePlot(_HEIGHT)
-        self.plot.setAccessibleName("Loss over the learning rate")
+        self.plot = BarePlot("Loss over the learning rate", _HEIGHT)
+        self.plot.say(rates_words((), None))
         self._item = self.plot.getPlotItem()
         self._item.getAxis("bottom").setLogMode(True)
         self._curve = pg.PlotCurveItem(skipFiniteCheck=True)
@@ -79,10 +79,10 @@ class RateFinder(Card):
             self._paint()
 
     def _paint(self) -> None:
-        t = theme.tokens()
+        colours = theme.plot_colours()
         self.plot.paint()
-        self._curve.setPen(pg.mkPen(t.series[0], width=1))
-        self._mark.setPen(pg.mkPen(t.series[1], width=1))
+        self._curve.setPen(pg.mkPen(colours["training"], width=1))
+        self._mark.setPen(pg.mkPen(colours["validation"], width=1))
 
     def _show(self) -> None:
         control = self._control
@@ -106,6 +106,7 @@ class RateFinder(Card):
         self._mark.setVisible(suggestion is not None)
         if suggestion is not None:
             self._mark.setValue(math.log10(suggestion))
+        self.plot.say(rates_words(points, suggestion))
         if points:
             ceiling = loss_ceiling(_TYPICAL * max(points[0].loss, self._control.calm), 0.0)
             self._item.setRange(xRange=_RANGE, padding=0.02)

@@ -12,8 +12,8 @@ from engine.files import is_folder
 from engine.nn.presets import PRESETS
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
-from tinyml_gui.look.widgets import caption
-from tinyml_gui.panels.forms import calm_wheel
+from tinyml_gui.look.widgets import caption, name_of
+from tinyml_gui.panels.inputs import calm_wheel
 from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, proposed_start
 from tinyml_gui.viewmodels.training import data_facts
 
@@ -103,13 +103,14 @@ class RunChoice(QWidget):
         grid.setVerticalSpacing(theme.GRID)
         names = ("Data set", self.data_combo, self._facts), ("Network", self.start_combo, self._start_note)
         for at, (words, combo, note) in enumerate(names):
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             combo.setMinimumWidth(_WIDTHS[0])
-            combo.setMaximumWidth(_WIDTHS[1])
+            combo.setMaximumWidth(theme.scaled(_WIDTHS[1]))
             combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             combo.setAccessibleName(words)
             calm_wheel(combo)
-            note.setMaximumWidth(_WIDTHS[1])
-            for row, widget in enumerate((caption(words), combo, note)):
+            note.setMaximumWidth(theme.scaled(_WIDTHS[1]))
+            for row, widget in enumerate((name_of(combo, words), combo, note)):
                 grid.addWidget(widget, row, at)
             grid.setColumnStretch(at, 1)
         outside = QHBoxLayout(self)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from engine.boards.targets import TARGETS
@@ -21,6 +21,8 @@ from engine.verify.certificate import Certificate
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import change_layer, remove_layer
+from tinyml_gui.look.question import Answer
+from tinyml_gui.panels.deploy import panel as panel_module
 from tinyml_gui.panels.deploy.panel import DeployPanel
 
 LEFT = Qt.MouseButton.LeftButton
@@ -204,11 +206,11 @@ def test_files_are_replaced_only_when_the_user_says_so(
 ) -> None:
     asked: list[str] = []
 
-    def question(parent: object, title: str, text: str) -> QMessageBox.StandardButton:
+    def ask(parent: object, title: str, text: str, answers: Answer, default: Answer) -> Answer:
         asked.append(text)
-        return QMessageBox.StandardButton[answer]
+        return Answer[answer]
 
-    monkeypatch.setattr(QMessageBox, "question", question)
+    monkeypatch.setattr(panel_module, "ask", ask)
     old = tmp_path / "c" / "spots.h"
     old.parent.mkdir()
     old.write_text("mine")

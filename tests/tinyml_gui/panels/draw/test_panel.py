@@ -106,6 +106,23 @@ def test_the_brush_is_remembered(panel: DrawPanel, settings: Settings) -> None:
     assert DrawPanel(settings, DrawingViewModel()).brush_slider.value() == 41
 
 
+@pytest.mark.parametrize(("remembered", "width"), [("nan", 24), ("1e308", 60), ("-3", 8), ("8", 8)])
+def test_slider_and_brush_agree_whatever_was_remembered(
+    qtbot: QtBot, settings: Settings, remembered: str, width: int
+) -> None:
+    settings.set_text("brush", remembered)
+    made = DrawPanel(settings, DrawingViewModel())
+    qtbot.addWidget(made)
+    assert made.brush_slider.value() == made.canvas.brush == width
+
+
+def test_a_probability_is_written_the_same_everywhere(panel: DrawPanel, qtbot: QtBot) -> None:
+    result = draw(panel, qtbot)
+    assert result.top is not None
+    words = panel.percent_label.text()
+    assert f"{result.top.label} {words}" in panel.bars.accessibleDescription()
+
+
 def test_a_model_of_another_input_says_so(panel: DrawPanel, qtbot: QtBot) -> None:
     spec = PRESETS["mlp-32-32"].build(10, (8, 8, 1))
     panel.set_model(Model.new(spec, tuple("0123456789"), np.random.default_rng(0)))
