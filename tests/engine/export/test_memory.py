@@ -18,6 +18,8 @@ import pytest
 from engine.export.float_stages import stage_codes
 from engine.int8.calls import IntegerCall, Window, conv2d
 from engine.nn.kernel_calls import Call
+from engine.nn.layers import Dense
+from engine.nn.specs import ModelSpec
 from engine.shapes import size
 from tests.engine.export.int8_kernels import conv2d as random_conv2d
 from tests.engine.export.int8_programs import Case, quantized
@@ -32,6 +34,7 @@ from tests.engine.export.stages.tables import (
     alone,
     planned_floats,
     planned_int8,
+    planned_learning,
 )
 from tests.engine.export.test_c_int8 import OVERLAPPING
 
@@ -150,6 +153,23 @@ def test_float_plans_keep_what_will_be_read(count: int, seed: int, trace_floats:
     for _ in range(0, count, 100):
         models = [random_model(overlapping(rng)) for _ in range(100)]
         check_plans([one for model in models for one in planned_floats(model)], trace_floats)
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=CAMPAIGN)])
+def test_plans_with_a_last_layer_that_learns_keep_what_will_be_read(
+    count: int, seed: int, trace_int8: Trace
+) -> None:
+    rng = np.random.default_rng(seed)
+    networks = []
+    for _ in range(count):
+        spec = overlapping(rng)
+        learning = (
+            spec
+            if isinstance(spec.layers[-1], Dense)
+            else ModelSpec((*spec.layers, Dense(3)), spec.input_shape)
+        )
+        networks.append(planned_learning(case_of(learning, rng).model))
+    check_plans(networks, trace_int8)
 
 
 def shares_memory(one: Planned) -> bool:

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.export import kernel_files
+from engine.export import ExportOptions, kernel_files
 from engine.export.arena_plan import Arena, plan_arena
 from engine.export.float_stages import stage_codes
 from engine.export.writers.c_header import shape_sizes
+from engine.export.writers.training_header import int8_header
 from engine.nn.activations import ACTIVATIONS
 from engine.nn.call_chain import Network, Stage, build_network
 from engine.nn.model import Model
@@ -159,6 +160,17 @@ def planned_floats(model: Model) -> list[Planned]:
         arena = plan_arena(network, FLOAT_BYTES, codes, with_input=not of_bytes)
         found.append(Planned(FLOATS, network, codes, arena, of_bytes=of_bytes))
     return found
+
+
+def planned_learning(model: Model) -> Planned:
+    """Return the int8 stages of `model` as they are planned together with a last layer that learns."""
+    header = int8_header(model, ExportOptions("net", training=True, train_layers=1))
+    assert header.body is not None
+    network, codes = header.body.network, header.body.codes
+    buffers = (header.image, *header.arena.buffers[1 : len(network.sizes)])
+    return Planned(
+        INT8, network, codes, Arena(buffers, header.arena.scratch[: len(codes)], header.arena.size)
+    )
 
 
 def alone(call: Any, code: StageCode, numbers: Numbers, given: bool) -> Planned:
