@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.data import preprocess
 from engine.errors import ExportError
 from engine.export import c_text, kernel_files
@@ -23,6 +22,7 @@ from engine.export.arena_plan import Arena
 from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
+from engine.export.writers import avr
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
@@ -30,6 +30,7 @@ from engine.shapes import Shape, describe_shape, size
 from engine.stage_code import StageCode
 
 __all__ = [
+    "COMPILING",
     "PREPROCESS_BYTES",
     "CHeader",
     "arrays",
@@ -50,6 +51,12 @@ __all__ = [
     "stage_comment",
     "usage",
 ]
+
+COMPILING = (
+    "Compile with -O2 -ffreestanding, for which all figures are. Without -ffreestanding, and at -Os, gcc may",
+    "call memset and memcpy of the C library in place of loops, which takes up to 1 % more instructions.",
+)
+"""Lines of a head comment about compiling."""
 
 _LOOKED_UP = ("table",)  # arrays that a kernel, if it is given one, applies to its outputs
 _CODE_ID = "CODE_ID"
@@ -245,25 +252,12 @@ def declarations(header: CHeader, macros: str, interface: str) -> str:
 
 def constants(header: CHeader, options: ExportOptions) -> str:
     """Return what stands before the definitions: the section of constant arrays, and the checks on AVR."""
-    text = _avr_limits(header)
+    text = avr.checks(header.context, header.arrays)
     if options.section:
         name = header.context.macro("CONST")
         attribute = f"__attribute__((section({c_text.string(options.section)})))"
         text += f"#ifndef {name}\n#define {name} {attribute}\n#endif\n"
     return text
-
-
-def _avr_limits(header: CHeader) -> str:
-    sizes = {name: values.nbytes for name, values in header.arrays.items()}
-    largest = max(sizes, key=lambda name: sizes[name], default="")
-    if largest and sizes[largest] > AVR_ARRAY:
-        reason = f"{largest} has {sizes[largest]} bytes, AVR takes {AVR_ARRAY} in one array"
-    elif sum(sizes.values()) > AVR_CONSTANTS:
-        reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_CONSTANTS}"
-    else:
-        return ""
-    sentence = f"{reason}: make the network smaller or choose another board."
-    return c_text.complaint("defined(__AVR__)", sentence)
 
 
 def class_names(header: CHeader) -> str:

@@ -14,10 +14,10 @@ __all__ = ["pixel_lead", "row_lead"]
 def row_lead(call: IntegerCall, window: Window, pool: int = 1, phases: int = 1) -> int:
     """Return the lead in bytes for a kernel that copies its input row by row.
 
-    The kernel must copy each row of the input once, in order. It takes `phases` rows of windows at a time, and
-    may write a row of the output when it has copied the last row that these windows see; with pooling, when
-    it has taken the first windows of the pool. It reads the other windows of a pool afterwards, so rows that
-    only the last pool reads must still be there.
+    The kernel must copy each row of the input once, in order. It takes `phases` rows of windows at a time,
+    and may write a row of the output when it has copied the last row that these windows see; with pooling,
+    when it has taken the first windows of the pool. It reads the other windows of a pool afterwards, so rows
+    that only the last pool reads must still be there.
     """
     rows, columns, channels = call.out_shape
     height, line = call.in_shape[0], size(call.in_shape[1:])
