@@ -15,6 +15,7 @@ __all__ = [
     "array",
     "block_comment",
     "comment_text",
+    "complaint",
     "extended_comment",
     "floating",
     "guard",
@@ -121,6 +122,11 @@ def macro(name: str, value: object, note: str = "") -> str:
     """Return a #define, with a note behind it."""
     end = f" /* {comment_text(note)} */" if note else ""
     return f"#define {name} {value}{end}\n"
+
+
+def complaint(condition: str, sentence: str) -> str:
+    """Return an #error that a compiler shows under a condition of the preprocessor."""
+    return f"#if {condition}\n#error {string(sentence)}\n#endif\n"
 
 
 def guard(name: str, body: str) -> str:

@@ -67,7 +67,7 @@ TM_KERNEL void tm_two_pairs(tm_sums *sum, const tm_word **x, const tm_word **sec
 
 /* An even number of pairs, 12 twos in a round; what is left over is straight code. */
 #define TM_TWOS(two)                                \
-    for (round = twos / 12; round > 0; round--) {   \
+    for (rounds = twos / 12; rounds > 0; rounds--) { \
         TM_PAIRS(two two two two two two);          \
         TM_PAIRS(two two two two two two);          \
     }                                               \
@@ -92,7 +92,7 @@ TM_KERNEL void tm_pairs(tm_sums *sum, const tm_word **from, const int pitch, con
     int32_t a0 = sum->a0, a1 = sum->a1, b0 = sum->b0, b1 = sum->b1;
     uint32_t p, q;
     const tm_word *x = *from, *w = *weight;
-    int round;
+    int rounds;
     if (pitch && packed) {
         TM_TWOS(TM_PACKED_WEIGHTS TM_BOTH_PLACES)
     } else if (pitch) {

@@ -67,16 +67,16 @@ typedef struct {
     TM_TWICE(flip);         \
     TM_TWICE(flip)
 
-/* `round` fours in a round of the loop, 4 or 2; one that is left over. */
-TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int round,
+/* `unroll` fours in a round of the loop, 4 or 2; one that is left over. */
+TM_KERNEL void tm_dense_fours(tm_dense_sums *sum, const uint8_t *x, const int16_t *w, int fours, int unroll,
         const int flip)
 {
     int32_t a = sum->a, b = sum->b, c = sum->c, d = sum->d, u, v;
     const uint8_t *const end = x + fours / 2 * 8;
     while (x != end) {
-        if (round == 4 && flip) {
+        if (unroll == 4 && flip) {
             TM_FOUR_TIMES(TM_FLIP);
-        } else if (round == 4) {
+        } else if (unroll == 4) {
             TM_FOUR_TIMES("");
         } else if (flip) {
             TM_TWICE(TM_FLIP);
@@ -135,16 +135,25 @@ TM_KERNEL void tm_dense_input(tm_dense_sums *sum, int32_t x, const int16_t *weig
     }
 }
 
-/* Sums over `size` inputs, of which a last four may be incomplete; `round` fours in a round of an assembly loop. */
+/* Whether assembly may read words from x. With -mno-unaligned-access it must not, unless they are aligned, as all are
+   that are not a caller's. */
+#if TM_ASM == TM_ASM_DSP && !defined(__ARM_FEATURE_UNALIGNED)
+#define TM_IN_WORDS(x, in_given) (!(in_given) || ((uintptr_t)(x) & 3) == 0)
+#else
+#define TM_IN_WORDS(x, in_given) 1
+#endif
+
+/* Sums over `size` inputs, of which a last four may be incomplete; `unroll` fours in a round of an assembly loop. */
 TM_KERNEL void tm_dense_run(tm_dense_sums *sum, const uint8_t *x, const int16_t *weight, int size, int outputs,
-        int round, int in_flip)
+        int unroll, int in_flip, int in_given)
 {
     int i = 0;
     sum->a = sum->b = sum->c = sum->d = 0; /* one by one: without optimization a list of zeros becomes memset */
-    (void)round;
+    (void)unroll;
+    (void)in_given;
 #if TM_ASM
-    if (outputs == 4) {
-        tm_dense_fours(sum, x, weight, size / 4, round, in_flip);
+    if (outputs == 4 && TM_IN_WORDS(x, in_given)) {
+        tm_dense_fours(sum, x, weight, size / 4, unroll, in_flip);
         i = size / 4 * 4;
     }
 #endif

@@ -3,8 +3,7 @@
 #include "tm_s8.h"
 /* begin */
 /* Instructions that C has no words for, where the processor has them: Cortex-M4, M7, M33 with DSP extension. */
-#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb__) && defined(__ARM_FEATURE_UNALIGNED) \
-        && !defined(__ARM_BIG_ENDIAN)
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb__) && !defined(__ARM_BIG_ENDIAN)
 #define TM_DSP 1
 #else
 #define TM_DSP 0
@@ -17,7 +16,7 @@
 #define TM_ASM_THUMB2 2 /* M3: product and sum at once */
 #define TM_ASM_THUMB1 3 /* M0, M0+, M23: eight registers, products that overwrite a factor */
 #if !defined(__GNUC__) || !defined(__thumb__) || !defined(__OPTIMIZE__) || defined(__ARM_BIG_ENDIAN) \
-        || defined(TM_NO_ASM)
+        || defined(TM_NO_ASM) || !defined(__ARM_ARCH) || __ARM_ARCH < 6 /* which cannot widen numbers */
 #define TM_ASM 0
 #elif TM_DSP
 #define TM_ASM TM_ASM_DSP
@@ -41,9 +40,13 @@
 /* Four bytes as they stand in memory, of any alignment. */
 TM_KERNEL uint32_t tm_four(const uint8_t *x)
 {
+#if defined(__ARM_FEATURE_UNALIGNED)
     uint32_t four;
     __builtin_memcpy(&four, x, 4);
     return four;
+#else
+    return (uint32_t)x[0] | (uint32_t)x[1] << 8 | (uint32_t)x[2] << 16 | (uint32_t)x[3] << 24;
+#endif
 }
 
 /* Two words from *from on, which moves on by two. */

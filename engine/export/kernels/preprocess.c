@@ -230,12 +230,12 @@ static void tm_even_strokes(tm_image *fine)
 }
 
 /* Where to start along an axis so that the centre of mass comes to the middle; `along` and `across` are strides. */
-static int32_t tm_offset(const tm_image *small, int32_t count, int32_t along, int32_t others, int32_t across)
+static int32_t tm_offset(const tm_image *ink_image, int32_t count, int32_t along, int32_t others, int32_t across)
 {
     int32_t total = 0, moment = 0, start, i, j;
     for (i = 0; i < count; i++) {
         for (j = 0; j < others; j++) {
-            const int32_t v = small->pixels[i * along + j * across];
+            const int32_t v = ink_image->pixels[i * along + j * across];
             total += v;
             moment += v * i;
         }
@@ -245,17 +245,17 @@ static int32_t tm_offset(const tm_image *small, int32_t count, int32_t along, in
     return start < TM_SIDE - count ? start : TM_SIDE - count;
 }
 
-static void tm_centre(const tm_image *small, uint8_t *image)
+static void tm_centre(const tm_image *ink_image, uint8_t *image)
 {
-    const int32_t top = tm_offset(small, small->height, small->stride, small->width, 1);
-    const int32_t left = tm_offset(small, small->width, 1, small->height, small->stride);
+    const int32_t top = tm_offset(ink_image, ink_image->height, ink_image->stride, ink_image->width, 1);
+    const int32_t left = tm_offset(ink_image, ink_image->width, 1, ink_image->height, ink_image->stride);
     int32_t i, j;
     for (i = 0; i < TM_SIDE * TM_SIDE; i++) {
         image[i] = 0;
     }
-    for (i = 0; i < small->height; i++) {
-        for (j = 0; j < small->width; j++) {
-            image[(top + i) * TM_SIDE + left + j] = small->pixels[i * small->stride + j];
+    for (i = 0; i < ink_image->height; i++) {
+        for (j = 0; j < ink_image->width; j++) {
+            image[(top + i) * TM_SIDE + left + j] = ink_image->pixels[i * ink_image->stride + j];
         }
     }
 }
@@ -264,7 +264,7 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image)
 {
     static uint8_t room[TM_FINE_STRIDE * TM_FINE_STRIDE], ink[TM_INK_SIDE * TM_INK_SIDE];
     tm_view drawing, grown;
-    tm_image fine, small;
+    tm_image fine, ink_image;
     int32_t i;
     drawing.pixels = canvas;
     drawing.stride = drawing.width = width;
@@ -287,9 +287,9 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image)
     if (!tm_crop(&grown)) {
         return 0;
     }
-    small.pixels = ink;
-    small.stride = TM_INK_SIDE;
-    tm_scale(&grown, &small, TM_INK_SIDE);
-    tm_centre(&small, image);
+    ink_image.pixels = ink;
+    ink_image.stride = TM_INK_SIDE;
+    tm_scale(&grown, &ink_image, TM_INK_SIDE);
+    tm_centre(&ink_image, image);
     return 1;
 }

@@ -8,7 +8,7 @@ typedef union {
 /* A float as a whole number: those that are not negative are in the same order, and negative ones are negative. */
 TM_KERNEL int32_t tm_bits_of(float v)
 {
-#if TM_VFP
+#if defined(TM_VFP) && TM_VFP /* code that learns has no such thing */
     int32_t bits; /* said in so many words, compilers keep v where it is */
     __asm__("vmov %0, %1" : "=r"(bits) : "t"(v));
     return bits;

@@ -7,6 +7,15 @@ static const int8_t tm_test_bytes[2];
 #include <stdio.h>
 #endif
 
+/* On AVR the test vectors are in flash, on large chips perhaps above the 64 KB that 16 bits reach. */
+#if defined(__AVR_HAVE_ELPM__)
+#define TM_TEST_BYTE(array, place) pgm_read_byte_far(pgm_get_far_address(array) + (uint32_t)(place))
+#elif defined(__AVR__)
+#define TM_TEST_BYTE(array, place) pgm_read_byte((const uint8_t *)(array) + (place))
+#else
+#define TM_TEST_BYTE(array, place) (array)[place]
+#endif
+
 int tm_selftest(void);
 
 /* Whether any output, or the class, differs for test vector n. */
@@ -14,11 +23,10 @@ static int tm_differs(int n)
 {
     static uint8_t image[TM_INPUT_SIZE];
     static int8_t output[TM_CLASS_COUNT];
-    const uint8_t *const source = tm_test_images + (long)n * TM_INPUT_SIZE;
-    const int8_t *const expected = tm_test_outputs + (long)n * TM_CLASS_COUNT;
+    const int32_t source = (int32_t)n * TM_INPUT_SIZE, expected = (int32_t)n * TM_CLASS_COUNT;
     int i, found, best = 0, wrong = 0;
     for (i = 0; i < TM_INPUT_SIZE; i++) {
-        image[i] = TM_GET_U8(source + i);
+        image[i] = TM_TEST_BYTE(tm_test_images, source + i);
     }
     found = tm_predict(image, 0);
     for (i = 0; i < TM_INPUT_SIZE; i++) {
@@ -26,7 +34,7 @@ static int tm_differs(int n)
     }
     tm_run_int8((const int8_t *)image, output);
     for (i = 0; i < TM_CLASS_COUNT; i++) {
-        wrong |= output[i] != TM_GET_S8(expected + i);
+        wrong |= output[i] != (int8_t)TM_TEST_BYTE(tm_test_outputs, expected + i);
         best = output[i] > output[best] ? i : best;
     }
     return wrong | (found != best);

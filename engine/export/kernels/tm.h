@@ -37,6 +37,15 @@ int tm_preprocess(const uint8_t *canvas, int width, int height, uint8_t *image);
 #define TM_STAGE static void
 #endif
 
+/* Where constants are: on AVR in flash, on large chips first there, because 16 bits reach no more than 64 KB. */
+#if defined(__AVR_HAVE_ELPM__)
+#define TM_FLASH __attribute__((section(".progmem.gcc_weights")))
+#elif defined(__AVR__)
+#define TM_FLASH PROGMEM
+#else
+#define TM_FLASH
+#endif
+
 /* Called behind each stage with its number, its output and the count of numbers in it; does nothing by itself. */
 #ifndef TM_TRACE
 #define TM_TRACE(stage, output, count)

@@ -9,18 +9,15 @@
 #define TM_SHARED static
 #endif
 
-/* Constant arrays, and how to read them: on AVR they stand in flash, which plain pointers do not reach. */
+/* Constant arrays, and how to read them: plain pointers do not reach the flash of AVR. */
+#ifndef TM_CONST
+#define TM_CONST TM_FLASH
+#endif
 #if defined(__AVR__)
 #include <avr/pgmspace.h>
-#ifndef TM_CONST
-#define TM_CONST PROGMEM
-#endif
 #define TM_GET(p) pgm_read_float(p)
 #define TM_GET_S32(p) ((int32_t)pgm_read_dword(p))
 #else
-#ifndef TM_CONST
-#define TM_CONST
-#endif
 #define TM_GET(p) (*(p))
 #define TM_GET_S32(p) (*(p))
 #endif

@@ -19,12 +19,12 @@ void tm_run_int8(const int8_t *input, int8_t *output);
 #define TM_ALIAS
 #endif
 
-/* Constant arrays, and how to read them: on AVR they stand in flash, which plain pointers do not reach. */
+/* Constant arrays, and how to read them: plain pointers do not reach the flash of AVR. */
+#ifndef TM_CONST
+#define TM_CONST TM_FLASH
+#endif
 #if defined(__AVR__)
 #include <avr/pgmspace.h>
-#ifndef TM_CONST
-#define TM_CONST PROGMEM
-#endif
 #define TM_GET_U8(p) pgm_read_byte(p)
 #define TM_GET_S8(p) ((int8_t)pgm_read_byte(p))
 #define TM_GET_S16(p) ((int16_t)pgm_read_word(p))
@@ -32,9 +32,6 @@ void tm_run_int8(const int8_t *input, int8_t *output);
 #define TM_GET_S32(p) ((int32_t)pgm_read_dword(p))
 #define TM_GET_U32(p) pgm_read_dword(p)
 #else
-#ifndef TM_CONST
-#define TM_CONST
-#endif
 #define TM_GET_U8(p) (*(p))
 #define TM_GET_S8(p) (*(p))
 #define TM_GET_S16(p) (*(p))

@@ -1,6 +1,7 @@
 #include "train.h"
 
 #include "scores_as_they_are.c"
+#include "train_finite.c"
 void tm_load(const uint8_t *image);
 void tm_load_float(const float *input);
 /* begin */
@@ -32,13 +33,13 @@ static void tm_forward_ready(int training)
 float tm_train_step(const uint8_t *image, int label, float learning_rate)
 {
     float loss;
-    if (label < 0 || label >= TM_CLASS_COUNT || !(learning_rate >= 0.0f && learning_rate <= 3.0e38f)) {
+    if (label < 0 || label >= TM_CLASS_COUNT || !tm_is_finite(learning_rate) || learning_rate < 0.0f) {
         return -1.0f;
     }
     tm_load(image);
     tm_forward_ready(1);
     loss = tm_loss(tm_arena + TM_ARENA_OUTPUT, tm_arena + TM_ARENA_GRADIENT, label);
-    if (loss <= 3.0e38f) {
+    if (tm_is_finite(loss)) {
         tm_backward(learning_rate);
     }
     return loss;

@@ -12,13 +12,12 @@
 #define TM_APART static
 #endif
 
-/* Where the weights stand that learning begins with, and how to read them: on AVR in flash. */
+/* The weights that learning begins with, and how to read them. */
+#define TM_START TM_FLASH
 #if defined(__AVR__)
 #include <avr/pgmspace.h>
-#define TM_START PROGMEM
 #define TM_GET_START(p) pgm_read_float(p)
 #else
-#define TM_START
 #define TM_GET_START(p) (*(p))
 #endif
 /* end */

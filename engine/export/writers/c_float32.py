@@ -65,7 +65,8 @@ def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dic
 
 
 def _advice(c: Context) -> Iterator[str]:
-    yield "Compile with -O2; -ffp-contract=off makes results equal to the bit wherever floats are IEEE 754."
+    yield from c_header.COMPILING
+    yield "-ffp-contract=off makes results equal to the bit wherever floats are IEEE 754."
     yield f"-D{c.macro('FUSED')} lets Cortex-M4F, M7 and M33 multiply and add with one rounding: half the"
     yield "instructions, results equal to 1e-5 instead of to the bit."
     yield f"-D{c.macro('NO_ASM')} does without assembly language."

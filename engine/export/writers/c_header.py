@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.boards.boards import AVR_ARRAY, AVR_CONSTANTS
 from engine.data import preprocess
 from engine.errors import ExportError
 from engine.export import c_text, kernel_files
@@ -23,6 +22,7 @@ from engine.export.arena_plan import Arena
 from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
+from engine.export.writers import avr
 from engine.nn.call_chain import Network, Stage
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
@@ -30,6 +30,7 @@ from engine.shapes import Shape, describe_shape, size
 from engine.stage_code import StageCode
 
 __all__ = [
+    "COMPILING",
     "PREPROCESS_BYTES",
     "CHeader",
     "arrays",
@@ -50,6 +51,12 @@ __all__ = [
     "stage_comment",
     "usage",
 ]
+
+COMPILING = (
+    "Compile with -O2 -ffreestanding, for which all figures are. Without -ffreestanding, and at -Os, gcc may",
+    "call memset and memcpy of the C library in place of loops, which takes up to 1 % more instructions.",
+)
+"""Lines of a head comment about compiling."""
 
 _LOOKED_UP = ("table",)  # arrays that a kernel, if it is given one, applies to its outputs
 _CODE_ID = "CODE_ID"
@@ -138,19 +145,34 @@ def check_preprocessed(model: Model) -> None:
 
 
 def guarded(c: Context, comment: Iterable[str], declared: str, defined: str) -> str:
-    """Return the whole header: the declarations, and the definitions, which a program compiles once."""
-    once = c.macro("DEFINED")
+    """Return the whole header: the declarations, and the definitions, which a program compiles once.
+
+    Macros have the name in capitals, so two models whose names differ only in these cannot be in one program.
+    """
+    once, guard = c.macro("DEFINED"), c.macro("H")
+    mark = f"{guard}_{c.name}"
     number = hashlib.sha256((declared + defined).encode()).hexdigest()[:8]
     known = c_text.macro(
         c.macro(_CODE_ID), f"0x{number}UL", "of this header's code; its test vectors ask for it"
     )
     return (
         c_text.block_comment(comment)
-        + c_text.guard(c.macro("H"), declared + "\n" + known)
+        + c_text.complaint(f"defined({guard}) && !defined({mark})", f"{c.name}.h: {_OTHER_CAPITALS}")
+        + c_text.complaint(_NO_C99, f"{c.name}.h needs C99 or later: compile with -std=c99.")
+        + c_text.guard(guard, f"#define {mark}\n\n{declared}\n{known}")
         + f"\n#if defined({c.macro('IMPLEMENTATION')}) && !defined({once})\n#define {once}\n\n"
         + defined
         + f"\n#endif /* {c.macro('IMPLEMENTATION')} */\n"
     )
+
+
+_OTHER_CAPITALS = (
+    "a model whose name differs only in capitals is included, too: export one of them with another name."
+)
+_NO_C99 = (
+    "!defined(__cplusplus) && !defined(_MSC_VER) "
+    "&& (!defined(__STDC_VERSION__) || __STDC_VERSION__ < 199901L)"
+)
 
 
 def code_id(c: Context, text: str) -> str:
@@ -160,12 +182,10 @@ def code_id(c: Context, text: str) -> str:
 
 def only_with(c: Context, file: str, number: str) -> str:
     """Return C for the `file` of an export that does not compile with the header of another one."""
-    name, own = (
-        c_text.string(f"{file} belongs to another {c.name}.h: export both together."),
-        c.macro(_CODE_ID),
-    )
+    own = c.macro(_CODE_ID)
     is_other = f"defined({c.macro('H')}) && (!defined({own}) || {own} != {number})"
-    return f"#if {is_other}\n#error {name}\n#endif\n\n"
+    sentence = f"{file} belongs to another {c.name}.h: export both together."
+    return c_text.complaint(is_other, sentence) + "\n"
 
 
 def head(header: CHeader, kind: str, advice: Sequence[str], figures: Facts | None = None) -> Iterator[str]:
@@ -231,26 +251,13 @@ def declarations(header: CHeader, macros: str, interface: str) -> str:
 
 
 def constants(header: CHeader, options: ExportOptions) -> str:
-    """Return what stands before the definitions: the section of constant arrays, and the limits of AVR."""
-    text = _avr_limits(header)
+    """Return what stands before the definitions: the section of constant arrays, and the checks on AVR."""
+    text = avr.checks(header.context, header.arrays)
     if options.section:
         name = header.context.macro("CONST")
         attribute = f"__attribute__((section({c_text.string(options.section)})))"
         text += f"#ifndef {name}\n#define {name} {attribute}\n#endif\n"
     return text
-
-
-def _avr_limits(header: CHeader) -> str:
-    sizes = {name: values.nbytes for name, values in header.arrays.items()}
-    largest = max(sizes, key=lambda name: sizes[name], default="")
-    if largest and sizes[largest] > AVR_ARRAY:
-        reason = f"{largest} has {sizes[largest]} bytes, AVR takes {AVR_ARRAY} in one array"
-    elif sum(sizes.values()) > AVR_CONSTANTS:
-        reason = f"the weights have {sum(sizes.values())} bytes, AVR reads {AVR_CONSTANTS}"
-    else:
-        return ""
-    message = c_text.string(f"{reason}: make the network smaller or choose another board.")
-    return f"#if defined(__AVR__)\n#error {message}\n#endif\n"
 
 
 def class_names(header: CHeader) -> str:

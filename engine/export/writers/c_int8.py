@@ -62,13 +62,16 @@ def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset 
     }
     if options.test_vectors:
         vectors = make_vectors(model, options.test_vectors, data)
-        outputs, qualifier = IntegerPredictor(model).run(vectors.images), f"const {c.macro('CONST')}"
-        files |= vector_files.int8_test(c, files[f"{c.name}.h"], vectors, outputs, qualifier)
+        outputs = IntegerPredictor(model).run(vectors.images)
+        files |= vector_files.int8_test(c, files[f"{c.name}.h"], vectors, outputs)
     return files
 
 
 _ADVICE = (
-    "Compile with -O2. Whatever the compiler and its options, the outputs are the same to the bit.",
+    "Whatever the compiler and its options, the outputs are the same to the bit.",
+    *c_header.COMPILING,
+    "Where a program makes an Arm processor trap words that are not aligned (UNALIGN_TRP), compile with",
+    "-mno-unaligned-access.",
     "Not reentrant: feature maps live in one static arena.",
 )
 

@@ -108,7 +108,8 @@ def _advice(header: TrainingHeader) -> Iterator[str]:
     c, found = header.context, header.timetable
     yield f"    float loss = {c.symbol('train_step')}(image, label, 0.01f);"
     yield ""
-    yield "Compile with -O2; -ffp-contract=off makes results equal to the bit wherever floats are IEEE 754."
+    yield from c_header.COMPILING
+    yield "-ffp-contract=off makes results equal to the bit wherever floats are IEEE 754."
     yield "Not reentrant: feature maps and gradients live in one static arena."
     yield ""
     yield (
@@ -128,8 +129,7 @@ def _advice(header: TrainingHeader) -> Iterator[str]:
 
 def _definitions(header: TrainingHeader, options: ExportOptions) -> Iterator[str]:
     c = header.context
-    if header.body:
-        yield c_header.constants(header, options)
+    yield c_header.constants(header, options)
     base = (*BASE, "tm_s8.h") if header.body else BASE
     yield c_header.kernels(header, kernel_names(header), base)
     yield c_header.class_names(header)

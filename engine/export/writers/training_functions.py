@@ -24,7 +24,7 @@ Values = Mapping[str, str]
 def kernel_names(header: TrainingHeader) -> Iterator[str]:
     """Yield the kernels that are called besides those of the forward pass."""
     yield from _backward_kernels(header)
-    yield from (_loss(header), "train_fill")
+    yield from (_loss(header), "train_fill", "train_finite")
     yield from kernel_files.needed_by(c_header.scores(header.model))
     yield from kernel_files.needed_by(_finish(header.timetable.absorbed))
     if header.body:

@@ -24,12 +24,10 @@ def float_test(c: Context, header: str, vectors: Vectors, outputs: NDArray[np.fl
     return _named(c, _vectors_header(c, header, vectors, outputs), _float_selftest(c, header))
 
 
-def int8_test(
-    c: Context, header: str, vectors: Vectors, outputs: NDArray[np.int8], qualifier: str = "const"
-) -> dict[str, str]:
+def int8_test(c: Context, header: str, vectors: Vectors, outputs: NDArray[np.int8]) -> dict[str, str]:
     """Return the files that compare int8 `outputs`, (n, classes), with those that `header` computes."""
     program = _selftest_program(c, header, "differs from the expected one", "selftest_s8.c")
-    return _named(c, _vectors_header(c, header, vectors, outputs, qualifier), program)
+    return _named(c, _vectors_header(c, header, vectors, outputs, in_flash=True), program)
 
 
 def _named(c: Context, vectors: str, program: str) -> dict[str, str]:
@@ -45,21 +43,36 @@ def _program_name(c: Context) -> str:
 
 
 def _vectors_header(
-    c: Context, header: str, vectors: Vectors, outputs: NDArray[Any], qualifier: str = "const"
+    c: Context, header: str, vectors: Vectors, outputs: NDArray[Any], in_flash: bool = False
 ) -> str:
-    """Return the header that holds inputs and the `outputs` that the network must give for them."""
+    """Return the header that holds inputs and the `outputs` that the network must give for them.
+
+    `in_flash` says that they stay in flash on AVR, and do not take RAM.
+    """
     count, classes = outputs.shape
+    place = c.macro("TEST_CONST")
+    qualifier = f"const {place}" if in_flash else "const"
     lines = (
         f"{_vectors_name(c)}: {count} inputs ({vectors.origin}), one after the other, and the {classes} "
         "outputs that the network must give for each of them."
     )
     body = (
-        "#include <stdint.h>\n",
+        "#include <stdint.h>\n" + (_FLASH.format(place=place) if in_flash else ""),
         only_with(c, _vectors_name(c), code_id(c, header)) + c_text.macro(c.macro("TEST_COUNT"), count),
         c_text.array(f"static {qualifier} uint8_t {c.symbol('test_images')}", vectors.images),
         c_text.array(f"static {qualifier} {c_type(outputs)} {c.symbol('test_outputs')}", outputs),
     )
     return c_text.block_comment([lines]) + c_text.guard(c.macro("TEST_VECTORS_H"), "\n".join(body))
+
+
+_FLASH = """\
+#if defined(__AVR__)
+#include <avr/pgmspace.h>
+#define {place} PROGMEM
+#else
+#define {place}
+#endif
+"""
 
 
 def _selftest_program(

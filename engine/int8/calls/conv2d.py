@@ -97,7 +97,8 @@ def _code(call: IntegerConv2D, packed: bool) -> StageCode:
     }
     weight = _packed(call, strips) if packed else _laid_out(call, strips)
     arrays = {"weight": weight, **_scaling(call)}
-    return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call), row_lead(call, w, call.pool))
+    lead = row_lead(call, w, call.pool, strips.phases)
+    return StageCode("conv2d_s8", sizes, arrays, strips.bytes(call), lead)
 
 
 def _largest(call: IntegerConv2D) -> int:

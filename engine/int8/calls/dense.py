@@ -50,7 +50,7 @@ def _fast(call: IntegerDense) -> StageCode:
     sizes = {
         "left": left,
         "run": run,
-        "round": _round(call, run),
+        "unroll": _unroll(call, run),
         **requantization_sizes(call.requantization),
     }
     return StageCode("dense_s8", sizes, {"weight": _laid_out(weight), **_scaled(call)})
@@ -76,7 +76,7 @@ def _run(weight: NDArray[np.int16]) -> int:
     return run
 
 
-def _round(call: IntegerDense, run: int) -> int:
+def _unroll(call: IntegerDense, run: int) -> int:
     """Return how many groups of four inputs one round of the kernel's loop handles.
 
     More make it faster, but take flash for code, which is worth it only beside many weights.

@@ -11,20 +11,25 @@ from engine.shapes import size
 __all__ = ["pixel_lead", "row_lead"]
 
 
-def row_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:
+def row_lead(call: IntegerCall, window: Window, pool: int = 1, phases: int = 1) -> int:
     """Return the lead in bytes for a kernel that copies its input row by row.
 
-    The kernel must copy each row of the input once, in order. It may write a row of the output when it has
-    copied the last row of the window; with pooling, the last row of the first window. It reads the other
-    windows of a pool afterwards, so rows that only the last pool reads must still be there.
+    The kernel must copy each row of the input once, in order. It takes `phases` rows of windows at a time,
+    and may write a row of the output when it has copied the last row that these windows see; with pooling,
+    when it has taken the first windows of the pool. It reads the other windows of a pool afterwards, so rows
+    that only the last pool reads must still be there.
     """
     rows, columns, channels = call.out_shape
     height, line = call.in_shape[0], size(call.in_shape[1:])
-    reach = window.kernel - window.top
-    read = [min(height, i * pool * window.stride + reach) for i in range(rows)]
-    all_read = min(height, (rows * pool - 1) * window.stride + reach)
-    ahead = ((i + 1) * columns * channels - n * line for i, n in enumerate(read) if n < all_read)
-    return max(0, *ahead, 0)
+
+    def copied(place: int) -> int:
+        """Return how many rows have been copied when the windows of row `place` are taken."""
+        last = place // phases * phases + phases - 1
+        return min(height, last * window.stride + window.kernel - window.top)
+
+    before = [(i + 1) * columns * channels - copied(i * pool) * line for i in range(rows)]
+    end = copied(rows * pool - 1)
+    return max(0, *(n for i, n in enumerate(before) if copied(i * pool) < end), 0)
 
 
 def pixel_lead(call: IntegerCall, window: Window, pool: int = 1) -> int:

@@ -53,5 +53,5 @@ def row_lead(call: Call, pool: int) -> int:
     rows, line, height = size(call.out_shape[1:]), size(call.in_shape[1:]), call.in_shape[0]
     reach = (pool - 1) * stride + kernel - top
     read = [min(height, i * pool * stride + reach) for i in range(call.out_shape[0])]
-    ahead = ((i + 1) * rows - n * line for i, n in enumerate(read) if n < height)
+    ahead = ((i + 1) * rows - n * line for i, n in enumerate(read) if n < read[-1])
     return FLOAT_BYTES * max(0, *ahead, 0)

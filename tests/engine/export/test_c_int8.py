@@ -16,6 +16,7 @@ from engine.cli import main
 from engine.data import Catalogue
 from engine.errors import ExportError, QuantizationError
 from engine.export import ExportOptions, export_model, write_files
+from engine.export.options import VARIANTS
 from engine.int8.calls import IntegerCall
 from engine.nn.layers import (
     LAYERS,
@@ -42,6 +43,7 @@ from engine.shapes import Shape
 from engine.storage import model_file
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
 from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, build, compiler, facts_of, random_model
+from tests.engine.export.stages.geometries import overlapping
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
 from tests.engine.helpers import CASES, network_around
 
@@ -114,16 +116,22 @@ def test_every_layer_in_every_geometry(tmp_path: Path) -> None:
     run_cases(cases_of(specs, VECTORS), (compiler("clang"), *C99, *STRICT, "-O0"), tmp_path)
 
 
-@pytest.mark.parametrize("count", [80, pytest.param(2000, marks=CAMPAIGN)])
-def test_random_networks(count: int, tmp_path: Path) -> None:
+MANY = [(40, "fast"), *(pytest.param(1000, variant, marks=CAMPAIGN) for variant in VARIANTS)]
+
+
+@pytest.mark.parametrize(("count", "variant"), MANY)
+def test_random_networks(count: int, variant: str, tmp_path: Path) -> None:
+    """Every second one has feature maps that share memory; `test_memory` runs many more of these."""
     seed = int(np.random.default_rng().integers(1 << 32))
     print(f"seed {seed}")  # noqa: T201 - pytest shows it when the test fails
     rng = np.random.default_rng(seed)
-    cases = cases_of((chain(rng) for _ in range(count)), VECTORS)
-    run_cases(cases, (compiler("clang"), *C99, *STRICT, "-O0"), tmp_path)
+    cases = cases_of(((overlapping if i % 2 else chain)(rng) for i in range(count)), VECTORS)
+    for start in range(0, count, 200):
+        command = (compiler("clang"), *C99, *STRICT, "-O0")
+        run_cases(cases[start : start + 200], command, tmp_path, variant=variant)
 
 
-@pytest.mark.parametrize("variant", ["small", "compact"])
+@pytest.mark.parametrize("variant", VARIANTS[1:])
 def test_variants_give_the_same_bits(variant: str, tmp_path: Path) -> None:
     command = (compiler("gcc"), *C99, *STRICT, "-Os")
     run_cases(cases_of([*GEOMETRIES, *OVERLAPPING], VECTORS), command, tmp_path, variant=variant)

@@ -22,11 +22,25 @@ def test_other_names_are_refused(name: str) -> None:
         check_name(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["int", "class", "template", "main", "uint8_t", "Float", "stdint", "Arduino"]
-)
+@pytest.mark.parametrize("name", ["int", "class", "template", "main", "uint8_t", "Float", "NEW"])
 def test_words_with_a_meaning_are_refused(name: str) -> None:
     with pytest.raises(ExportError, match=f"'{name}' has a meaning of its own"):
+        check_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [(name, "device on Windows") for name in ("con", "PRN", "Aux", "nul", "COM1", "lpt9")]
+    + [
+        (name, "header of boards")
+        for name in ("SPI", "Wire", "Servo", "SD", "wifi", "EEPROM", "Print", "queue")
+    ]
+    + [(name, "header of the C library") for name in ("io", "Unistd", "windows", "TIME")],
+)
+def test_names_of_devices_and_headers_are_refused_in_any_case(name: str, reason: str) -> None:
+    with pytest.raises(
+        ExportError, match=f"^The name '{name}' is that of a {reason}.*try {name.lower()}_model"
+    ):
         check_name(name)
 
 

@@ -213,7 +213,21 @@ def test_with_gcc(target: str, level: str, tmp_path: Path) -> None:
     run_on_core(target, "arm-none-eabi-gcc", level.split(), program, tmp_path)
 
 
-def run_on_core(target: str, tool: str, flags: Sequence[str], program: Program, folder: Path) -> None:
+def test_words_are_aligned_where_that_is_asked_for(tmp_path: Path) -> None:
+    """Some programs let the processor trap on others (UNALIGN_TRP). Callers' inputs may stand anywhere."""
+    need("cortex-m4", "arm-none-eabi-gcc")
+    rng = np.random.default_rng(3)
+    chosen = [conv2d(rng, (5, 5, channels), 3, kernel=3, pool=2) for channels in (1, 4, 5, 6)]
+    chosen += [dense(rng, features, 6) for features in (13, 33, 32)]
+    program = Program(chosen, given=True)
+    flags = ("-O2", "-mno-unaligned-access")
+    assert run_on_core("cortex-m4", "arm-none-eabi-gcc", flags, program, tmp_path, watched=True) == []
+
+
+def run_on_core(
+    target: str, tool: str, flags: Sequence[str], program: Program, folder: Path, watched: bool = False
+) -> list[int]:
+    """Run the program and compare; return the addresses of words that are not aligned, if it is watched."""
     toolchain = TARGETS[target].toolchain(tool)
     _, found = find_cross_compiler([tool])
     linker = Linker(found, toolchain, (*C99, *WARNINGS, *flags), folder)
@@ -225,8 +239,24 @@ def run_on_core(target: str, tool: str, flags: Sequence[str], program: Program, 
     places = [_place(emulator, program, i) for i in numbers]
     table = emulator.buffer(12 * len(places))
     emulator.write(table, np.array(places, np.uint32).tobytes())
+    unaligned: list[int] = []
+    if watched:
+        watch_alignment(emulator, unaligned)
     emulator.call("all_stages", [table])
     compare(program, b"".join(emulator.read(places[i][1], sizes(program.calls[i])[1]) for i in numbers))
+
+    return unaligned
+
+
+def watch_alignment(emulator: Emulator, found: list[int]) -> None:
+    """Append to `found` the address of each word that is read or written and is not aligned."""
+    import unicorn
+
+    def seen(core: object, access: int, address: int, size: int, value: int, data: object) -> None:
+        if address % size:
+            found.append(address)
+
+    emulator._core.hook_add(unicorn.UC_HOOK_MEM_READ | unicorn.UC_HOOK_MEM_WRITE, seen)
 
 
 def _all(program: Program) -> str:
