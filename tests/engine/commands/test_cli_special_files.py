@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.data.idx import idx_count, read_idx
+from engine.data.idx import idx_shape, read_idx
 from engine.errors import DataError
 from tests.engine.commands.test_cli import write_data
 from tests.engine.conftest import Run
@@ -94,4 +94,4 @@ def test_a_data_set_may_hold_no_pipe(run: Run, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="this is a pipe"):
         read_idx(images, 3)
     with pytest.raises(DataError, match="this is a pipe"):
-        idx_count(images, 3)
+        idx_shape(images, 3)
