@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QEvent, QFileInfo, QLocale, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent, QShowEvent, QStatusTipEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -33,12 +33,12 @@ from tinyml_gui.look.keys import FocusPlace, set_keys
 from tinyml_gui.look.tab_order import order_focus
 from tinyml_gui.look.theme_switch import MODES, Theme
 from tinyml_gui.look.widgets import Fitting, set_state
-from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.draw.panel import DrawPanel
-from tinyml_gui.panels.message_area import MessageArea
+from tinyml_gui.panels.message_area import MessageArea, Topic
 from tinyml_gui.panels.navigation import Navigation
 from tinyml_gui.panels.pages import PAGES
 from tinyml_gui.panels.placement import Placement
+from tinyml_gui.panels.recovery import RecoveryBanner
 from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
@@ -48,9 +48,9 @@ __all__ = ["MainWindow"]
 APPLICATION: Final = "TinyML Studio"
 _IDLE_MS: Final = 150
 _INTERRUPTED: Final = 130  # the exit code that shells know
-_RECOVERED: Final = "The program ended before the model was saved. A copy of it was kept"
 _UNDONE: Final = "change of the model"
 _UNDONE_THERE: Final = "stroke"  # while the focus is at the drawing
+_FAULTY: Final = "The network has a fault, see the Model page"
 
 
 class MainWindow(QMainWindow):
@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self._place = FocusPlace(self, self.draw_panel)
         self.messages = MessageArea()
         self.training_bar = TrainingBar(controller)
-        self.recovery_banner = Banner()
+        self.recovery_banner = RecoveryBanner(controller.recovery)
         self._fill_pages()
         self.title_bar = TitleBar(self.commands, self._pages_menu())
         self._splitter = self._make_splitter()
@@ -109,7 +109,7 @@ class MainWindow(QMainWindow):
         self._idle.setInterval(_IDLE_MS)
         self._idle.timeout.connect(self._make_next_page)
         self.painted.connect(self._idle.start)
-        self.painted.connect(self.controller.training.look_for_run)
+        self.painted.connect(self.controller.recovery.look)
 
     def _make_page(self, index: int) -> bool:
         """Make page `index` where it is not there yet; tell whether it was made."""
@@ -189,7 +189,7 @@ class MainWindow(QMainWindow):
         commands["about"].triggered.connect(self._about)
         self._look.mode_changed.connect(self._theme_changed)
         canvas.history_changed.connect(self._update_undo)
-        canvas.refused.connect(self.messages.show_error)
+        self.messages.follow(Topic.DRAWING, canvas.refused, canvas.changed)
         drop = ModelDrop(self)
         drop.hovered.connect(self._show_target)
         drop.dropped.connect(self.files.open)
@@ -200,34 +200,18 @@ class MainWindow(QMainWindow):
         self.controller.params_published.connect(self._params_published)
         self.controller.title_changed.connect(self._update_title)
         self.controller.message.connect(self.messages.show_message)
-        self.controller.error.connect(self.messages.show_error)
-        self.recovery_banner.clicked.connect(self._recover)
-        self.recovery_banner.declined.connect(self._refuse_recovered)
+        self.messages.follow(Topic.MODEL, self.controller.error, self.controller.settled)
+        self.messages.follow(Topic.COPIES, self.controller.unkept, self.controller.kept_again)
+        self.recovery_banner.restore_asked.connect(self.files.restore)
+        self.recovery_banner.discard_asked.connect(self.controller.recovery.discard)
         self._model_changed()
         self._update_title()
-        self._offer_recovered()
         if self.controller.start_note:
             self.messages.show_error(self.controller.start_note)
 
-    def _offer_recovered(self) -> None:
-        path = self.controller.recoverable
-        if path is None:
-            self.recovery_banner.hide()
-            return
-        kept = QLocale().toString(QFileInfo(path).lastModified(), QLocale.FormatType.ShortFormat)
-        self.recovery_banner.show_note(f"{_RECOVERED} ({kept})", "Open it", "Discard")
-
-    def _recover(self) -> None:
-        self.files.recover()
-        self._offer_recovered()
-
-    def _refuse_recovered(self) -> None:
-        self.controller.refuse_recovered()
-        self._offer_recovered()
-
     def _model_changed(self) -> None:
-        model = self.controller.model
-        self.draw_panel.set_model(model)
+        model, fault = self.controller.model, self.controller.state.document.fault
+        self.draw_panel.set_model(model, "" if fault is None else _FAULTY)
         self.draw_panel.set_random(not (model.trained or self.controller.training.is_running))
         self._update_undo()
 

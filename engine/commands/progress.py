@@ -45,7 +45,8 @@ class TrainingDisplay:
             self._console.log(_epoch_line(event))
             self._hint(event)
         elif isinstance(event, Diverged):
-            self._console.log(f"Diverged in epoch {event.epoch}, step {event.step}. {event.advice}")
+            where = f"epoch {event.epoch}, step {event.step}"
+            self._console.log(f"Diverged in {where}. {event.advice} {event.kept}")
 
     def _hint(self, done: EpochDone) -> None:
         """Say, once at most, that nothing is learned."""

@@ -32,12 +32,38 @@ class BatchDone:
 
 @dataclass(frozen=True)
 class Diverged:
-    """The loss became too large or not a number; the last good parameters were restored."""
+    """The loss became too large or not a number; the best parameters so far were brought back.
+
+    Attributes
+    ----------
+    epoch, step : int
+        When it happened, from 1 on.
+    loss : float
+    good_epoch : int
+        These parameters are those after this epoch; 0 for those that the run began with.
+    good_accuracy : float
+        Share of the images of this kind that they classify correctly.
+    judged_on : str
+        ``validation``, or ``training`` if no images are set aside for validation.
+    advice : str
+    """
 
     epoch: int
     step: int
     loss: float
+    good_epoch: int = 0
+    good_accuracy: float = math.nan
+    judged_on: str = "validation"
     advice: str = "The loss grew beyond all bounds. Try a learning rate ten times smaller."
+
+    @property
+    def kept(self) -> str:
+        """Which parameters were brought back, in one sentence."""
+        which = f"after epoch {self.good_epoch}" if self.good_epoch else "that the run began with"
+        if math.isnan(self.good_accuracy):
+            return f"The parameters {which} were kept."
+        accuracy = f"{100 * self.good_accuracy:.1f} % on {self.judged_on} images"
+        return f"The parameters {which} were kept; their accuracy is {accuracy}."
 
 
 class Reason(enum.Enum):

@@ -53,6 +53,7 @@ from engine.training.terms import Terms
 __all__ = ["Trainer"]
 
 EXPLODED = 1e6  # a mean loss above this is divergence even while it is still finite
+JUDGED = 2_000  # training images that the parameters to go back to are compared on if none are for validation
 
 
 class Learner(Part):
@@ -179,6 +180,7 @@ class Trainer:
         self._order = EpochOrder(training, shuffle)
         self._clock = Clock()
         self._stop = threading.Event()
+        self._is_unchanged = False  # a run that diverged may end with the model that it began with
         self.history: list[EpochDone] = []
 
     @classmethod
@@ -269,12 +271,11 @@ class Trainer:
             while reason is None and self._place.epoch <= self._config.epochs:
                 reason = yield from self._epoch()
             if not np.isfinite(self._learner.shown).all():  # the loss after the last step is not known
-                self._last_good.bring_back()
                 reason = Reason.DIVERGED
-                yield Diverged(self._config.epochs, self._learner.step.steps, math.nan)
+                yield self._diverged(self._config.epochs, self._learner.step.steps, math.nan)
         finally:
             self._learner.close()
-        yield Finished(reason or Reason.COMPLETED, self.model())
+        yield Finished(reason or Reason.COMPLETED, self._model if self._is_unchanged else self.model())
 
     def _epoch(self) -> Generator[Event, None, Reason | None]:
         place, size = self._place, self._config.batch_size
@@ -300,9 +301,7 @@ class Trainer:
             result = self._learner.gradient(self._labelled, indices)
             mean = result.loss / size
             if not math.isfinite(mean) or mean > EXPLODED:
-                self._last_good.bring_back()
-                return Diverged(place.epoch, step + 1, mean)
-            self._last_good.keep(step)
+                return self._diverged(place.epoch, step + 1, mean)
             rate = config.learning_rate * self._schedule(step / total)
             self._learner.learn(step, rate)
         clock.count(size)
@@ -324,9 +323,24 @@ class Trainer:
             self._clock.images_per_second,
         )
         self.history.append(done)
+        self._last_good.judge(place.epoch, done.train_loss if math.isnan(checked.loss) else checked.loss)
         place.next_epoch()
         self._order.remember()
         return done
+
+    def _diverged(self, epoch: int, step: int, loss: float) -> Diverged:
+        """Go back to the parameters of the start or those after the best epoch, whichever are better."""
+        good, start = self._last_good, self._judged(self._last_good.start)
+        best = self._judged(good.best) if good.epoch else start
+        kept, found = (good.epoch, best) if best.loss < start.loss else (0, start)
+        good.bring_back(kept)
+        self._is_unchanged = not kept and np.array_equal(good.start, self._model.params)
+        judged_on = "validation" if len(self._validation) else "training"
+        return Diverged(epoch, step, loss, kept, found.accuracy, judged_on)
+
+    def _judged(self, params: NDArray[np.float32]) -> Evaluation:
+        images = self._validation if len(self._validation) else np.sort(self._order.images)[:JUDGED]
+        return self._evaluator.run(params, self._labelled, images)
 
     def _validated(self) -> Evaluation:
         if not len(self._validation):

@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QScrollArea, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.nn.layers import Dense
 from engine.storage import model_file
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control.controller import Controller
@@ -81,6 +82,25 @@ def test_undo_reaches_the_document_from_a_spin_box(window: MainWindow, qtbot: Qt
     assert controller.model.spec.layers[1].units == 6
     QTest.keyClick(box, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
     assert controller.model.spec.layers[1].units == 7
+
+
+def test_a_file_error_goes_with_the_next_file_that_can_be_used(window: MainWindow, tmp_path: Path) -> None:
+    good, controller = tmp_path / "good.tinyml", window.controller
+    model_file.save(spot_model(), good)
+    for work in (controller.open_file, controller.save_file):
+        window.files.open(tmp_path / "none.tinyml")
+        assert "none.tinyml" in window.messages.message
+        work(good)
+        assert "none.tinyml" not in window.messages.message
+
+
+def test_a_network_with_a_fault_gives_no_answer(window: MainWindow) -> None:
+    controller, panel = window.controller, window.draw_panel
+    controller.edit(change_layer(controller.model.spec, 0, Dense(3)))
+    assert controller.state.document.fault is not None
+    assert "fault" in panel.sentence_label.text()
+    controller.undo()
+    assert "fault" not in panel.sentence_label.text()
 
 
 def test_fields_keep_their_height_when_a_layer_has_a_fault(window: MainWindow, qtbot: QtBot) -> None:

@@ -33,6 +33,7 @@ from engine.training.trainer import Trainer
 
 __all__ = [
     "JobProgress",
+    "KeptAgain",
     "NotKept",
     "Noted",
     "Parameters",
@@ -44,7 +45,6 @@ __all__ = [
     "forget",
     "keep",
     "load",
-    "load_run",
     "train",
 ]
 
@@ -94,14 +94,6 @@ def forget(path: Path) -> Generator[Any, None, None]:
     yield from ()
     with suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def load_run(path: Path) -> Generator[Any, None, tuple[Model, Checkpoint | None]]:
-    """Read a model and the interrupted run that trained it."""
-    from engine.storage import model_file
-
-    yield from ()
-    return model_file.load_run(path)
 
 
 def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dataset]:
@@ -159,14 +151,19 @@ class Trained:
 
 @dataclass(frozen=True)
 class NotKept:
-    """The run could not be written to disk; training continues."""
+    """The run could not be written to disk; training continues, and so do the attempts."""
 
     reason: str
 
 
+@dataclass(frozen=True)
+class KeptAgain:
+    """The run was written to disk after it could not be."""
+
+
 def train(
     order: TrainOrder, stopping: threading.Event
-) -> Generator[Event | Parameters | Noted | NotKept, None, Trained]:
+) -> Generator[Event | Parameters | Noted | NotKept | KeptAgain, None, Trained]:
     """Train a copy of a model; yields the trainer's events and now and then the parameters."""
     trainer = order.trainer()
     if notes := order.data_notes():
@@ -196,8 +193,9 @@ class _Keeper:
         self._trainer = trainer
         self._path = path
         self._interval = KeepInterval()
+        self._has_failed = False
 
-    def after(self, event: Event) -> Generator[NotKept, None, None]:
+    def after(self, event: Event) -> Generator[NotKept | KeptAgain, None, None]:
         """Write or remove the file, as `event` requires."""
         stopped = isinstance(event, Finished) and event.reason is Reason.STOPPED
         due = (
@@ -212,14 +210,20 @@ class _Keeper:
         elif isinstance(event, Finished):
             yield from forget(self._path)
 
-    def _write(self, path: Path) -> Generator[NotKept, None, None]:
+    def _write(self, path: Path) -> Generator[NotKept | KeptAgain, None, None]:
+        """Write the file; tell the first of several failures in a row, and the end of them."""
         began = time.monotonic()
+        failed, reason = self._has_failed, ""
         try:
             yield from keep(path, self._trainer.model(), self._trainer.checkpoint())
         except TinyMLError as error:
-            self._path = None
-            yield NotKept(str(error))
+            reason = str(error)
+        self._has_failed = bool(reason)
         self._interval.kept(began, time.monotonic())
+        if self._has_failed and not failed:
+            yield NotKept(reason)
+        elif failed and not self._has_failed:
+            yield KeptAgain()
 
 
 def find_rate(model: Model, data: Dataset, config: TrainConfig) -> Generator[RatePoint, None, None]:

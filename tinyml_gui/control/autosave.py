@@ -1,7 +1,8 @@
 """Keeps a copy of the unsaved model on disk, so that a crash or a power cut does not lose training.
 
 The copy is written soon after the first change, then at most every 30 seconds, and at once when training
-ends. A thread of its own writes it, as a whole file or not at all. It is removed when nothing is unsaved.
+ends. A thread of its own writes it, as a whole file or not at all, and tries again where that fails. It is
+removed when nothing is unsaved.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from engine.nn.model import Model
 from engine.storage import model_file
 from tinyml_gui.background import jobs
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
-from tinyml_gui.document.recovery import RecoveryFiles
+from tinyml_gui.document.recovery import TOUCH_SECONDS, RecoveryFiles
 from tinyml_gui.document.state import State
 
 __all__ = ["Autosave"]
@@ -39,10 +40,13 @@ class Autosave(QObject):
     Signals
     -------
     failed(str)
-        The copy cannot be written, and why; emitted once.
+        The copy cannot be written, and why; emitted once, until one is written again.
+    works_again()
+        A copy was written again.
     """
 
     failed = Signal(str)
+    works_again = Signal()
 
     def __init__(self, state: State, recovery_files: RecoveryFiles, parent: QObject) -> None:
         super().__init__(parent)
@@ -51,10 +55,14 @@ class Autosave(QObject):
         self._worker = Worker("autosave", self)
         self._kept: Model | None = None
         self._kept_at = -OFTEN
-        self._told = False
+        self._has_failed = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.write)
+        self._touch = QTimer(self)
+        self._touch.setInterval(round(1000 * TOUCH_SECONDS))
+        self._touch.timeout.connect(recovery_files.claim)
+        self._touch.start()
         state.observe(self._state_changed)
 
     def write(self) -> None:
@@ -63,6 +71,7 @@ class Autosave(QObject):
         if not self._state.is_modified or model is self._kept:
             return
         self._kept, self._kept_at = model, time.monotonic()
+        self._recovery_files.claim()
         make = functools.partial(jobs.keep, self._recovery_files.model, model)
         self._worker.submit(Job(lambda stopping: make(), self._written))
 
@@ -76,6 +85,7 @@ class Autosave(QObject):
     def close(self) -> None:
         """Wait for the thread; the copy stays."""
         self._timer.stop()
+        self._touch.stop()
         self._worker.shut_down()
 
     def _state_changed(self) -> None:
@@ -87,12 +97,19 @@ class Autosave(QObject):
 
     def _forget(self) -> None:
         self._timer.stop()
-        if self._kept is not None:
+        if self._kept is not None or self._recovery_files.model.exists():
             self._kept = None
             make = functools.partial(jobs.forget, self._recovery_files.model)
             self._worker.submit(Job(lambda stopping: make(), self._written))
 
     def _written(self, outcome: JobOutcome) -> None:
-        if outcome.error is not None and not self._told:
-            self._told = True
+        if outcome.error is None:
+            if self._has_failed:
+                self.works_again.emit()
+            self._has_failed = False
+            return
+        self._kept = None
+        self._state_changed()
+        if not self._has_failed:
+            self._has_failed = True
             self.failed.emit(f"No copy of the unsaved model could be kept: {outcome.error}")

@@ -21,6 +21,7 @@ from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.control.quantization import QuantizationController
+from tinyml_gui.control.recovery import RecoveryController
 from tinyml_gui.control.remarks import Remarks
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.document import Document
@@ -61,6 +62,13 @@ class Controller(QObject):
         Another model was opened or begun; results about the last one no longer apply.
     message(str)
     error(str)
+        A file or the network is at fault, or what was asked for is not possible.
+    settled()
+        What was asked for last was done: an `error` before it no longer holds.
+    unkept(str)
+        No copy of unsaved work can be kept, and why.
+    kept_again()
+        Copies can be kept again.
     """
 
     model_changed = Signal()
@@ -70,6 +78,9 @@ class Controller(QObject):
     opened = Signal()
     message = Signal(str)
     error = Signal(str)
+    settled = Signal()
+    unkept = Signal(str)
+    kept_again = Signal()
 
     def __init__(
         self,
@@ -81,7 +92,6 @@ class Controller(QObject):
     ) -> None:
         super().__init__(parent)
         self.settings = settings
-        self.path: Path | None = None
         rng = np.random.default_rng() if rng is None else rng
         first, self.start_note = _first_model(rng)
         self._shipped: Model | None = first
@@ -92,18 +102,22 @@ class Controller(QObject):
         )
         self.deployment = DeploymentController(self.state, settings, self.tasks, self)
         self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
-        self._seen: tuple[Document, int, bool] = self._snapshot()
+        self._seen = self._snapshot()
         self.state.observe(self._state_changed)
         self.model_changed.connect(self.deployment.update)
         self.training.params_published.connect(self.params_published)
         self.training.changed.connect(self._running_changed)
         self._was_running = False
         self.recovery_files = recovery_files
+        self.recovery = RecoveryController(recovery_files, self.tasks, self._take_left, self)
+        self.recovery.error.connect(self.error)
         self.autosave = None if recovery_files is None else Autosave(self.state, recovery_files, self)
         if self.autosave is not None:
-            self.autosave.failed.connect(self.error)
+            self.autosave.failed.connect(self.unkept)
+            self.autosave.works_again.connect(self.kept_again)
         self.training.keep_path = None if recovery_files is None else recovery_files.run
-        self.training.failed_to_keep.connect(self.error)
+        self.training.failed_to_keep.connect(self.unkept)
+        self.training.keeps_again.connect(self.kept_again)
         self.training.noted.connect(self.message)
         self.training.told.connect(self.message)
         self.training.told.connect(self.quantization.prepare)
@@ -119,6 +133,11 @@ class Controller(QObject):
     def model(self) -> Model:
         """The current model, always one that works."""
         return self.state.model
+
+    @property
+    def path(self) -> Path | None:
+        """The file of the network; None where it has none."""
+        return self.state.document.place.path
 
     @property
     def title(self) -> str:
@@ -161,31 +180,6 @@ class Controller(QObject):
         if run is not None:
             self.training.offer(Interrupted(model, run))
 
-    @property
-    def recoverable(self) -> Path | None:
-        """The unsaved model of a program that ended without being closed."""
-        return None if self.recovery_files is None else self.recovery_files.offered
-
-    def recover(self) -> None:
-        """Open the recovered model; it is still unsaved."""
-        from engine.storage import model_file
-
-        if self.recovery_files is None or (path := self.recovery_files.offered) is None:
-            return
-        try:
-            model = model_file.load(path)
-        except TinyMLError as error:
-            self.recovery_files.refuse()
-            self.error.emit(str(error))
-            return
-        self.recovery_files.accept()
-        self._take(model, None, saved=False)
-
-    def refuse_recovered(self) -> None:
-        """Drop the recovered model."""
-        if self.recovery_files is not None:
-            self.recovery_files.refuse()
-
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""
         try:
@@ -196,7 +190,7 @@ class Controller(QObject):
     def new_from_preset(self, name: str) -> None:
         """Start an untrained network, for the classes of the current model."""
         try:
-            self._take(self._preset(name, name), None)
+            self._take(self._preset(name), None)
         except TinyMLError as error:
             self.error.emit(_misfit(name, error))
 
@@ -213,25 +207,34 @@ class Controller(QObject):
         except TinyMLError as error:
             self.error.emit(str(error))
             return
-        self.path = Path(path)
+        self.state.document.place.path = Path(path)
         self.state.rename(model.name)
         self.state.mark_saved()
         self.title_changed.emit()
         later = " as it is now; save again when training has ended" if self.training.is_running else ""
-        self.message.emit(f"Saved as {self.path.name}{later}")
+        self.settled.emit()
+        self.message.emit(f"Saved as {Path(path).name}{later}")
 
-    def _preset(self, preset: str, name: str) -> Model:
+    def _preset(self, preset: str) -> Model:
         model = self.model
         spec = PRESETS[preset].build(len(model.classes), model.spec.input_shape)
-        return self.state.fresh_model(spec, model.classes, name)
+        return self.state.fresh_model(spec, model.classes, preset)
 
     def _take(self, model: Model, path: Path | None, saved: bool = True, *, shipped: bool = False) -> None:
         self.training.abandon()
-        self.path = path
         self._shipped = model if shipped else None
-        self.state.reset(model, saved)
+        self.state.reset(model, saved, path)
         self.title_changed.emit()
         self.opened.emit()
+        self.settled.emit()
+
+    def _take_left(self, model: Model, interrupted: Interrupted | None) -> None:
+        """Open what a program has left that ended before it was saved."""
+        self._take(model, None, saved=False)
+        if interrupted is not None:
+            self.training.offer(interrupted)
+        if self.autosave is not None:
+            self.autosave.write()  # after whatever is still being written of the model before
 
     # Editing
 
@@ -243,15 +246,18 @@ class Controller(QObject):
         """Change the network; successive edits with the same `merge` are undone together."""
         if not self.training.is_running:
             self.state.edit(edit, select, merge)
+            self.settled.emit()
 
     def use_preset(self, name: str) -> None:
-        """Take a preset's network in place of the current one; can be undone."""
+        """Take a preset's network in place of the current one; it has no file yet. This can be undone."""
         if self.training.is_running:
             return
         try:
-            self.state.replace_model(self._preset(name, self.model.name))
+            self.state.begin(self._preset(name))
         except TinyMLError as error:
             self.error.emit(_misfit(name, error))
+            return
+        self.settled.emit()
 
     def adapt(self, classes: tuple[str, ...]) -> None:
         """Make the model tell `classes` apart; can be undone."""
@@ -261,16 +267,20 @@ class Controller(QObject):
             self.state.adapt(classes)
         except TinyMLError as error:
             self.error.emit(str(error))
+            return
+        self.settled.emit()
 
     def undo(self) -> None:
         """Undo the last change of the model."""
         if self.can_undo:
             self.state.undo()
+            self.settled.emit()
 
     def redo(self) -> None:
         """Redo the change that was undone last."""
         if self.can_redo:
             self.state.redo()
+            self.settled.emit()
 
     @property
     def path_or_name(self) -> str:
@@ -287,6 +297,8 @@ class Controller(QObject):
         self.tasks.shut_down()
         if self.autosave is not None:
             self.autosave.close()
+        if self.recovery_files is not None:
+            self.recovery_files.release()
 
     def keep_unsaved(self) -> None:
         """Write what is unsaved, to be offered at the next start: the program is being ended from outside."""
@@ -294,10 +306,14 @@ class Controller(QObject):
             self.autosave.write_now()
 
     def close(self) -> None:
-        """End all work and remove the copies of unsaved models: the user closes the window."""
+        """End all work and remove the copies: the user closes the window and has decided about the model.
+
+        An interrupted run stays that is offered but neither part of the model nor discarded.
+        """
+        undecided = self.training.interrupted is not None and self.training.run_of(self.model) is None
         self.shutdown()
         if self.recovery_files is not None:
-            self.recovery_files.close()
+            self.recovery_files.close(keep_run=undecided)
 
     def _annotate(self, model: Model) -> None:
         """Take the same model with new facts about it, such as its quantization."""
@@ -307,8 +323,8 @@ class Controller(QObject):
 
     # From state to signals
 
-    def _snapshot(self) -> tuple[Document, int, bool]:
-        return self.state.document, self.state.selection, self.state.is_modified
+    def _snapshot(self) -> tuple[Document, int, tuple[bool, str]]:
+        return self.state.document, self.state.selection, (self.is_modified, self.title)
 
     def _state_changed(self) -> None:
         before, self._seen = self._seen, self._snapshot()

@@ -15,6 +15,7 @@ from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.question import Answer, ask
+from tinyml_gui.viewmodels.recovery import Offer
 
 __all__ = ["SHIPPED", "FileController"]
 
@@ -85,10 +86,10 @@ class FileController(QObject):
         if self.may_discard():
             self._controller.open_shipped(name)
 
-    def recover(self) -> None:
-        """Open what an earlier program left unsaved."""
+    def restore(self, offer: Offer) -> None:
+        """Open what an ended program has left unsaved."""
         if self.may_discard():
-            self._controller.recover()
+            self._controller.recovery.restore(offer)
 
     def new_from_preset(self, name: str) -> None:
         """Start an untrained network from a preset."""

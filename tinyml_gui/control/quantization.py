@@ -19,7 +19,7 @@ from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOr
 from tinyml_gui.background.worker import Job, JobOutcome, Steps, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
-from tinyml_gui.viewmodels.accuracy import Activity, Flips, accuracies, tuned_words
+from tinyml_gui.viewmodels.accuracy import Activity, Flips, Tuning, accuracies
 
 __all__ = ["QuantizationController"]
 
@@ -50,6 +50,8 @@ class QuantizationController(QObject):
     flips : Flips or None
         None where int8 was not compared with float.
     error : str
+    tuning : Tuning or None
+        What the fine-tuning has changed that made the current model; None where none did.
     """
 
     changed = Signal()
@@ -69,7 +71,8 @@ class QuantizationController(QObject):
         self.progress, self.seconds_left = JobProgress(0, 0), math.nan
         self.flips: Flips | None = None
         self.error = ""
-        self._shown: tuple[Model, bool] = (self.model, self.can_tune)
+        self.tuning: Tuning | None = None
+        self._shown: tuple[Model, bool, bool] = self._look()
         state.observe(self._state_changed)
         training.changed.connect(self._refresh)
 
@@ -87,13 +90,24 @@ class QuantizationController(QObject):
     def can_tune(self) -> bool:
         """Whether fine-tuning makes sense: the model is trained and quantized, and no training runs."""
         busy = self._training.is_running or self.activity is Activity.TUNING
-        return self.model.trained and self.model.quantization is not None and not busy
+        return self.model.trained and self.model.quantization is not None and not (busy or self.has_fault)
+
+    @property
+    def has_fault(self) -> bool:
+        """Whether the network as edited has a fault; then all that is known is about the one before."""
+        return self._state.document.fault is not None
+
+    @property
+    def can_go_back(self) -> bool:
+        """Whether fine-tuning has made int8 worse, and can be undone."""
+        worse = self.tuning is not None and self.tuning.is_worse
+        return worse and not self.is_running and not self._training.is_running
 
     def prepare(self) -> None:
         """Calibrate the current model and compare it with float, where that is not done yet."""
         model = self._state.model
         busy = self._training.is_running or self._training.is_testing
-        if self.is_running or busy or self._about is model or self._state.document.fault is not None:
+        if self.is_running or busy or self._about is model or self.has_fault:
             return
         activity = Activity.CALIBRATING if model.quantization is None else Activity.COMPARING
         self._begin(activity, quantize_jobs.prepare, self._prepared)
@@ -104,6 +118,11 @@ class QuantizationController(QObject):
             return
         self.cancel()
         self._begin(Activity.TUNING, quantize_jobs.tune, self._tuned)
+
+    def go_back(self) -> None:
+        """Take the model back that was there before fine-tuning."""
+        if self.can_go_back:
+            self._state.undo()
 
     def cancel(self) -> None:
         """End the current work; its result is dropped."""
@@ -154,8 +173,9 @@ class QuantizationController(QObject):
         self._finish(outcome)
         if isinstance(outcome.result, Compared):
             self._about = outcome.result.model
+            self.tuning = Tuning(before, accuracies(self._about))
             self._state.replace_model(self._about)
-            self.told.emit(tuned_words(before, accuracies(self._about)))
+            self.told.emit(self.tuning.words)
         self.changed.emit()
 
     def _finish(self, outcome: JobOutcome) -> None:
@@ -175,13 +195,15 @@ class QuantizationController(QObject):
         if self._about is not None and self._state.model is not self._about:
             if self.activity is Activity.TUNING:
                 self.told.emit("Fine-tuning has ended: the network was changed")
-            self._about, self.flips, self.error = None, None, ""
+            self._about, self.flips, self.error, self.tuning = None, None, "", None
             self.cancel()
         self._refresh()
 
     def _refresh(self) -> None:
-        """Emit `changed` when there is another model or `can_tune` has changed."""
-        shown, tuning = self._shown
-        self._shown = (self.model, self.can_tune)
-        if self.model is not shown or self.can_tune != tuning:
+        """Emit `changed` when there is another model, or what can be done with it has changed."""
+        before, self._shown = self._shown, self._look()
+        if self._shown[0] is not before[0] or self._shown[1:] != before[1:]:
             self.changed.emit()
+
+    def _look(self) -> tuple[Model, bool, bool]:
+        return self.model, self.can_tune, self.has_fault

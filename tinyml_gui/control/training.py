@@ -51,6 +51,8 @@ class TrainingController(QObject):
         Another data set is being loaded, or was, or could not be.
     failed_to_keep(str)
         Why a run cannot be written to disk; after a crash it could not be resumed.
+    keeps_again()
+        It was written after all.
     noted(str)
         A note about a run that begins.
     told(str)
@@ -63,6 +65,7 @@ class TrainingController(QObject):
     data_changed = Signal()
     params_published = Signal()
     failed_to_keep = Signal(str)
+    keeps_again = Signal()
     noted = Signal(str)
     told = Signal(str)
 
@@ -159,7 +162,9 @@ class TrainingController(QObject):
             self.changed.emit()
             return
         self._started_with = model.spec
-        if start != CONTINUE:
+        if start in PRESETS:
+            self._state.begin(model)
+        elif start != CONTINUE:
             self._state.replace_model(model)
         self.interrupted = None
         if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
@@ -231,10 +236,11 @@ class TrainingController(QObject):
         model = self._state.model
         if start == CONTINUE:
             return model
-        spec, classes = model.spec, model.classes
+        spec, classes, name = model.spec, model.classes, model.name
         if start in PRESETS:
             spec, classes = PRESETS[start].build(len(data.classes), data.image_shape), data.classes
-        return Model.new(spec, classes, np.random.default_rng(config.seed), model.name)
+            name = start
+        return Model.new(spec, classes, np.random.default_rng(config.seed), name)
 
     def _progressed(self, items: list[Any]) -> None:
         # `_ended` takes the last event: once the run counts as finished, its result is in the model
@@ -244,6 +250,8 @@ class TrainingController(QObject):
                 self.failed_to_keep.emit(f"The run cannot be resumed after a crash: {item.reason}")
             elif isinstance(item, jobs.Noted):
                 self.noted.emit(item.sentence)
+            elif isinstance(item, jobs.KeptAgain):
+                self.keeps_again.emit()
         published = [item for item in items if isinstance(item, jobs.Parameters)]
         if published:
             model, record = self._state.model, published[-1].record
@@ -260,10 +268,7 @@ class TrainingController(QObject):
                 self.interrupted = Interrupted(order.model, order.run)
         elif isinstance(outcome.result, jobs.Trained):
             self.run.consume([outcome.result.finished])
-            model = outcome.result.finished.model
-            earlier = pretrained_on(order.model, order.data.name)
-            record = replace(model.record, pretrained_on=earlier or None)
-            model = model.replace(name=self._state.model.name, record=record)
+            model = self._recorded(outcome.result.finished.model, order)
             run = outcome.result.run
             self.interrupted = None if run is None else Interrupted(model, run)
             self._state.replace_model(model, job)
@@ -273,17 +278,15 @@ class TrainingController(QObject):
             self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
         self.changed.emit()
 
+    def _recorded(self, model: Model, order: jobs.TrainOrder) -> Model:
+        """Return the result of a run with its name and all that it has learned from."""
+        if model is order.model:  # a run that diverged has changed nothing
+            return model
+        earlier = pretrained_on(order.model, order.data.name)
+        record = replace(model.record, pretrained_on=earlier or None)
+        return model.replace(name=self._state.model.name, record=record)
+
     # Resuming an interrupted run
-
-    def look_for_run(self) -> None:
-        """Offer the run that an earlier program left behind, if there is one."""
-        if self.keep_path is not None and self.keep_path.exists():
-            make = _without_stop(functools.partial(jobs.load_run, self.keep_path))
-            self._tasks.submit(Job(make, self._found))
-
-    def _found(self, outcome: JobOutcome) -> None:
-        if outcome.result is not None and outcome.result[1] is not None and self._job is None:
-            self.offer(Interrupted(*outcome.result))
 
     def offer(self, interrupted: Interrupted) -> None:
         """Let the user go on with a run."""
@@ -318,11 +321,19 @@ class TrainingController(QObject):
         self.interrupted = None
         self.run.resumed(offered.run, len(data.classes))
         if not offered.is_of(self._state.model):
-            self._state.replace_model(offered.model)
+            self._take_back(offered.model)
         self._started_with = offered.model.spec
         if note := resuming_note(offered.run.terms):
             self.noted.emit(note)
         self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
+
+    def _take_back(self, model: Model) -> None:
+        """Take the model of a run; it is a new network unless only the parameters are others."""
+        now = self._state.model
+        if (now.spec, now.classes, now.name) == (model.spec, model.classes, model.name):
+            self._state.replace_model(model)
+        else:
+            self._state.begin(model)
 
     # Testing
 

@@ -1,36 +1,76 @@
 """Files that survive when the program is killed: each running program has a set of its own.
 
-A lock file says which program owns a set; the lock of a program that no longer runs is ignored. What an
-earlier program left is moved aside at the start, so that it can be offered while new copies are written.
+A set is a folder named by time and process, so no two programs ever share one, however many there are. A lock
+on its file ``owner`` says that the program lives; the system releases it, however the program ends. Where
+there are no locks, it counts that the program touches this file now and then. What an ended program has left
+stays where it is until the user has answered, or for thirty days.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
-from PySide6.QtCore import QLockFile, QStandardPaths
+from engine.errors import FileError
+from engine.files import file_faults
 
-__all__ = ["RecoveryFiles", "data_folder"]
+__all__ = ["TOUCH_SECONDS", "LeftBehind", "RecoveryFiles"]
 
-_PLACES: Final = 8
-_NAMES: Final = ("recovered", "run", "offered")
+TOUCH_SECONDS: Final = 15.0  # between two touches
+_SILENT_SECONDS: Final = 60.0  # without a touch: its program has ended
+_DAY: Final = 86_400.0
+_KEPT_SECONDS: Final = 30 * _DAY
+_SETS: Final = "unsaved"
+_OWNER: Final = "owner"
+_MODEL: Final = "model.tinyml"
+_RUN: Final = "run.tinyml"
+_LOCKED: Final = b"locked"
+_FAR: Final = 1 << 20  # on Windows a locked byte cannot be read: lock one that is not there
+_HELD: Final = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
-def data_folder() -> Path:
-    """Return where the application keeps files of its own."""
-    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
+@dataclass(frozen=True)
+class LeftBehind:
+    """The set of a program that has ended.
+
+    Attributes
+    ----------
+    folder : Path
+    saved_at : float
+        When it was written last, in seconds since 1970.
+    """
+
+    folder: Path
+    saved_at: float
+
+    @property
+    def model(self) -> Path | None:
+        """The copy of an unsaved model; None where there is none."""
+        return _existing(self.folder / _MODEL)
+
+    @property
+    def run(self) -> Path | None:
+        """The training run that was under way; None where there is none."""
+        return _existing(self.folder / _RUN)
 
 
 class RecoveryFiles:
-    """The set of files that this program may write, until `close`.
+    """The set of files that this program may write, until `close` or `release`.
 
     Parameters
     ----------
     folder : Path
-        Created where it is missing. Where that fails, writing the files fails later, with a sentence.
+        Where all sets are; created where it is missing. Where that fails, writing the files fails later, with
+        a sentence.
 
     Attributes
     ----------
@@ -41,45 +81,149 @@ class RecoveryFiles:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._sets = folder / _SETS
+        self._own = _new_folder(self._sets)
+        self._owner: BinaryIO | None = None
+        self.model, self.run = self._own / _MODEL, self._own / _RUN
+        self.claim()
+
+    def claim(self) -> None:
+        """Say that this program lives. Call it again now and then: the folder may be gone."""
+        owner = self._own / _OWNER
         with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._lock, suffix = _claim(folder)
-        self.model, self.run, self._offered = (folder / f"{name}{suffix}.tinyml" for name in _NAMES)
+            if self._owner is None or not owner.exists():
+                self._own.mkdir(parents=True, exist_ok=True)
+                self.release()
+                self._owner = _held(owner)
+            os.utime(owner)
+
+    def left(self) -> tuple[LeftBehind, ...]:
+        """Return what ended programs have left, the newest first; remove what is too old."""
+        found: list[LeftBehind] = []
+        now = self._touched_at()
+        for folder in self._others():
+            with suppress(OSError):  # another program is removing it
+                if not _is_alive(folder, now):
+                    found += _looked_into(folder)
+        return tuple(sorted(found, key=lambda left: left.saved_at, reverse=True))
+
+    def adopt(self, left: LeftBehind) -> None:
+        """Make what was left this program's own, in place of its own files.
+
+        Raises
+        ------
+        FileError
+            When the files cannot be moved; those that were not stay where they were.
+        """
+        self.claim()
+        for old, new in ((left.model, self.model), (left.run, self.run)):
+            if old is not None:
+                with file_faults(old):
+                    os.replace(old, new)
+        self.discard(left)
+
+    def discard(self, left: LeftBehind) -> None:
+        """Remove what was left."""
+        shutil.rmtree(left.folder, ignore_errors=True)
+        if left.model is not None or left.run is not None:
+            raise FileError(left.folder, "this copy cannot be removed; remove the folder by hand.")
+
+    def close(self, keep_run: bool = False) -> None:
+        """Remove the files, except a run about which the user has not decided."""
+        self.release()
+        if keep_run and self.run.is_file():
+            for name in (_MODEL, _OWNER):
+                with suppress(OSError):
+                    (self._own / name).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def release(self) -> None:
+        """Leave the files to the next program."""
+        if self._owner is not None:
+            self._owner.close()
+            self._owner = None
+
+    def _touched_at(self) -> float:
+        """Return the time by the clock of the file system, which may be another computer's."""
+        owner = self._own / _OWNER
         with suppress(OSError):
-            os.replace(self.model, self._offered)
+            os.utime(owner)
+            return owner.stat().st_mtime
+        return time.time()
 
-    @property
-    def offered(self) -> Path | None:
-        """The unsaved model that an earlier program left; None where there is none."""
-        return self._offered if self._offered.is_file() else None
-
-    def accept(self) -> None:
-        """The offered model is the one being worked on from now on."""
+    def _others(self) -> Iterator[Path]:
         with suppress(OSError):
-            os.replace(self._offered, self.model)
-
-    def refuse(self) -> None:
-        """Drop the offered model."""
-        with suppress(OSError):
-            self._offered.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Remove the files, except a model that was offered and neither opened nor discarded."""
-        with suppress(OSError):
-            self.model.unlink(missing_ok=True)
-            self.run.unlink(missing_ok=True)
-        if self._lock is not None:
-            self._lock.unlock()
-            self._lock = None
+            yield from (path for path in self._sets.iterdir() if path != self._own and path.is_dir())
 
 
-def _claim(folder: Path) -> tuple[QLockFile | None, str]:
-    """Lock a set that is free, if possible one in which an earlier program left something."""
-    suffixes = ["", *(f"-{number}" for number in range(1, _PLACES))]
-    left = [s for s in suffixes if any((folder / f"{name}{s}.tinyml").exists() for name in _NAMES)]
-    for suffix in dict.fromkeys([*left, *suffixes]):
-        lock = QLockFile(str(folder / f"session{suffix}.lock"))
-        lock.setStaleLockTime(0)  # as long as its program lives, however long
-        if lock.tryLock(0):
-            return lock, suffix
-    return None, suffixes[-1]
+def _new_folder(sets: Path) -> Path:
+    """Return a new folder in `sets`; it is missing where none can be made."""
+    name, number = f"{datetime.now():%Y-%m-%d-%H%M%S}-{os.getpid()}", 1
+    while True:
+        folder = sets / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        except OSError:
+            pass
+        return folder
+
+
+def _held(owner: Path) -> BinaryIO:
+    """Open the file `owner` and lock it if that is possible here."""
+    stream = owner.open("w+b")
+    with suppress(OSError):
+        _lock(stream)
+        stream.write(_LOCKED)
+        stream.flush()
+    return stream
+
+
+def _is_alive(folder: Path, now: float) -> bool:
+    """Tell whether the program lives that `folder` belongs to."""
+    owner = folder / _OWNER
+    try:
+        with owner.open("r+b") as stream:
+            if stream.read(len(_LOCKED)) == _LOCKED:
+                _lock(stream, shared=True)
+                return False
+    except FileNotFoundError:  # its program was closed
+        return False
+    except OSError as error:
+        if error.errno in _HELD:
+            return True
+    return abs(now - owner.stat().st_mtime) < _SILENT_SECONDS
+
+
+def _looked_into(folder: Path) -> list[LeftBehind]:
+    """Return what is in `folder`; remove the folder if it is too old, or empty for a while."""
+    files = [path for name in (_MODEL, _RUN) if (path := _existing(folder / name))]
+    saved_at = max(path.stat().st_mtime for path in (files or [folder]))
+    if time.time() - saved_at > (_KEPT_SECONDS if files else _DAY):
+        shutil.rmtree(folder, ignore_errors=True)
+        return []
+    return [LeftBehind(folder, saved_at)] if files else []
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(stream: BinaryIO, shared: bool = False) -> None:
+        """Lock `stream` until it is closed; an `OSError` of `_HELD` says that another program has."""
+        stream.seek(_FAR)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        stream.seek(0)
+
+else:
+    import fcntl
+
+    def _lock(stream: BinaryIO, shared: bool = False) -> None:
+        """Lock `stream` until it is closed; an `OSError` of `_HELD` says that another program has."""
+        fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
-from tinyml_gui.document.document import Document
+from tinyml_gui.document.document import Document, Place
 from tinyml_gui.document.edits import Edit
 from tinyml_gui.document.undo_history import UndoHistory
 
@@ -56,12 +56,12 @@ class State:
     @property
     def is_modified(self) -> bool:
         """Whether the document differs from what was saved or opened last."""
-        return self.document is not self._saved
+        return self._saved is None or not self.document.shows(self._saved)
 
-    def reset(self, model: Model, saved: bool = True) -> None:
+    def reset(self, model: Model, saved: bool = True, path: Path | None = None) -> None:
         """Start with `model` and an empty undo history; it counts as modified unless it is `saved`."""
         self._history.clear()
-        self.document = Document.of(model)
+        self.document = Document.of(model, Place(path))
         self._saved = self.document if saved else None
         self.selection = 0
         self._notify()
@@ -69,12 +69,12 @@ class State:
     def rename(self, name: str) -> None:
         """Give the model another name; this is no step of the undo history."""
         if name != self.model.name:
-            self.document = replace(self.document, model=self.model.replace(name=name))
+            self.document = self.document.annotated(self.model.replace(name=name))
 
     def annotate(self, model: Model) -> None:
         """Take the same model with new facts about it: no step of the undo history, nothing to save."""
         saved = not self.is_modified
-        self.document = replace(self.document, model=model)
+        self.document = self.document.annotated(model)
         self._saved = self.document if saved else self._saved
         self._notify()
 
@@ -94,8 +94,12 @@ class State:
         self.change(self.document.adapted(classes, self._rng))
 
     def replace_model(self, model: Model, merge: Hashable = None) -> None:
-        """Take another model; see `change` for `merge`."""
-        self.change(Document.of(model), merge)
+        """Take other parameters of the same network; see `change` for `merge`."""
+        self.change(self.document.with_model(model), merge)
+
+    def begin(self, model: Model) -> None:
+        """Take a new network, which has no file yet; this can be undone."""
+        self.change(Document.of(model))
 
     def change(self, document: Document, merge: Hashable = None) -> None:
         """Go to `document`; successive changes with the same `merge` are one step of the undo history."""

@@ -1,4 +1,4 @@
-"""One sentence across a page, as a note or as an error, with a button that helps and one that declines."""
+"""One sentence across a page: a note, a warning or an error; with a button that helps, one that declines."""
 
 from __future__ import annotations
 
@@ -50,6 +50,11 @@ class Banner(QFrame):
         self.decline_button.setText(decline)
         self.decline_button.setVisible(bool(decline))
         self._show(sentence, offer, "", "body")
+
+    def show_warning(self, sentence: str) -> None:
+        """Show a warning."""
+        self.decline_button.hide()
+        self._show(sentence, "", "warning", "warning")
 
     def show_error(self, sentence: str) -> None:
         """Show an error."""

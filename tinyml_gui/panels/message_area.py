@@ -1,18 +1,28 @@
-"""One line for what just happened: a message fades after a while, an error stays until the next."""
+"""One line for what just happened: a message fades after a while, an error stays as long as it holds."""
 
 from __future__ import annotations
 
+import enum
+import functools
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer, SignalInstance
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from tinyml_gui.look.widgets import set_role
 
-__all__ = ["MessageArea"]
+__all__ = ["MessageArea", "Topic"]
 
 _SHOWN_MS: Final = 8_000
+
+
+class Topic(enum.Enum):
+    """What an error is about: it goes when something of the same topic has worked."""
+
+    MODEL = enum.auto()
+    DRAWING = enum.auto()
+    COPIES = enum.auto()
 
 
 class MessageArea(QLabel):
@@ -22,6 +32,7 @@ class MessageArea(QLabel):
         super().__init__(parent)
         self._kept = ("", "muted")
         self._rest = ""
+        self._topic: Topic | None = None
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -39,13 +50,26 @@ class MessageArea(QLabel):
 
     def show_message(self, text: str) -> None:
         """Show `text` for a few seconds."""
+        self._topic = None
         self._keep(text, "muted")
         self._timer.start(_SHOWN_MS)
 
-    def show_error(self, text: str) -> None:
-        """Show `text` as an error until something else is shown."""
+    def show_error(self, text: str, topic: Topic = Topic.MODEL) -> None:
+        """Show `text` as an error until something else is shown, or `settle` is called for its topic."""
         self._timer.stop()
+        self._topic = topic
         self._keep(text, "error")
+
+    def settle(self, topic: Topic) -> None:
+        """Take away an error about `topic`."""
+        if self._topic is topic:
+            self._topic = None
+            self._forget()
+
+    def follow(self, topic: Topic, failed: SignalInstance, worked: SignalInstance) -> None:
+        """Show what the signal `failed` says until `worked` is emitted; both in the window's thread."""
+        failed.connect(functools.partial(self.show_error, topic=topic))
+        worked.connect(functools.partial(self.settle, topic))
 
     def show_tip(self, text: str) -> None:
         """Show `text` while it is not empty, then again what was there."""

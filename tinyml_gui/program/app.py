@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinyml_gui.program.stderr import print_error
+
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
@@ -33,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(sys.argv[1:] if argv is None else argv)
     problem = _packages_problem() or _qt_problem()
     if problem:
-        sys.stderr.write(f"{problem}\n")
+        print_error(problem)
         return 2
     app = _make_application()
     with interpreter_set_up():
@@ -130,15 +132,22 @@ def create_window(
     `settings` and the `folder` for unsaved models are the user's when left out.
     """
     from tinyml_gui.control.controller import Controller
-    from tinyml_gui.document.recovery import RecoveryFiles, data_folder
+    from tinyml_gui.document.recovery import RecoveryFiles
     from tinyml_gui.document.settings import Settings
     from tinyml_gui.look.theme_switch import Theme
     from tinyml_gui.main_window import MainWindow
 
     settings = Settings() if settings is None else settings
     look = Theme(app, settings.theme)
-    controller = Controller(settings, recovery_files=RecoveryFiles(folder or data_folder()))
+    controller = Controller(settings, recovery_files=RecoveryFiles(folder or _data_folder()))
     return MainWindow(controller, settings, look)
+
+
+def _data_folder() -> Path:
+    """Return where the application keeps files of its own."""
+    from PySide6.QtCore import QStandardPaths
+
+    return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppDataLocation))
 
 
 def _run(app: QApplication, file: Path | None) -> int:
@@ -146,8 +155,8 @@ def _run(app: QApplication, file: Path | None) -> int:
     from tinyml_gui.program.interrupt import Interrupt
 
     window = create_window(app)
-    recovery_files = window.controller.recovery_files
-    handler = CrashHandler(window.rescue, window, recovery_files.model if recovery_files else None)
+    assert window.controller.recovery_files is not None
+    handler = CrashHandler(window.rescue, window.controller.recovery_files.model, window)
     handler.refused.connect(window.messages.show_error)
     handler.install()
     interrupt = Interrupt(window.end_now, window)

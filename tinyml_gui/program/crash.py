@@ -1,9 +1,10 @@
-"""Reports every unexpected exception, and saves the model first.
+"""Saves the model after an unexpected exception, then reports the exception.
 
 Exceptions of slots, timers and paint events reach `sys.excepthook`, those of threads
 `threading.excepthook`, each in the thread in which it happened. A signal passes both on to the window's
-thread. There the model is written to a recovery file, and then a dialog tells what happened. A fault that
-the user caused is a sentence, not a crash.
+thread. There the model is written to a recovery file. Only then is anything reported: on stderr, which may be
+closed, full or missing, and in a dialog. No step depends on another one, and a fault of a report is not
+reported by the same report again. A fault that the user caused is a sentence, not a crash.
 """
 
 from __future__ import annotations
@@ -21,16 +22,11 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from engine.errors import TinyMLError
-from tinyml_gui.document.recovery import data_folder
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import button, muted, section
+from tinyml_gui.program.stderr import print_error
 
-__all__ = ["CrashDialog", "CrashHandler", "recovery_path"]
-
-
-def recovery_path() -> Path:
-    """Return where the model is kept after a crash of a program without recovery files."""
-    return data_folder() / "recovered.tinyml"
+__all__ = ["CrashDialog", "CrashHandler"]
 
 
 class CrashHandler(QObject):
@@ -40,10 +36,10 @@ class CrashHandler(QObject):
     ----------
     rescue : callable
         Writes the model to the path given.
+    path : Path
+        Where the model goes.
     parent : QWidget or None
         The dialog's parent.
-    path : Path, optional
-        Where the model goes; `recovery_path` when left out.
 
     Signals
     -------
@@ -57,14 +53,13 @@ class CrashHandler(QObject):
     crashed = Signal(str)
     _caught = Signal(object)
 
-    def __init__(
-        self, rescue: Callable[[Path], None], parent: QWidget | None = None, path: Path | None = None
-    ) -> None:
+    def __init__(self, rescue: Callable[[Path], None], path: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rescue = rescue
         self._path = path
         self._window = parent
         self._dialog: CrashDialog | None = None
+        self._is_handling = False
         self._caught.connect(self._handle)
 
     def install(self) -> None:
@@ -89,22 +84,39 @@ class CrashHandler(QObject):
 
     @Slot(object)
     def _handle(self, error: BaseException) -> None:
+        """Handle one fault at a time: one that is met while another is being handled is only printed."""
+        if self._is_handling:
+            print_error(_details(error))
+            return
+        self._is_handling = True
+        try:
+            self._tell(error)
+        finally:
+            self._is_handling = False
+
+    def _tell(self, error: BaseException) -> None:
         if isinstance(error, TinyMLError):
             self.refused.emit(str(error))
             return
-        details = _details(error)
-        sys.stderr.write(details)
         saved = self._save()
+        details = _details(error)
+        print_error(details)
+        try:
+            self._show(details, saved)
+        except Exception as fault:  # Qt itself may be what is at fault
+            print_error(_details(fault))
+        self.crashed.emit(details)
+
+    def _show(self, details: str, saved: str) -> None:
         if self._dialog is not None and self._dialog.isVisible():
             self._dialog.add(details)
         else:
             self._dialog = CrashDialog(details, saved, self._window)
             self._dialog.open()
-        self.crashed.emit(details)
 
     def _save(self) -> str:
         """Write the recovery file; say what became of it."""
-        path = self._path or recovery_path()
+        path = self._path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._rescue(path)

@@ -17,11 +17,13 @@ from tinyml_gui.viewmodels.quantities import duration_words, percent
 from tinyml_gui.viewmodels.starts import data_title, trained_on
 
 __all__ = [
+    "UNTRAINED_WORDS",
     "Accuracies",
     "Activity",
     "Flip",
     "Flips",
     "Said",
+    "Tuning",
     "accuracies",
     "flips_sentence",
     "loss_sentence",
@@ -30,7 +32,6 @@ __all__ = [
     "summary",
     "test_accuracy",
     "tested_on",
-    "tuned_words",
 ]
 
 
@@ -49,6 +50,7 @@ _IMAGES: Final = "images"
 _MANY: Final = 10**9  # a limit, since a file may hold any number
 _NAME_LENGTH: Final = 40
 _SEEN: Final = " – most of these images were in its training"
+UNTRAINED_WORDS: Final = "The network is not trained: its answers are random."
 _NOISE: Final = 0.0005  # of the accuracy: too little to be measured on these sets
 
 
@@ -202,6 +204,27 @@ class Said:
     role: str
 
 
+@dataclass(frozen=True)
+class Tuning:
+    """The accuracies before and after a fine-tuning."""
+
+    before: Accuracies
+    after: Accuracies
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether int8 was more accurate before."""
+        return self.after.in_int8 < self.before.in_int8
+
+    @property
+    def words(self) -> str:
+        """What it has changed."""
+        if math.isnan(self.after.in_int8):
+            return "Fine-tuned for int8"
+        was = f", {percent(self.before.in_int8, 2)} before" if not math.isnan(self.before.in_int8) else ""
+        return f"Fine-tuned for int8: {percent(self.after.in_int8, 2)} in int8{was}"
+
+
 def summary(
     model: Model, activity: Activity, flips: Flips | None, error: str, seconds_left: float = math.nan
 ) -> Said:
@@ -213,6 +236,8 @@ def summary(
         return Said(f"{activity.value} {left} left" if left else activity.value, "muted")
     if model.quantization is None:
         return Said("Not brought to int8 yet.", "muted")
+    if not model.trained:
+        return Said(UNTRAINED_WORDS, "warning")
     known = " ".join(filter(None, (loss_sentence(measured(model)), flips_sentence(flips) if flips else "")))
     return Said(known or "Ready for int8; it was not compared with float on labelled images.", "body")
 
@@ -225,11 +250,3 @@ def loss_sentence(found: Accuracies) -> str:
     if abs(found.lost) < _NOISE:
         return "int8 is as accurate as float."
     return f"int8 is {points:.2f} percentage points {'below' if found.lost > 0 else 'above'} float."
-
-
-def tuned_words(before: Accuracies, after: Accuracies) -> str:
-    """Say what fine-tuning has changed."""
-    if math.isnan(after.in_int8):
-        return "Fine-tuned for int8"
-    was = f", {percent(before.in_int8, 2)} before" if not math.isnan(before.in_int8) else ""
-    return f"Fine-tuned for int8: {percent(after.in_int8, 2)} in int8{was}"

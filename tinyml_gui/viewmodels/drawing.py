@@ -132,14 +132,14 @@ class DrawingViewModel:
         digits = bool(self._classes) and all(c.isdecimal() for c in self._classes)
         return "Draw a digit here" if digits else "Draw a character here"
 
-    def set_model(self, model: Model) -> None:
-        """Classify with `model` from now on."""
+    def set_model(self, model: Model, fault: str = "") -> None:
+        """Classify with `model` from now on; with a `fault`, only say so."""
         self._classes = tuple(map(short, model.classes))  # a file may call them anything
         self._classifier = None
         self._in_int8 = None
         self._quantized = None if model.quantization is None else model
         try:
-            self._fault = _misfit(model)
+            self._fault = fault or _misfit(model)
             if not self._fault:
                 self._classifier = self._make(model)
         except TinyMLError as error:

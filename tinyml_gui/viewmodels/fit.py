@@ -20,6 +20,7 @@ from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.knobs import knobs_to_json
 from engine.nn.model import Model
 from engine.verify.certificate import Certificate, Figures
+from tinyml_gui.viewmodels.accuracy import UNTRAINED_WORDS
 from tinyml_gui.viewmodels.certificate import milliseconds
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, how_tip, time_words
 
@@ -325,6 +326,8 @@ def verdict(fit: Fit | None) -> Verdict:
     tight = " and ".join(_tight(fit.cost))
     if tight:
         return Verdict(f"Fits {title}, but leaves only {tight} for the rest of the program.", "warning")
+    if not fit.order.model.trained:
+        return Verdict(f"Fits {title}. {UNTRAINED_WORDS}", "warning")
     return Verdict(f"Fits {title}.", "good")
 
 

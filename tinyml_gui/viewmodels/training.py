@@ -68,7 +68,7 @@ _REASONS: Final = {
     Reason.COMPLETED: "All epochs done.",
     Reason.STOPPED: "Stopped; what was learned so far is kept.",
     Reason.EARLY: "Stopped early: the validation loss no longer fell; the best parameters were restored.",
-    Reason.DIVERGED: "The last good parameters were kept.",
+    Reason.DIVERGED: "",  # the event says it
 }
 _ENDINGS: Final = {
     Reason.COMPLETED: "Training finished",
@@ -202,7 +202,7 @@ class Run:
         )
 
     def _diverged(self, event: Diverged) -> None:
-        self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {_REASONS[Reason.DIVERGED]}")
+        self._set(phase=Phase.DIVERGED, sentence=f"{event.advice} {event.kept}")
 
     def _finished(self, event: Finished) -> None:
         if self.status.phase is not Phase.DIVERGED:

@@ -1,4 +1,4 @@
-"""Copies of parameters to go back to: the best ones when a run stops early, recent ones when it diverges."""
+"""Copies of parameters to go back to: the best ones when a run stops early or diverges."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from engine.training.events import Reason
 from engine.training.parts.part import Part, Vector
 
 __all__ = ["EarlyStopping", "LastGood"]
-
-GOOD_EVERY = 20  # batches between copies of the last good parameters
 
 
 class EarlyStopping(Part):
@@ -64,20 +62,38 @@ class EarlyStopping(Part):
 
 
 class LastGood(Part):
-    """A recent copy of the shown parameters, to go back to when the loss diverges."""
+    """The best parameters after an epoch, to go back to when the loss diverges.
+
+    None are taken in the middle of an epoch: while the loss grows, each batch makes the parameters worse,
+    although they are still numbers.
+
+    Parameters
+    ----------
+    shown : ndarray of float32, shape (n,)
+        The parameters that are validated.
+
+    Attributes
+    ----------
+    start, best : ndarray of float32, shape (n,)
+        Those that the run began with, or was resumed with, and the best after an epoch.
+    epoch : int
+        The epoch after which they were the best; 0 before any has ended.
+    """
 
     def __init__(self, shown: Vector) -> None:
         self._shown = shown
-        self._good = shown.copy()
+        self._lowest = math.inf
+        self.start, self.best, self.epoch = shown.copy(), shown.copy(), 0
 
-    def keep(self, batch: int) -> None:
-        """Copy the parameters after every `GOOD_EVERY` batches."""
-        if batch % GOOD_EVERY == 0:
-            self._good[...] = self._shown
+    def judge(self, epoch: int, loss: float) -> None:
+        """Take note of the loss after an epoch."""
+        if loss < self._lowest:
+            self._lowest, self.epoch = loss, epoch
+            self.best[...] = self._shown
 
-    def bring_back(self) -> None:
-        """Replace the shown parameters by the copy."""
-        self._shown[...] = self._good
+    def bring_back(self, epoch: int) -> None:
+        """Replace the shown parameters by `best`, or by `start` where `epoch` is 0."""
+        self._shown[...] = self.best if epoch else self.start
 
     def restore(self, run: Checkpoint) -> None:
-        self._good[...] = run.vectors["shown"]
+        self.start[...] = run.vectors["shown"]

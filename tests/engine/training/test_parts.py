@@ -63,19 +63,17 @@ def test_without_averaging_the_trained_parameters_are_shown() -> None:
     np.testing.assert_allclose(average.shown, vector(1.9, 2.9), rtol=1e-6)
 
 
-def test_the_last_good_parameters_are_copied_now_and_then() -> None:
+def test_the_best_parameters_after_an_epoch_can_be_brought_back_and_those_of_the_start() -> None:
     shown = vector(1)
     good = LastGood(shown)
-    shown[...] = 2
-    good.keep(1)
-    shown[...] = 3
-    good.bring_back()
+    for epoch, loss in enumerate((0.5, 0.2, 0.9, math.nan), start=1):
+        shown[...] = 10 * epoch
+        good.judge(epoch, loss)
+    assert good.epoch == 2
+    good.bring_back(good.epoch)
+    assert shown[0] == 20
+    good.bring_back(0)
     assert shown[0] == 1
-    shown[...] = 4
-    good.keep(20)
-    shown[...] = 5
-    good.bring_back()
-    assert shown[0] == 4
 
 
 def test_early_stopping_brings_the_best_back() -> None:

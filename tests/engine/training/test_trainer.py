@@ -175,6 +175,38 @@ def test_an_absurd_rate_diverges() -> None:
     json.dumps(result.model.record.to_json(), allow_nan=False)
 
 
+def test_divergence_brings_back_the_best_parameters_after_an_epoch_and_says_how_good_they_are() -> None:
+    config = replace(CONFIG, epochs=8)
+    trainer = Trainer(start(PLAIN), DATA, config, schedule=lambda progress: 1 if progress < 0.5 else 1e6)
+    ended: dict[int, tuple[float, np.ndarray]] = {}
+    for event in trainer.run():
+        if isinstance(event, EpochDone):
+            ended[event.epoch] = event.validation_loss, trainer.snapshot()
+        elif isinstance(event, Diverged):
+            diverged = event
+    assert isinstance(event, Finished)
+    best = min(ended, key=lambda epoch: ended[epoch][0])
+    assert diverged.good_epoch == best
+    assert np.array_equal(event.model.params, ended[best][1])
+    accuracy = (event.model.record.history or ())[best - 1].validation_accuracy
+    assert diverged.kept == (
+        f"The parameters after epoch {best} were kept; their accuracy is {100 * accuracy:.1f} % on "
+        "validation images."
+    )
+
+
+@pytest.mark.parametrize("validation", [0.2, 0.0])
+def test_a_trained_model_that_only_got_worse_before_it_diverged_is_the_result(validation: float) -> None:
+    config = replace(CONFIG, loss="mse", learning_rate=0.02, epochs=8, validation=validation)
+    trained = finished(train(config, start(ModelSpec((Flatten(), Dense(3)), (8, 8, 1))))).model
+    events = train(replace(config, learning_rate=1.5), trained)
+    assert any(isinstance(event, EpochDone) for event in events)  # it got worse, but stayed finite
+    (diverged,) = (event for event in events if isinstance(event, Diverged))
+    assert (diverged.good_epoch, diverged.good_accuracy) == (0, 1.0)
+    assert ("training" in diverged.kept) is (validation == 0)
+    assert finished(events).model is trained  # with all that is known about it
+
+
 def test_early_stopping_restores_the_best() -> None:
     """On labels without meaning the validation loss soon rises."""
     rng = np.random.default_rng(0)

@@ -114,6 +114,46 @@ def test_each_kind_of_change_has_its_signal(controller: Controller, qtbot: QtBot
         controller.undo()
 
 
+def test_a_new_network_has_no_file_and_undo_brings_the_old_one_back(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    path = tmp_path / "mine.tinyml"
+    model_file.save(controller.model, path)
+    controller.open_file(path)
+    with qtbot.waitSignal(controller.title_changed):
+        controller.use_preset("mlp-32-32")
+    assert (controller.path, controller.title, controller.is_modified) == (None, "mlp-32-32", True)
+    controller.edit(change_layer(controller.model.spec, 1, Dense(20)))
+    assert controller.path is None
+    controller.undo()
+    with qtbot.waitSignal(controller.title_changed):
+        controller.undo()
+    assert (controller.path, controller.title, controller.is_modified) == (path, "mine.tinyml", False)
+    controller.redo()
+    controller.save_file(tmp_path / "new.tinyml")
+    assert (controller.path, controller.is_modified) == (tmp_path / "new.tinyml", False)
+    controller.undo()
+    assert controller.path == path
+
+
+def test_what_was_asked_for_and_done_settles_an_error(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(controller.settled):
+        controller.save_file(tmp_path / "a.tinyml")
+    with qtbot.waitSignal(controller.settled):
+        controller.open_file(tmp_path / "a.tinyml")
+    with qtbot.waitSignal(controller.settled):
+        controller.open_shipped("digits")
+    with qtbot.waitSignal(controller.settled):
+        controller.new_from_preset("mlp-32-32")
+    with qtbot.waitSignal(controller.settled):
+        controller.edit(remove_layer(controller.model.spec, 0))
+    with qtbot.assertNotEmitted(controller.settled):
+        controller.save_file(tmp_path / "b.tinyml")
+        controller.open_file(tmp_path / "none.tinyml")
+
+
 def test_adapting_what_cannot_be_is_told(controller: Controller, faults: list[str]) -> None:
     spec = ModelSpec((Flatten(),), (2, 2, 1))
     controller.state.reset(Model.new(spec, tuple("abcd"), np.random.default_rng(0)))

@@ -18,7 +18,7 @@ from tinyml_gui.background import quantize_jobs
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.quantization import QuantizationController
-from tinyml_gui.document.edits import change_layer
+from tinyml_gui.document.edits import change_layer, remove_layer
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.viewmodels.accuracy import Activity, accuracies, measured
 
@@ -191,6 +191,39 @@ def test_fine_tuning_gives_another_model_that_can_be_taken_back(
     assert quantization.flips is not None
     controller.undo()
     assert controller.model is before
+
+
+@pytest.mark.parametrize(("in_int8", "worse"), [(1.0, True), (0.0, False)])
+def test_fine_tuning_that_made_it_worse_can_be_taken_back_there(
+    in_int8: float,
+    worse: bool,
+    quantization: QuantizationController,
+    controller: Controller,
+    qtbot: QtBot,
+) -> None:
+    known = replace(untrained_quantization(spot_model().spec), metrics=metrics_of(1.0, in_int8, 320))
+    controller.state.reset(controller.model.replace(quantization=known))
+    before = controller.model
+    quantization.tune()
+    qtbot.waitUntil(lambda: not quantization.is_running)
+    assert controller.model is not before
+    assert quantization.can_go_back is worse
+    quantization.go_back()
+    assert (controller.model is before) is worse
+    assert not quantization.can_go_back
+
+
+def test_a_network_with_a_fault_is_not_fine_tuned(
+    quantization: QuantizationController, controller: Controller, qtbot: QtBot
+) -> None:
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
+    assert quantization.can_tune
+    with qtbot.waitSignal(quantization.changed):
+        controller.edit(remove_layer(controller.model.spec, 0))
+    assert not quantization.can_tune
+    controller.undo()
+    assert quantization.can_tune
 
 
 def test_a_changed_network_ends_fine_tuning(

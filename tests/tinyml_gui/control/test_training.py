@@ -122,6 +122,52 @@ def test_what_is_saved_during_a_run_tells_nothing_of_the_one_before(
     assert (record.metrics, record.history) == (None, None)
 
 
+def test_a_trained_model_has_its_figures_again_when_training_it_on_has_diverged(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    controller.state.reset(spot_model(activation="linear"))
+    controller.training.start(CONTINUE, QUICK)
+    qtbot.waitUntil(lambda: ended(controller) and controller.model.record.metrics is not None)
+    controller.save_file(tmp_path / "spots.tinyml")
+    good = controller.model
+    controller.training.start(CONTINUE, TrainConfig(epochs=50, batch_size=16, threads=1, learning_rate=100))
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    assert controller.training.run.status.phase is Phase.DIVERGED
+    assert controller.model is good
+    assert not controller.is_modified
+    assert "that the run began with were kept" in controller.training.fault
+
+
+def test_a_network_that_a_preset_gives_is_saved_nowhere_yet(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    controller.save_file(tmp_path / "spots.tinyml")
+    controller.training.start("mlp-32-32", QUICK)
+    assert (controller.path, controller.path_or_name) == (None, "mlp-32-32")
+    qtbot.waitUntil(lambda: ended(controller))
+    assert (controller.path, controller.path_or_name) == (None, "mlp-32-32")
+    controller.undo()
+    assert controller.path is None  # the same network before its training
+    controller.undo()
+    assert controller.path == tmp_path / "spots.tinyml"
+    controller.training.start(FRESH, QUICK)  # the same network, learning anew
+    assert controller.path == tmp_path / "spots.tinyml"
+
+
+def test_the_model_of_a_run_is_not_saved_over_another_network(
+    controller: Controller, tmp_path: Path, qtbot: QtBot
+) -> None:
+    controller.training.start(CONTINUE, LONG)
+    qtbot.waitUntil(lambda: controller.training.run.status.epoch >= 1)
+    controller.training.stop()
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    path = tmp_path / "other.tinyml"
+    model_file.save(spot_model(units=9), path)
+    controller.open_file(path)
+    controller.training.resume_run()
+    assert (controller.path, controller.model.name) == (None, "spots")
+
+
 def test_threads_beyond_the_machine_are_told(
     controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from engine.nn.layers import Dense
@@ -22,11 +23,11 @@ from tinyml_gui.control import autosave
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.control.training import CONTINUE
 from tinyml_gui.document.edits import change_layer
-from tinyml_gui.document.recovery import RecoveryFiles
+from tinyml_gui.document.recovery import LeftBehind, RecoveryFiles
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
-from tinyml_gui.viewmodels.training import Phase
+from tinyml_gui.viewmodels.recovery import Offer
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CONFIG = TrainConfig(epochs=6, batch_size=16, threads=1)
@@ -75,6 +76,26 @@ def stop_in_epoch(controller: Controller, qtbot: QtBot, epoch: int) -> None:
     qtbot.waitUntil(lambda: not controller.training.is_running)
 
 
+def leave(folder: Path, name: str = "spots") -> LeftBehind:
+    """Leave a model behind as a program that was killed."""
+    files = RecoveryFiles(folder)
+    model_file.save(spot_model().replace(name=name), files.model)
+    files.release()
+    return LeftBehind(files.model.parent, files.model.stat().st_mtime)
+
+
+def texts(dialog: QDialog | None) -> set[str]:
+    assert dialog is not None
+    return {made.text() for made in dialog.findChildren(QLabel) if made.isVisible()}
+
+
+def press(dialog: QDialog | None, name: str, qtbot: QtBot) -> None:
+    assert dialog is not None
+    buttons = [made for made in dialog.findChildren(QPushButton) if made.isVisible()]
+    (found,) = (made for made in buttons if made.accessibleName().startswith(name))
+    qtbot.mouseClick(found, LEFT)
+
+
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
@@ -120,16 +141,25 @@ def killed(folder: Path, epochs: int, when: str) -> None:
     assert ended.returncode == -signal.SIGKILL
 
 
+def offers(controller: Controller, qtbot: QtBot) -> tuple[Offer, ...]:
+    """Return what is offered once it was looked for."""
+    with qtbot.waitSignal(controller.recovery.changed):
+        controller.recovery.look()
+    return controller.recovery.offers
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_trained_model_survives_a_killed_program(folder: Path, start: Start, qtbot: QtBot) -> None:
     killed(folder, 6, "end")
     controller = start()
-    assert controller.recoverable
-    controller.recover()
+    (offer,) = offers(controller, qtbot)
+    assert offer.what.startswith("spots, trained")
+    controller.recovery.restore(offer)
     assert controller.model.trained
     assert controller.model.classes == spot_model().classes
     assert controller.is_modified
-    assert controller.recoverable is None
+    assert controller.path is None
+    assert offers(controller, qtbot) == ()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
@@ -138,8 +168,11 @@ def test_a_run_goes_on_after_a_killed_program_as_if_nothing_had_happened(
 ) -> None:
     killed(folder, 400, "run")
     controller = start()
-    controller.training.look_for_run()
-    qtbot.waitUntil(lambda: controller.training.interrupted is not None)
+    (offer,) = offers(controller, qtbot)
+    assert "training interrupted in epoch" in offer.what
+    controller.recovery.restore(offer)
+    assert controller.training.interrupted is not None
+    assert controller.recovery_files.run.is_file()  # it would survive another kill
     controller.training.resume_run()
     qtbot.waitUntil(lambda: controller.training.is_running)
     qtbot.waitUntil(lambda: not controller.training.is_running, timeout=30_000)
@@ -214,68 +247,94 @@ def test_an_edit_is_kept_and_forgotten_once_saved(start: Start, qtbot: QtBot, tm
     qtbot.waitUntil(lambda: not kept.exists())
 
 
-def test_a_second_program_keeps_its_own_copies(start: Start) -> None:
-    first, second = start(), start()
-    assert first.recovery_files.model != second.recovery_files.model
-    assert second.recoverable is None
-
-
-def test_closing_leaves_nothing_and_frees_the_place(start: Start, qtbot: QtBot) -> None:
+def test_closing_leaves_nothing(folder: Path, start: Start, qtbot: QtBot) -> None:
     controller = start()
     train(controller, qtbot)
     qtbot.waitUntil(controller.recovery_files.model.exists)
     controller.close()
-    assert not controller.recovery_files.model.exists()
-    again = start()
-    assert again.recoverable is None
-    assert again.recovery_files.model == controller.recovery_files.model
+    assert not any((folder / "unsaved").iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_told_once_and_training_goes_on(
+def test_closing_keeps_an_interrupted_run_that_nobody_has_decided_about(
     folder: Path, start: Start, qtbot: QtBot
 ) -> None:
     controller = start()
-    faults: list[str] = []
-    controller.error.connect(faults.append)
-    controller.recovery_files.model = folder / "gone" / "recovered.tinyml"
-    controller.training.keep_path = folder / "gone" / "run.tinyml"
-    train(controller, qtbot)
+    begin(controller, qtbot, TrainConfig(epochs=5000, batch_size=16, threads=1))
+    stop_in_epoch(controller, qtbot, 1)
+    controller.open_shipped("digits")
+    controller.close()
+    (offer,) = offers(start(), qtbot)
+    assert "training interrupted" in offer.what
+    again = start()
+    again.recovery.restore(offers(again, qtbot)[0])
+    assert again.training.interrupted.is_of(again.model)
+    again.close()  # the user was asked whether to save this model, and with it the run
+    assert offers(start(), qtbot) == ()
+
+
+def test_copies_that_cannot_be_written_are_told_once_and_tried_again(
+    folder: Path, start: Start, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autosave, "OFTEN", 0.0)
+    controller, faults, again = start(), [], []
+    controller.unkept.connect(faults.append)
+    controller.kept_again.connect(lambda: again.append(True))
+    files = controller.recovery_files
+    place = folder / "away"
+    files.model, controller.training.keep_path = place / "model.tinyml", place / "run.tinyml"
+    begin(controller, qtbot, TrainConfig(epochs=10_000, batch_size=16, threads=1))
     qtbot.waitUntil(lambda: len(faults) == 2)
-    assert controller.training.run.status.phase in {Phase.DONE, Phase.TESTING}
-    assert all("gone" in fault for fault in faults)
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 damaged"])
-def test_a_damaged_copy_is_told_and_not_offered_again(content: bytes, folder: Path, start: Start) -> None:
-    folder.mkdir()
-    (folder / "recovered.tinyml").write_bytes(content)
-    controller = start()
-    faults: list[str] = []
-    controller.error.connect(faults.append)
-    before = controller.model
-    controller.recover()
-    assert faults
-    assert controller.model is before
-    assert controller.recoverable is None
+    assert all("away" in fault for fault in faults)
+    place.mkdir()
+    qtbot.waitUntil(files.model.is_file)
+    qtbot.waitUntil(controller.training.keep_path.is_file)
+    qtbot.waitUntil(lambda: len(again) == 2)
+    controller.training.stop()
+    qtbot.waitUntil(lambda: not controller.training.is_running)
+    assert len(faults) == 2
 
 
 @pytest.mark.parametrize("opened", [True, False])
 def test_the_window_offers_what_was_left(
     opened: bool, folder: Path, start: Start, settings: Settings, look: Theme, qtbot: QtBot
 ) -> None:
-    folder.mkdir()
-    model_file.save(spot_model(), folder / "recovered.tinyml")
+    leave(folder)
     controller = start()
     window = MainWindow(controller, settings, look)
     qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())
     window.show()
-    assert window.recovery_banner.isVisible()
     banner = window.recovery_banner
+    qtbot.waitUntil(banner.isVisible)
     qtbot.mouseClick(banner.button if opened else banner.decline_button, LEFT)
     assert not banner.isVisible()
     assert (controller.model.fingerprint == spot_model().fingerprint) is opened
     assert controller.is_modified is opened
-    assert controller.recoverable is None
+    assert offers(start(), qtbot) == ()
+
+
+def test_several_are_listed_and_decided_about_one_by_one(
+    folder: Path, start: Start, settings: Settings, look: Theme, qtbot: QtBot
+) -> None:
+    for name in ("first", "second", "third"):
+        leave(folder, name)
+    controller = start()
+    window = MainWindow(controller, settings, look)
+    qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())
+    window.show()
+    banner = window.recovery_banner
+    qtbot.waitUntil(banner.isVisible)
+    assert "3 programs" in banner.text
+    qtbot.mouseClick(banner.button, LEFT)
+    assert {f"{n}, not trained yet" for n in ("first", "second", "third")} <= texts(banner.list)
+    press(banner.list, "Discard second", qtbot)
+    assert banner.list.isVisible()
+    assert "second, not trained yet" not in texts(banner.list)
+    press(banner.list, "Restore first", qtbot)
+    assert not banner.list.isVisible()
+    assert controller.model.name == "first"
+    assert banner.text.endswith(")")
+    assert "third" in banner.text
+    assert [offer.what.split(",")[0] for offer in offers(start(), qtbot)] == ["third"]
 
 
 def test_a_damaged_installation_starts_with_an_untrained_model(

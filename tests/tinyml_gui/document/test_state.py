@@ -9,6 +9,7 @@ from engine.nn.model import Model
 from engine.nn.param_layout import ParamLayout
 from engine.nn.presets import PRESETS
 from engine.nn.specs import ModelSpec
+from engine.record import Metrics, TrainingRecord
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.edits import (
     adapted_spec,
@@ -56,6 +57,65 @@ def test_parameters_survive_a_faulty_step_in_between(state: State) -> None:
     state.edit(add_layer(state.document.spec, 0, Flatten()))
     assert state.document.fault is None
     np.testing.assert_array_equal(state.model.params, before.params)
+
+
+def learned(state: State) -> Model:
+    """Give the state a model that was trained and measured."""
+    metrics = Metrics(data="starter", images=100, accuracy=0.995)
+    state.reset(spot_model().replace(record=TrainingRecord(data="starter", metrics=metrics)))
+    return state.model
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_network_that_is_put_together_again_is_the_trained_one_again(at: int, state: State) -> None:
+    """Without Flatten it has a fault; without the one with parameters, these are lost."""
+    before = learned(state)
+    state.edit(remove_layer(before.spec, at))
+    state.edit(add_layer(state.document.spec, at, before.spec.layers[at]))
+    assert state.model.spec == before.spec
+    assert (state.model is before) is (at == 0)
+    assert state.model.trained is (at == 0)
+    assert state.is_modified is (at != 0)
+
+
+def test_changes_that_keep_all_parameters_keep_the_training_but_not_the_figures(state: State) -> None:
+    before = learned(state)
+    state.edit(change_layer(before.spec, 1, before.spec.layers[1].replace(activation="tanh")))
+    assert state.model.trained
+    assert state.model.record.data == "starter"
+    assert state.model.record.metrics is None
+    state.edit(add_layer(state.model.spec, 1, Dropout(0.1)))
+    assert state.model.trained
+    state.edit(remove_layer(state.model.spec, 1))
+    state.edit(change_layer(state.model.spec, 1, before.spec.layers[1]))
+    assert state.model is before
+    assert not state.is_modified
+
+
+def test_a_parameter_that_was_drawn_anew_is_not_trained_whatever_comes_after(state: State) -> None:
+    before = learned(state)
+    state.edit(change_layer(before.spec, 1, Dense(7, "relu")))
+    assert not state.model.trained
+    state.edit(change_layer(state.model.spec, 1, before.spec.layers[1]))
+    assert state.model.spec == before.spec
+    assert not state.model.trained
+    state.adapt(tuple("abcdef"))
+    assert not state.model.trained
+
+
+def test_a_trained_network_is_found_again_under_its_new_name(state: State) -> None:
+    learned(state)
+    state.edit(add_layer(state.model.spec, 1, Dropout(0.1)))
+    state.rename("other")
+    state.edit(remove_layer(state.model.spec, 1))
+    assert (state.model.name, state.model.record.metrics is None) == ("other", False)
+
+
+def test_a_network_without_parameters_is_never_trained() -> None:
+    model = Model.new(ModelSpec((Flatten(),), (2, 2, 1)), tuple("abcd"), np.random.default_rng(0))
+    state = State(model.replace(record=TrainingRecord(data="x")), np.random.default_rng(0))
+    state.edit(add_layer(model.spec, 1, Dropout(0.1)))
+    assert not state.model.trained
 
 
 def test_a_moved_layer_takes_its_parameters_along() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pytestqt.qtbot import QtBot
 
-from tinyml_gui.panels.message_area import MessageArea
+from tinyml_gui.panels.message_area import MessageArea, Topic
 
 
 @pytest.fixture
@@ -31,3 +31,15 @@ def test_what_has_no_room_is_whole_in_the_tooltip(area: MessageArea) -> None:
     assert area.message == text
     area.resize(2000, 30)
     assert area.text() == text
+
+
+def test_an_error_stays_until_something_of_its_topic_has_worked(area: MessageArea) -> None:
+    area.show_error("The picture is damaged.", Topic.DRAWING)
+    area.settle(Topic.MODEL)
+    assert area.message == "The picture is damaged."
+    area.settle(Topic.DRAWING)
+    assert area.message == ""
+    area.show_error("The file is damaged.")
+    area.show_message("Training finished")
+    area.settle(Topic.MODEL)
+    assert area.message == "Training finished"  # no error, it fades by itself

@@ -16,12 +16,12 @@ from tinyml_gui.viewmodels.accuracy import (
     Activity,
     Flip,
     Flips,
+    Tuning,
     accuracies,
     flips_sentence,
     loss_sentence,
     measured,
     summary,
-    tuned_words,
 )
 from tinyml_gui.viewmodels.model_editor import head
 
@@ -102,6 +102,9 @@ def test_the_summary_says_what_is_known() -> None:
     )
     assert summary(model(), Activity.NONE, None, "").sentence.startswith("Ready for int8; it was not")
     assert summary(spot_model(), Activity.NONE, None, "").sentence == "Not brought to int8 yet."
+    untrained = spot_model().replace(quantization=ready.quantization)
+    said = summary(untrained, Activity.NONE, None, "")
+    assert (said.sentence, said.role) == ("The network is not trained: its answers are random.", "warning")
     assert summary(ready, Activity.CALIBRATING, None, "").sentence == Activity.CALIBRATING.value
     tuning = summary(ready, Activity.TUNING, None, "", 12.0)
     assert tuning.sentence == f"{Activity.TUNING.value} 15 s left"
@@ -110,8 +113,11 @@ def test_the_summary_says_what_is_known() -> None:
 
 
 def test_what_fine_tuning_has_brought_in_words() -> None:
-    assert tuned_words(Accuracies(0.9, 0.88), Accuracies(0.91, 0.905)) == (
-        "Fine-tuned for int8: 90.50 % in int8, 88.00 % before"
-    )
-    assert tuned_words(Accuracies(), Accuracies(0.9, 0.9)).endswith("90.00 % in int8")
-    assert tuned_words(Accuracies(), Accuracies()) == "Fine-tuned for int8"
+    better = Tuning(Accuracies(0.9, 0.88), Accuracies(0.91, 0.905))
+    assert better.words == "Fine-tuned for int8: 90.50 % in int8, 88.00 % before"
+    assert not better.is_worse
+    assert Tuning(better.after, better.before).is_worse
+    unknown = Tuning(Accuracies(), Accuracies(0.9, 0.9))
+    assert unknown.words.endswith("90.00 % in int8")
+    assert not unknown.is_worse
+    assert Tuning(Accuracies(), Accuracies()).words == "Fine-tuned for int8"

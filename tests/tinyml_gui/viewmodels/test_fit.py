@@ -15,6 +15,7 @@ from engine.cost.figures import counted, estimated
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format
 from engine.nn.model import Model
+from engine.record import TrainingRecord
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.document.edits import change_layer
 from tinyml_gui.viewmodels import fit as fits
@@ -37,7 +38,8 @@ BOARD = BOARDS["nano-33-ble"]
 
 
 def order(board: Board = BOARD) -> FitOrder:
-    return FitOrder(spot_model(), next(iter(FORMATS)), board, ExportOptions())
+    model = spot_model().replace(record=TrainingRecord(data="starter"))
+    return FitOrder(model, next(iter(FORMATS)), board, ExportOptions())
 
 
 def fit(flash: int = 1000, ram: int = 100, board: Board = BOARD) -> Fit:
@@ -88,6 +90,14 @@ def test_without_figures_the_meters_keep_their_places() -> None:
 def test_what_fits_is_said() -> None:
     said = verdict(fit())
     assert (said.sentence, said.role) == ("Fits Arduino Nano 33 BLE.", "good")
+
+
+def test_a_network_that_is_not_trained_fits_with_a_warning() -> None:
+    untrained = replace(fit(), order=replace(order(), model=spot_model()))
+    said = verdict(untrained)
+    assert said.role == "warning"
+    assert said.sentence.startswith("Fits Arduino Nano 33 BLE.")
+    assert "not trained" in said.sentence
 
 
 def test_what_barely_fits_says_what_is_left() -> None:

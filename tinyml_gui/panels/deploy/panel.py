@@ -24,7 +24,7 @@ from tinyml_gui.panels.deploy.certificate import CertificateCard
 from tinyml_gui.panels.deploy.export import ExportCard
 from tinyml_gui.panels.deploy.result import ResultCard
 from tinyml_gui.panels.deploy.target import TargetCard
-from tinyml_gui.viewmodels.accuracy import Activity
+from tinyml_gui.viewmodels.accuracy import UNTRAINED_WORDS, Activity
 from tinyml_gui.viewmodels.certificate import file_name
 from tinyml_gui.viewmodels.deploy import overwrite_question, proof_line
 from tinyml_gui.viewmodels.fit import obstacle, vector_count
@@ -45,7 +45,7 @@ class DeployPanel(QWidget):
         self._quantization = controller.quantization
         self._order: ExportOrder | None = None
         self._verify_next = False
-        self._refused = False
+        self._refused = self._warned = False
         self._reveal = QTimer(self)
         self._reveal.setSingleShot(True)
         self._reveal.setInterval(_REVEAL_MS)
@@ -108,6 +108,9 @@ class DeployPanel(QWidget):
             shown = head(self._controller.state.document)
             self.head.show_figures(shown.figure, shown.caption, shown.in_int8, shown.rest)
             self._quantization.prepare()
+        if self._warned and self._controller.model.trained:
+            self._warned = False
+            self.banner.hide()
         self._update_buttons()
 
     def _update_buttons(self) -> None:
@@ -118,7 +121,7 @@ class DeployPanel(QWidget):
 
     def _show_fit(self) -> None:
         deployment = self._deployment
-        self.certificate.show_outdated(deployment.fit is not None and deployment.proved is None)
+        self.certificate.show_outdated(deployment.proved is None)
         if self._refused and not obstacle(deployment.fit):
             self._refused = False
             self.banner.hide()
@@ -178,6 +181,9 @@ class DeployPanel(QWidget):
     def _show_result(self, order: ExportOrder, result: Exported) -> None:
         self.options.remember_folder()
         self._list_files(order, result)
+        self._warned = not order.model.trained
+        if self._warned:
+            self.banner.show_warning(f"Exported, but: {UNTRAINED_WORDS} Train it, then export again.")
         if self._verify_next:
             self._begin_verification(order.model, order.options)
         else:

@@ -86,9 +86,9 @@ class DrawPanel(QWidget):
         self._update_buttons()
         self._answer()
 
-    def set_model(self, model: Model) -> None:
-        """Answer with `model` from now on."""
-        self._view.set_model(model)
+    def set_model(self, model: Model, fault: str = "") -> None:
+        """Answer with `model` from now on; with a `fault`, only say so."""
+        self._view.set_model(model, fault)
         self.canvas.set_hint(self._view.hint)
         self.bars.set_note(self._view.bars_note)
         self._answer()

@@ -37,7 +37,7 @@ from tinyml_gui.panels.train.download_bar import DownloadBar
 from tinyml_gui.panels.train.more_settings import MoreSettings
 from tinyml_gui.panels.train.rate_finder import RateFinder
 from tinyml_gui.panels.train.run_choice import RunChoice
-from tinyml_gui.viewmodels.accuracy import accuracies
+from tinyml_gui.viewmodels.accuracy import Accuracies, accuracies
 from tinyml_gui.viewmodels.starts import proposed_rate
 from tinyml_gui.viewmodels.training import Phase, figures, headline
 
@@ -298,8 +298,9 @@ class TrainPanel(QWidget):
         self._show_banner(status.phase)
         if not self.isVisible():
             return
-        model = self._controller.model
-        shown = headline(status, accuracies(model))
+        document = self._controller.state.document
+        tested = accuracies(document.model) if document.fault is None else Accuracies()
+        shown = headline(status, tested)
         self.head.show_figures(shown.figure, shown.caption, shown.in_int8)
         for name, value in figures(status):
             self._figures[name].setText(value)

@@ -91,8 +91,10 @@ class RunChoice(QWidget):
         reading = "Reading…" if self._training.loading else ""
         self._facts.setText(reading if data is None else data_facts(data))
         preset = PRESETS.get(self.start)
-        spec = self._controller.model.spec
-        size = f"{len(spec.layers)} layers · {spec.parameters:,} parameters"
+        document = self._controller.state.document
+        spec = document.spec
+        size = f"{len(spec.layers)} layers"
+        size += f" · {spec.parameters:,} parameters" if document.fault is None else ", one with a fault"
         self._start_note.setText(preset.doc if preset else size)
 
     # Layout

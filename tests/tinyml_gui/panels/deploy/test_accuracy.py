@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
+from engine.quantize.network import untrained_quantization
 from engine.record import TrainingRecord
 from engine.training.config import TrainConfig
+from tests.tinyml_gui.tiny import metrics_of
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.document.edits import remove_layer
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
 from tinyml_gui.viewmodels.accuracy import Flip, Flips
 from tinyml_gui.viewmodels.starts import CONTINUE
@@ -81,6 +86,44 @@ def test_fine_tuning_hands_the_focus_to_its_cancel_button(controller: Controller
     qtbot.mouseClick(made.tune_button, LEFT)
     assert made.cancel_button.hasFocus()
     qtbot.mouseClick(made.cancel_button, LEFT)
+
+
+def test_fine_tuning_gives_the_focus_back_and_offers_the_way_back(
+    controller: Controller, qtbot: QtBot
+) -> None:
+    made = card(qtbot, controller)
+    known = replace(untrained_quantization(controller.model.spec), metrics=metrics_of(1.0, 1.0, 320))
+    controller.state.reset(controller.model.replace(quantization=known))
+    before = controller.model
+    page = QWidget()
+    qtbot.addWidget(page)
+    column, name = QVBoxLayout(page), QLineEdit("the name")
+    column.addWidget(made)
+    column.addWidget(name)
+    page.show()
+    qtbot.waitUntil(page.isActiveWindow)
+    made.tune_button.setFocus()
+    qtbot.keyClick(made.tune_button, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
+    assert made.back_button.hasFocus()
+    assert made.words.property("role") == "warning"
+    assert "100.00 % before: it is worse now" in made.words.text()
+    qtbot.keyClick(made.back_button, Qt.Key.Key_Space)
+    assert controller.model is before
+    assert not made.back_button.isVisible()
+    assert not name.hasFocus()
+
+
+def test_a_network_with_a_fault_shows_nothing_of_the_one_before(controller: Controller, qtbot: QtBot) -> None:
+    made = card(qtbot, controller)
+    controller.quantization.prepare()
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
+    controller.edit(remove_layer(controller.model.spec, 0))
+    assert "fault" in made.words.text()
+    assert not made.tune_button.isVisible()
+    assert not made.flips_button.isVisible()
+    controller.undo()
+    assert "320 test images" in made.words.text()
 
 
 def test_the_gallery_shows_what_flips(controller: Controller, qtbot: QtBot) -> None:

@@ -17,6 +17,7 @@ from engine.errors import MissingToolError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.nn.model import Model
 from engine.quantize.network import IntegerPredictor
+from engine.record import TrainingRecord
 from engine.verify.certificate import Certificate
 from tests.tinyml_gui.tiny import spot_model
 from tinyml_gui.control.controller import Controller
@@ -244,6 +245,20 @@ def test_a_network_with_a_fault_cannot_be_exported(panel: DeployPanel, controlle
     assert "Model page" in panel.options.export_button.toolTip()
     controller.undo()
     assert panel.options.export_button.isEnabled()
+
+
+def test_a_network_that_is_not_trained_is_exported_with_a_warning(
+    panel: DeployPanel, controller: Controller, qtbot: QtBot, tmp_path: Path
+) -> None:
+    qtbot.waitUntil(lambda: panel.target.verdict.text().startswith("Fits"))
+    assert panel.target.verdict.property("role") == panel.accuracy.words.property("role") == "warning"
+    export(panel, controller, qtbot)
+    assert (tmp_path / "c" / "spots.h").is_file()
+    assert panel.banner.isVisible()
+    assert "not trained" in panel.banner.text
+    assert panel.banner.property("state") == "warning"
+    controller.state.replace_model(controller.model.replace(record=TrainingRecord(data="starter")))
+    assert not panel.banner.isVisible()
 
 
 def test_the_name_follows_the_model_until_it_is_edited(panel: DeployPanel, controller: Controller) -> None:

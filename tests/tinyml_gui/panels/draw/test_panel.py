@@ -131,6 +131,16 @@ def test_a_model_of_another_input_says_so(panel: DrawPanel, qtbot: QtBot) -> Non
     assert panel.percent_label.text() == ""
 
 
+def test_a_network_with_a_fault_answers_nothing(panel: DrawPanel, qtbot: QtBot, digits_model: Model) -> None:
+    draw(panel, qtbot)
+    panel.set_model(digits_model, "The network has a fault")
+    assert panel.top_label.text() == "–"
+    assert panel.percent_label.text() == ""
+    assert panel.sentence_label.text() == "The network has a fault"
+    panel.set_model(digits_model)
+    assert panel.percent_label.text().endswith("%")
+
+
 @pytest.mark.parametrize("classes", [10, 47])
 def test_another_number_of_classes_moves_nothing(panel: DrawPanel, qtbot: QtBot, classes: int) -> None:
     before = [w.geometry() for w in (panel.canvas, panel.seen, panel.bars)]

@@ -101,7 +101,7 @@ def test_a_diverging_run_says_so_and_keeps_usable_parameters(
     qtbot.waitUntil(lambda: phase(controller) is Phase.DIVERGED)
     qtbot.waitUntil(lambda: not controller.training.is_running)
     assert "learning rate" in panel.banner.text
-    assert "last good parameters were kept" in panel.banner.text
+    assert "The parameters that the run began with were kept; their accuracy is" in panel.banner.text
     assert panel.banner.property("state") == "error"
     assert np.all(np.isfinite(controller.model.params))
     again = TrainPanel(controller)
