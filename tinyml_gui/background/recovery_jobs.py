@@ -20,7 +20,7 @@ class Contents(NamedTuple):
     Attributes
     ----------
     model : Model or None
-        The model to open: the unsaved one, else the one that was being trained.
+        The model to open: the unsaved one, or what the run has made of it since.
     run : (Model, Checkpoint) or None
         The interrupted run, and its model as it was then.
     fault : str
@@ -56,7 +56,15 @@ def read(left: LeftBehind) -> Contents:
         if left.run is not None:
             trained, checkpoint = model_file.load_run(left.run)
             run = None if checkpoint is None else (trained, checkpoint)
-            model = model or trained
+            model = trained if model is None or _has_learned_since(left, model, trained) else model
     except TinyMLError as error:
         fault = fault or str(error)
     return Contents(model, run, fault)
+
+
+def _has_learned_since(left: LeftBehind, model: Model, trained: Model) -> bool:
+    """Tell whether the run was written after `model`, and trains the same network."""
+    if left.model is None or left.run is None:
+        return False
+    same = (model.spec, model.classes, model.name) == (trained.spec, trained.classes, trained.name)
+    return same and left.run.stat().st_mtime >= left.model.stat().st_mtime

@@ -231,8 +231,10 @@ class Controller(QObject):
     def _take_left(self, model: Model, interrupted: Interrupted | None) -> None:
         """Open what a program has left that ended before it was saved."""
         self._take(model, None, saved=False)
+        self.message.emit(f"Restored {model.name}; it is not saved yet")
         if interrupted is not None:
             self.training.offer(interrupted)
+            self.message.emit(f"Restored {model.name}; its training can go on on the Train page")
         if self.autosave is not None:
             self.autosave.write()  # after whatever is still being written of the model before
 

@@ -95,6 +95,7 @@ class RecoveryList(QDialog):
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setWidgetResizable(True)
         self._later = button("Decide later")
+        self._later.setDefault(True)
         self._later.clicked.connect(self.accept)
         column = QVBoxLayout(self)
         column.setContentsMargins(*[theme.PAGE_MARGIN] * 4)
@@ -135,6 +136,7 @@ class RecoveryList(QDialog):
 
 def _choice(words: str, offer: Offer, decided: Callable[[Offer], None]) -> QWidget:
     made = button(words)
+    made.setAutoDefault(False)  # Return decides about none of them
     made.setAccessibleName(f"{words} {offer.what}, {_date(offer)}")
     made.clicked.connect(functools.partial(_decide, decided, offer))
     return made

@@ -169,8 +169,9 @@ def test_a_run_goes_on_after_a_killed_program_as_if_nothing_had_happened(
     killed(folder, 400, "run")
     controller = start()
     (offer,) = offers(controller, qtbot)
-    assert "training interrupted in epoch" in offer.what
+    assert offer.what.startswith("spots, trained, not tested; training interrupted in epoch")
     controller.recovery.restore(offer)
+    assert controller.model.trained
     assert controller.training.interrupted is not None
     assert controller.recovery_files.run.is_file()  # it would survive another kill
     controller.training.resume_run()
