@@ -93,7 +93,7 @@ def save_model(model: Model, path: str, run: Checkpoint | None = None) -> None:
     try:
         model_file.save(model, path, run)
     except FileError as error:
-        raise _rescued(model, error) from error
+        raise _rescued(model, run, error) from error
 
 
 class Keeper:
@@ -183,11 +183,11 @@ def _free(path: str) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _rescued(model: Model, error: FileError) -> FileError:
+def _rescued(model: Model, run: Checkpoint | None, error: FileError) -> FileError:
     """Save a model elsewhere that could not be saved where it was wanted; return the error to raise."""
     for folder in (tempfile.gettempdir(), Path.home()):
         with suppress(FileError, OSError):
             place = Path(tempfile.mkdtemp(prefix="tinyml-", dir=folder)) / f"{model.name}{model_file.SUFFIX}"
-            model_file.save(model, place)
+            model_file.save(model, place, run)
             return FileError(error.path, f"{error.reason} The model was saved as {place} instead.")
     return error

@@ -3,7 +3,7 @@
 The float network runs on training images twice: once to find the extremes of each tensor, and again for a
 histogram between them. A *method* then chooses the range that int8 covers. Numbers outside the range are
 clipped; the narrower the range, the finer the steps inside it. Where a method weighs clipping against steps,
-the range of the network's outputs is also checked by the answers that it gives.
+the ranges of the network's outputs, and those behind an outlier, are also judged by the answers they give.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from engine.nn.param import FloatArray
 from engine.nn.predictor import checked_images
 from engine.nn.specs import ModelSpec
 from engine.quantize.deciding_range import deciding_range
+from engine.quantize.narrow_ranges import narrowed
 from engine.quantize.network import check_int8
+from engine.quantize.outliers import outliers
 from engine.quantize.probe import ARGUMENT, OUTPUT, Observer, Point, Probe
 from engine.shapes import size
 
@@ -73,7 +75,7 @@ class Method:
     choose : callable
         ``choose(histogram)`` gives the range.
     keeps_answers : bool
-        Whether another range is taken for the outputs of a network if it keeps clearly more answers.
+        Whether other ranges are taken if they keep clearly more answers of the network.
     """
 
     title: str
@@ -173,7 +175,9 @@ def calibrate(
         last = len(model.spec.layers) - 1
         decides = (last, ARGUMENT) if (last, ARGUMENT) in ranges else (last, OUTPUT)
         ranges[decides] = deciding_range(np.concatenate(outputs[decides]), ranges[decides])
-    return Quantization(_by_layer(model.spec, ranges), method, len(images), data)
+    found = Quantization(_by_layer(model.spec, ranges), method, len(images), data)
+    behind = sorted({outlier.layer for outlier in outliers(model)}) if METHODS[method].keeps_answers else []
+    return narrowed(model, found, behind, checked_images(model.spec, images)) if behind else found
 
 
 def _by_layer(spec: ModelSpec, ranges: Mapping[Point, Range]) -> tuple[LayerRanges, ...]:

@@ -35,7 +35,7 @@ def deciding_range(outputs: Outputs, chosen: Range) -> Range:
     chosen : Range
         What the method chose by the histogram.
     """
-    outputs = outputs[:: -(-len(outputs) // IMAGES)]
+    outputs = outputs[np.linspace(0, len(outputs) - 1, min(IMAGES, len(outputs))).astype(np.intp)]
     tolerated = TOLERATED * len(outputs)
     changed = _changed(outputs, chosen)
     if changed <= tolerated:

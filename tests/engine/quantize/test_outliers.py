@@ -14,6 +14,7 @@ from engine.nn.presets import PRESETS
 from engine.quantize.calibrate import calibrate
 from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
 from engine.quantize.deciding_range import deciding_range
+from engine.quantize.narrow_ranges import narrowed
 from engine.quantize.outliers import outliers
 from engine.quantize.probe import silent_layer
 from engine.storage.shipped import SHIPPED, load_shipped
@@ -32,13 +33,16 @@ def changed(key: str, index: int | slice, value: float, start: Model | None = No
 
 
 def compared(model: Model, method: str) -> Int8Comparison:
-    quantized = model.replace(quantization=calibrate(model, TRAIN.images[:300], method))
-    return compare_int8(quantized, LOSSES["cross_entropy"], LabelledImages(TEST.images, TEST.labels))
+    quantized = model.replace(quantization=calibrate(model, TRAIN.images[:200], method))
+    some = LabelledImages(TEST.images[:300], TEST.labels[:300])
+    return compare_int8(quantized, LOSSES["cross_entropy"], some)
 
 
-def test_one_large_weight_hardly_costs_accuracy() -> None:
-    found = compared(changed("7.weight", 0, 1e4), "mse")
-    assert found.in_float.accuracy - found.in_int8.accuracy < 0.02
+@pytest.mark.parametrize(("key", "index"), [("7.weight", 0), ("6.weight", 700), ("5.weight", 40_400)])
+def test_one_large_weight_hardly_costs_accuracy(key: str, index: int) -> None:
+    found = compared(changed(key, index, 1e4), "mse")
+    assert found.in_float.accuracy > 0.6
+    assert found.in_float.accuracy - found.in_int8.accuracy < 0.04
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -57,6 +61,17 @@ def test_outliers_are_named_by_layer_and_number() -> None:
     assert found.sentence.startswith("Layer 8 (Dense): weight[1, 1] is -10,000, 100,")
     (found,) = outliers(changed("0.bias", 3, 500))
     assert found.sentence.startswith("Layer 1 (Convolution): bias[3] is 500, 1,7")
+
+
+def test_ranges_are_not_narrowed_for_nothing() -> None:
+    """Where the other weights are lost whatever the ranges are, those of the method stay."""
+    model = load_shipped("digits")
+    params = model.params.copy()
+    (view,) = (view for view in ParamLayout(model.spec).views if view.key == "5.weight")
+    view.of(params)[:, 0] = 1e4  # of a pixel that is always dark: int8 rounds all others to 0
+    spoiled = model.replace(params=params)
+    plain = calibrate(spoiled, TRAIN.images[:40], "mse")
+    assert narrowed(spoiled, plain, [5], TRAIN.images[:40]) == plain
 
 
 def test_the_range_of_outputs_is_chosen_by_the_answers() -> None:
