@@ -104,7 +104,8 @@ def title_bar(qtbot: QtBot, look: Theme) -> Iterator[TitleBar]:
     qtbot.addWidget(window)
     made.show_title(LONG, modified=False)
     window.show()
-    yield made  # the window has to outlive the test
+    yield made
+    window.close()
 
 
 def test_tooltips_show_names_as_text(title_bar: TitleBar, qtbot: QtBot) -> None:
