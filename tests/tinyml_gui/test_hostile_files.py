@@ -9,21 +9,25 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QSettings, Qt, QTimer
 from PySide6.QtGui import QHelpEvent
-from PySide6.QtWidgets import QApplication, QLabel, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from tests.tinyml_gui.tiny import TinyCatalogue
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.document.edits import remove_layer
 from tinyml_gui.document.settings import Settings
+from tinyml_gui.look.actions import Actions
+from tinyml_gui.look.question import Answer, ask
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.deploy import panel as deploy_panel
 from tinyml_gui.panels.deploy.flip_gallery import FlipGallery
+from tinyml_gui.panels.message_area import MessageArea
 from tinyml_gui.panels.pages import PAGES
+from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.viewmodels.accuracy import Flip
+from tinyml_gui.viewmodels.deploy import overwrite_question
 
 MARKUP = "<img src=x><b>x"
 LONG = MARKUP + "&" + 180 * "W"
@@ -93,21 +97,36 @@ def test_class_names_are_shown_as_text_on_every_page(window: MainWindow) -> None
     assert window.draw_panel.top_label.text() != "–"
 
 
-def test_tooltips_show_names_as_text(window: MainWindow) -> None:
-    gallery = FlipGallery(window)
+@pytest.fixture
+def title_bar(qtbot: QtBot, look: Theme) -> Iterator[TitleBar]:
+    window = QWidget()
+    made = TitleBar(Actions(window), QMenu(window), window)
+    qtbot.addWidget(window)
+    made.show_title(LONG, modified=False)
+    window.show()
+    yield made
+    window.close()
+
+
+def test_tooltips_show_names_as_text(title_bar: TitleBar, qtbot: QtBot) -> None:
+    gallery, messages = FlipGallery(), MessageArea()
     gallery.show_flips((Flip(np.zeros((8, 8, 1), np.uint8), MARKUP, MARKUP, MARKUP),))
-    hovered = [gallery.tiles[0].parentWidget(), window.title_bar.file_button, window.messages]
-    window.messages.show_error(f"{40 * MARKUP} is unknown.")
-    for widget in hovered:
-        assert widget is not None
+    messages.show_error(f"{40 * MARKUP} is unknown.")
+    tile = gallery.tiles[0].parentWidget()
+    assert tile is not None
+    for shown in (gallery, messages):
+        qtbot.addWidget(shown)
+        shown.show()
+    for widget in (tile, messages, title_bar.file_button):
         tip = tip_of(widget)
         assert MARKUP in tip.text()
         assert tip.textFormat() == Qt.TextFormat.PlainText
         tip.hide()
 
 
-@pytest.mark.parametrize("ask", ["unsaved", "overwrite"])
-def test_message_boxes_show_names_as_text_and_no_stock_icon(window: MainWindow, ask: str) -> None:
+def test_questions_show_names_as_text_and_no_stock_icon(look: Theme, qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
     seen: list[QMessageBox] = []
 
     def look_and_answer() -> None:
@@ -117,27 +136,19 @@ def test_message_boxes_show_names_as_text_and_no_stock_icon(window: MainWindow, 
         assert MARKUP in box.text()
         assert markup_shown(box) == []
         assert box.icon() == QMessageBox.Icon.NoIcon
-        box.reject()
+        box.button(Answer.No).click()
 
     QTimer.singleShot(0, look_and_answer)
-    if ask == "unsaved":
-        window.controller.edit(remove_layer(window.controller.model.spec, 0))
-        assert not window.files.may_discard()
-    else:
-        panel = window.findChild(deploy_panel.DeployPanel)
-        assert panel is not None
-        exported = deploy_panel.Exported((), in_the_way=(Path(f"{MARKUP}.h"),))
-        assert not panel._may_replace(exported)
+    question = overwrite_question([Path(f"{MARKUP}.h")])
+    assert ask(parent, "Replace", question, Answer.Yes | Answer.No, Answer.No, MARKUP) == Answer.No
     assert seen
 
 
-def test_a_long_name_moves_nothing_and_loses_no_letter_to_a_shortcut(
-    window: MainWindow, make_window: MakeWindow
-) -> None:
-    button = window.title_bar.file_button
+def test_a_long_name_takes_little_room_and_loses_no_letter_to_a_shortcut(title_bar: TitleBar) -> None:
+    button = title_bar.file_button
     assert button.text().startswith(MARKUP)
     assert "&" not in button.text().replace("&&", "")
-    assert button.sizeHint().width() < window.width() // 2
+    assert button.sizeHint().width() < 400
 
 
 # Settings
@@ -198,18 +209,3 @@ def test_values_that_did_harm_once_leave_the_window_usable(make_window: MakeWind
         "data": HOSTILE["a download"],
     }
     check_window(make_window, {**dict.fromkeys(KEYS, HOSTILE["broken type"]), **harm})
-
-
-def test_the_usual_brush_is_taken_where_the_settings_hold_no_number(make_window: MakeWindow) -> None:
-    usual = make_window().draw_panel.canvas.brush
-    write_settings("[General]\nbrush=nan\n")
-    assert make_window().draw_panel.canvas.brush == usual
-
-
-@pytest.mark.parametrize("width", ["-9", "0", "1e300"])
-def test_no_remembered_share_hides_page_or_drawing(make_window: MakeWindow, width: str) -> None:
-    write_settings(f"[General]\ndrawing_width={width}\n")
-    window = make_window()
-    QApplication.processEvents()
-    for part in (window.pages, window.draw_panel):
-        assert part.width() >= part.minimumSizeHint().width()

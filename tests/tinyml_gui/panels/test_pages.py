@@ -79,18 +79,15 @@ def titles(page: QWidget) -> list[str]:
     return [label.text() for label in labels if label.property("role") == "title" and label.isVisible()]
 
 
-@pytest.mark.parametrize("page", range(len(PAGES)), ids=NAMES)
-def test_a_shortcut_opens_the_page_which_fits_a_small_screen_in_both_themes(
-    window: MainWindow, look: Theme, page: int
+def test_shortcuts_open_the_pages_which_fit_a_small_screen_in_both_themes(
+    window: MainWindow, look: Theme
 ) -> None:
-    window.show_page((page + 1) % len(PAGES))
-    go_to(window, page)
-    assert window.pages.currentIndex() == page
-    holder = window.pages.currentWidget()
-    assert titles(holder) == [PAGES[page].name]
-    for tokens in (LIGHT, DARK):
+    for tokens, page in product((LIGHT, DARK), range(len(PAGES))):
         look.set_mode(tokens.name)
-        QApplication.processEvents()
+        go_to(window, page)
+        assert window.pages.currentIndex() == page
+        holder = window.pages.currentWidget()
+        assert titles(holder) == [PAGES[page].name]
         assert (window.width(), window.height()) == SMALL_SCREEN
         assert holder.minimumSizeHint().width() <= window.pages.width()
         assert holder.minimumSizeHint().height() <= window.pages.height()
@@ -193,11 +190,15 @@ def place(widget: QWidget, root: QWidget) -> QRect:
     return (widget.rect() if seen.isEmpty() else seen).translated(widget.mapTo(root, QPoint()))
 
 
-@pytest.mark.parametrize("page", range(len(PAGES)), ids=NAMES)
-def test_tab_goes_from_left_to_right_and_down(window: MainWindow, page: int) -> None:
+def test_tab_goes_from_left_to_right_and_down(window: MainWindow) -> None:
     for layer in range(len(window.controller.model.spec.layers)):
         window.controller.select(layer)  # makes its fields, later than the rest of the page
-    window.show_page(page)
+    for page in range(len(PAGES)):
+        window.show_page(page)
+        check_tab_order(window)
+
+
+def check_tab_order(window: MainWindow) -> None:
     for toggle in window.pages.currentWidget().findChildren(QToolButton):
         if toggle.isCheckable():
             toggle.setChecked(True)
@@ -211,10 +212,12 @@ def test_tab_goes_from_left_to_right_and_down(window: MainWindow, page: int) -> 
         assert follows, f"{before.accessibleName()!r} {a}, then {after.accessibleName()!r} {b}"
 
 
-@pytest.mark.parametrize("page", range(len(PAGES)), ids=NAMES)
-def test_screen_readers_hear_the_name_of_all_that_tab_reaches(window: MainWindow, page: int) -> None:
-    window.show_page(page)
-    for stop in tab_stops(window):
+def test_screen_readers_hear_the_name_of_all_that_tab_reaches(window: MainWindow) -> None:
+    stops = []
+    for page in range(len(PAGES)):
+        window.show_page(page)
+        stops += tab_stops(window)
+    for stop in stops:
         spoken = QAccessible.queryAccessibleInterface(stop)
         if isinstance(stop, QComboBox):  # its name is what is chosen, on Linux at least
             labels = [made for made, how in spoken.relations() if how == QAccessible.RelationFlag.Label]

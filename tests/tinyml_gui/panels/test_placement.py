@@ -36,6 +36,7 @@ def window(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> QMainWindow:
     splitter = QSplitter()
     for _ in range(2):
         splitter.addWidget(QWidget())
+    splitter.setChildrenCollapsible(False)
     made.setCentralWidget(splitter)
     monkeypatch.setattr(made, "screen", SmallScreen)
     qtbot.addWidget(made)
@@ -64,3 +65,17 @@ def test_a_window_that_was_resized_since_is_left_alone(window: QMainWindow, sett
     window.show()
     placement.fit()
     assert window.size() == QSize(1280, 720)
+
+
+@pytest.mark.parametrize("width", ["-9", "0", "1e300", "nan"])
+def test_no_remembered_share_hides_page_or_drawing(
+    window: QMainWindow, settings: Settings, width: str
+) -> None:
+    splitter = window.centralWidget()
+    assert isinstance(splitter, QSplitter)
+    for at in range(2):
+        splitter.widget(at).setMinimumWidth(200)
+    settings.set_text("drawing_width", width)
+    Placement(window, splitter, settings).restore()
+    window.show()
+    assert min(splitter.sizes()) >= 200
