@@ -33,7 +33,7 @@ from engine.sweep.fields import Recipe
 from engine.sweep.grid import axis_from_text
 from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished
 from engine.sweep.presets import SWEEPS, load_sweep
-from engine.sweep.processes import in_processes
+from engine.sweep.processes import carried_out
 from engine.sweep.results_file import ResultsFile
 from engine.sweep.summary import summary
 from engine.sweep.tasks import tasks_for
@@ -198,7 +198,7 @@ def _train(job: _Job, console: Console) -> int:
     left = [run for run in job.runs if run.key not in job.file.rows]
     failed, best = 0, 0.0
     work = sum(run.config.epochs for run in left)
-    events = in_processes(tasks_for(left, job.workers), job.data, job.test, job.workers)
+    events = carried_out(tasks_for(left, job.workers), job.data, job.test, job.workers)
     with console.progress(work, "epoch") as bar, closing(events):
         for event in events:
             match event:

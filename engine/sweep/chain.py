@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from engine.nn.layers.dense import MatMul
 from engine.nn.layers.elementwise import Activate, AddBias
 from engine.nn.losses import LOSSES
 from engine.nn.ops import Op
-from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import lower
 
@@ -80,6 +80,7 @@ class Chain:
             weight, bias = end, bias + rows
 
 
+@lru_cache(maxsize=4096)
 def chain_of(spec: ModelSpec) -> Chain | None:
     """Return the chain that the network `spec` is; None if it is no chain."""
     ops = [op for _, op in lower(spec, LOSS.absorbs) if not op.view]
@@ -88,8 +89,7 @@ def chain_of(spec: ModelSpec) -> Chain | None:
     if len(links) < 2 or not all(map(_hidden, links[:-1])) or not _is_sum(links[-1]) or len(functions) != 1:
         return None
     widths = tuple(link[0].out_shape[0] for link in links)
-    chain = Chain(links[0][0].in_shape[0], widths[:-1], widths[-1], functions.pop())
-    return chain if ParamLayout(spec).size == chain.parameters else None
+    return Chain(links[0][0].in_shape[0], widths[:-1], widths[-1], functions.pop())
 
 
 def _is_sum(ops: list[Op]) -> bool:

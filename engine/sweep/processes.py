@@ -23,9 +23,16 @@ from engine.sweep.description import Run
 from engine.sweep.outcome import Event, Failed, Finished
 from engine.sweep.tasks import Task
 
-__all__ = ["here", "in_processes"]
+__all__ = ["carried_out", "here", "in_processes"]
 
 PATIENCE = 5.0  # seconds for a process to end by itself
+
+
+def carried_out(
+    tasks: Sequence[Task], data: Dataset, test: Dataset | None, processes: int
+) -> Generator[Event, None, None]:
+    """Do `tasks` in so many processes, a single one of which is this one."""
+    return here(tasks, data, test) if processes == 1 else in_processes(tasks, data, test, processes)
 
 
 def here(tasks: Iterable[Task], data: Dataset, test: Dataset | None) -> Generator[Event, None, None]:

@@ -34,6 +34,8 @@ class _Format:
     ----------
     head : str
         The first line of the file; empty for none.
+    start : str
+        What every file starts with.
     line : callable
         ``line(row)`` returns a line, without its end.
     row : callable
@@ -41,6 +43,7 @@ class _Format:
     """
 
     head: str
+    start: str
     line: Callable[[Row], str]
     row: Callable[[str], Row]
 
@@ -76,8 +79,9 @@ def _json_row(line: str) -> Row:
     return value
 
 
-CSV = _Format(_csv_line(COLUMNS), lambda row: _csv_line(list(row.values())), _csv_row)
-JSON_LINES = _Format("", _json_line, _json_row)
+HEAD = _csv_line(COLUMNS)
+CSV = _Format(HEAD, HEAD + END, lambda row: _csv_line(list(row.values())), _csv_row)
+JSON_LINES = _Format("", json.dumps({COLUMNS[0]: None})[: -len("null}")], _json_line, _json_row)
 BY_SUFFIX: Mapping[str, _Format] = {".jsonl": JSON_LINES}
 
 
@@ -134,23 +138,20 @@ class ResultsFile:
             write_bytes(self.path, after)
 
     def _read(self, data: bytes) -> list[Row]:
+        start = self._format.start.encode()
+        if data[: len(start)] != start[: len(data)]:
+            raise FileError(self.path, "it is no table of results with these columns; give another name.")
         whole = data[: data.rfind(END.encode()) + 1]  # what follows the last end was cut
-        try:
-            lines = whole.decode().split(END)[:-1]
-        except UnicodeDecodeError as error:
-            raise FileError(self.path, "this is no file of results; give another name.") from error
-        head = self._format.head
-        if head and lines and lines[0].rstrip("\r") != head:
-            raise FileError(
-                self.path, "it has other columns than the results of this version; give another name."
-            )
+        lines = whole.decode(errors="replace").split(END)[:-1]
         return [
-            self._row(number, line) for number, line in enumerate(lines, 1) if line.strip() and line != head
+            self._row(number, line)
+            for number, line in enumerate(lines, 1)
+            if line and line != self._format.head
         ]
 
     def _row(self, number: int, line: str) -> Row:
         try:
-            row = self._format.row(line.rstrip("\r"))
+            row = self._format.row(line)
         except (ValueError, csv.Error, RecursionError) as error:
             raise FileError(
                 self.path, f"line {number} is damaged; delete it, and its run is done again."

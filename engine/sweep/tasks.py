@@ -92,24 +92,31 @@ def _score(run: Run, model: Model, data: Dataset | None) -> Score:
 
 def tasks_for(runs: Sequence[Run], processes: int) -> list[Task]:
     """Return the tasks for `runs`: stacks are cut into one part for each of `processes`."""
-    bundles: dict[object, list[Run]] = {}
-    latest: dict[object, tuple[int, int]] = {}  # of each key: its number of bundles, and its parameters
+    groups: dict[object, list[Run]] = {}
     for run in runs:
-        key = stack_key(run)
-        if key is None:
-            bundles[run.number] = [run]
-            continue
-        size = run.spec.parameters
-        number, so_far = latest.get(key, (0, 0))
-        if so_far + size > LARGEST:
-            number, so_far = number + 1, 0
-        latest[key] = number, so_far + size
-        bundles.setdefault((key, number), []).append(run)
-    return [task for key, bundle in bundles.items() for task in _cut(key, bundle, processes)]
+        groups.setdefault(stack_key(run) or run.number, []).append(run)
+    return [task for group in groups.values() for task in _tasks(group, processes)]
 
 
-def _cut(key: object, bundle: list[Run], processes: int) -> list[Task]:
-    if not isinstance(key, tuple):
-        return [SingleTask(tuple(bundle))]
-    chains = [chain for run in bundle if (chain := chain_of(run.spec)) is not None]
-    return [StackTask(tuple(bundle[i] for i in part)) for part in shares(chains, processes)]
+def _tasks(runs: list[Run], processes: int) -> Iterator[Task]:
+    """Yield the tasks for runs that can train together, or for a single one that cannot."""
+    chains = [chain for run in runs if (chain := chain_of(run.spec)) is not None]
+    if stack_key(runs[0]) is None:
+        yield SingleTask(tuple(runs))
+        return
+    for bundle in _bundles([chain.parameters for chain in chains]):
+        for part in shares([chains[i] for i in bundle], processes):
+            yield StackTask(tuple(runs[bundle[i]] for i in part))
+
+
+def _bundles(sizes: Sequence[int]) -> list[list[int]]:
+    """Divide things of these sizes, in order, into as few bundles of at most `LARGEST` as possible."""
+    bundles: list[list[int]] = [[]]
+    total = 0
+    for number, size in enumerate(sizes):
+        if bundles[-1] and total + size > LARGEST:
+            bundles.append([])
+            total = 0
+        bundles[-1].append(number)
+        total += size
+    return bundles

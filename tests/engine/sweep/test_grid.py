@@ -158,7 +158,9 @@ def test_networks_that_do_not_fit_the_data_are_named_before_training() -> None:
     with pytest.raises(TrainingError, match=r"Run 2 \(layers\.2\.units 4\) has 4 outputs but blobs has 3"):
         sweep.checked_runs(data)
     with pytest.raises(TrainingError, match="batch of 4096 is larger"):
-        described({"layers.2.units": [3], "train.batch_size": [8, 4096]}, input_shape=[8, 8, 1]).checked_runs(data)
+        described({"layers.2.units": [3], "train.batch_size": [8, 4096]}, input_shape=[8, 8, 1]).checked_runs(
+            data
+        )
 
 
 def test_a_setting_is_changed_here_or_in_the_grid() -> None:
