@@ -7,7 +7,6 @@ counted and checked. The test images are used once for each network, for the tab
 from __future__ import annotations
 
 import argparse
-import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -41,6 +40,7 @@ from engine.training.config import TrainConfig, usable_cores
 
 __all__ = ["register"]
 
+HOW_ON = "To go on, give the same command with --resume."
 HEADS = (
     "hidden layers",
     "neurons",
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         failed = _train(job, console)
     except KeyboardInterrupt:
-        console.log(f"{len(job.file.rows)} of {len(job.runs)} runs are in {job.file.path}. {_how(arguments)}")
+        console.log(f"{len(job.file.rows)} of {len(job.runs)} runs are in {job.file.path}. {HOW_ON}")
         raise
     done = len(job.file.rows) - before
     seconds = time.perf_counter() - start
@@ -137,7 +137,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "best": [dict(row) for row in found.best],
         "out": str(job.file.path),
     }
-    console.show(result, _lines(result, found.best, arguments))
+    console.show(result, _lines(result, found.best))
     return 1 if failed else 0
 
 
@@ -224,12 +224,12 @@ def _keep(job: _Job, row: Row, console: Console) -> None:
         console.log(f"A result could not be written and is kept for the next attempt. {error}")
 
 
-def _lines(result: dict[str, Any], best: Sequence[Row], arguments: argparse.Namespace) -> Iterator[str]:
+def _lines(result: dict[str, Any], best: Sequence[Row]) -> Iterator[str]:
     runs, done, failed = result["runs"], result["done"], result["failed"]
     yield f"{done:,} of {runs:,} runs done in {result['seconds']:.1f} s."
     yield f"{result['at_chance']:,} networks are at chance level."
     if failed:
-        yield f"{failed:,} failed. {_how(arguments)}"
+        yield f"{failed:,} failed. {HOW_ON}"
     if best:
         yield "The best by their validation accuracy, in %; what they take in int8:"
         yield from table([HEADS, *(tuple(_shown(row[name]) for name in SHOWN) for row in best)], left=(2,))
@@ -238,8 +238,3 @@ def _lines(result: dict[str, Any], best: Sequence[Row], arguments: argparse.Name
 
 def _shown(cell: object) -> object:
     return f"{cell:,}" if isinstance(cell, int) else "–" if cell is None else cell
-
-
-def _how(arguments: argparse.Namespace) -> str:
-    """Return in words how to go on."""
-    return f"To go on, give the same command with --resume (and --out {shlex.quote(arguments.out)})."

@@ -23,7 +23,7 @@ from engine.nn.param import FloatArray
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.shapes import Shape
-from engine.sweep.chain import Chain, chain_of
+from engine.sweep.stacks.chain import Chain, chain_of
 
 __all__ = ["STARTS", "Start"]
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
-from engine.sweep.chain import Chain, chain_of
 from engine.sweep.description import Run
 from engine.sweep.outcome import Advanced, EpochScores, Event, Score, Trained, finished
-from engine.sweep.packing import side_class
-from engine.sweep.stack import Stack, loss_sums
+from engine.sweep.stacks.chain import Chain, chain_of
+from engine.sweep.stacks.packing import side_class
+from engine.sweep.stacks.stack import Stack, StackedNetwork, loss_sums
 from engine.training.config import TrainConfig
 from engine.training.events import Reason
 from engine.training.parts import EarlyStopping, EpochOrder
@@ -29,14 +29,25 @@ __all__ = ["StackTask", "stack_key"]
 
 REPORTED = 25  # steps between two events
 PLAIN = TrainConfig()
-FREE = ("epochs", "batch_size", "learning_rate", "schedule", "validation", "patience", "seed", "threads")
+FREE = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "schedule",
+    "momentum",
+    "validation",
+    "patience",
+    "seed",
+    "threads",
+)
+"""The settings that a stack can have; it needs all others as they are in `PLAIN`."""
 
 
 def stack_key(run: Run) -> tuple[object, ...] | None:
     """Return a key that is the same for runs that can train together; None for a run that cannot."""
     chain = chain_of(run.spec)
     kept = {name: getattr(run.config, name) for name in FREE}
-    if chain is None or run.config != replace(PLAIN, momentum=0.0, **kept):
+    if chain is None or run.config != replace(PLAIN, **kept):
         return None
     common = replace(run.config, learning_rate=PLAIN.learning_rate, threads=PLAIN.threads)
     return common, chain.activation.name, run.spec.input_shape, chain.classes, side_class(chain)
@@ -51,12 +62,17 @@ class _Member:
         self.run = run
         self.chain: Chain = chain
         self.params = run.params()
+        self.velocity = np.zeros_like(self.params) if run.config.momentum else None
         self.early = EarlyStopping(run.config.patience, self.params)
         self.epochs = 0
         self.seconds = 0.0
         self.reason: Reason | None = None
         self.validation = Score()
         self._best = Score()
+
+    def stacked(self) -> StackedNetwork:
+        """Return the network as it is now."""
+        return StackedNetwork(self.chain, self.params, self.run.config.learning_rate, self.velocity)
 
     def judge(self, epoch: int, score: Score) -> None:
         """Take note of an epoch; `reason` is then why the run ends with it, None if it goes on."""
@@ -111,6 +127,7 @@ class _Training:
         self._order = EpochOrder(division.training, division.shuffle)
         self._steps = len(division.training) // config.batch_size
         self._images = _flat(data)
+        self._factor = 1.0  # of the last step's rate; velocities are 0 before the first step
 
     def events(self) -> Iterator[Event]:
         """Train until no network is left."""
@@ -129,9 +146,7 @@ class _Training:
                 stack = self._stack(self._members)
 
     def _stack(self, members: Sequence[_Member]) -> Stack:
-        rates = [member.run.config.learning_rate for member in members]
-        chains, params = [member.chain for member in members], [member.params for member in members]
-        return Stack(chains, params, rates, self._config.batch_size)
+        return Stack([member.stacked() for member in members], self._config.batch_size)
 
     def _epoch(self, stack: Stack, epoch: int) -> Iterator[Event]:
         size, steps, schedule = self._config.batch_size, self._steps, SCHEDULES[self._config.schedule]
@@ -140,8 +155,10 @@ class _Training:
         work, start = sum(member.chain.macs for member in self._members), time.perf_counter()
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
-            x = stack.load(self._images.take(chosen, axis=0))
-            stack.step(x, labels[chosen], schedule((before + step) / total))
+            factor = schedule((before + step) / total)
+            carry = self._config.momentum * factor / self._factor
+            stack.step(self._images.take(chosen, axis=0), labels[chosen], factor, carry)
+            self._factor = factor
             if (step + 1) % REPORTED == 0:
                 yield Advanced(count * REPORTED / steps)
         seconds = time.perf_counter() - start
@@ -153,6 +170,7 @@ class _Training:
         scores = scored(stack, self._data, self._held)
         for number, (member, score) in enumerate(zip(self._members, scores, strict=True)):
             member.params[...] = stack.params(number)
+            member.velocity = stack.velocity(number)
             if number in stack.diverged:
                 member.diverge(epoch)
             else:
@@ -175,7 +193,7 @@ def scored(stack: Stack, data: Dataset, chosen: NDArray[np.integer]) -> list[Sco
     predicted, losses = np.empty((count, len(chosen)), np.int64), np.zeros(count)
     for start in range(0, len(chosen), size):
         part = slice(start, start + size)
-        z = stack.forward(stack.load(images.take(chosen[part], axis=0)))[..., : len(labels[part])]
+        z = stack.forward(images.take(chosen[part], axis=0))
         predicted[:, part] = stack.of_networks(z.argmax(axis=2))
         losses += stack.of_networks(loss_sums(z, labels[part]))
     classes = len(data.classes)

@@ -14,11 +14,11 @@ from typing import Protocol
 from engine.data.dataset import Dataset
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.sweep.chain import chain_of
 from engine.sweep.description import Run
 from engine.sweep.outcome import Advanced, EpochScores, Event, Score, Trained, finished
-from engine.sweep.packing import shares
 from engine.sweep.stack_training import StackTask, stack_key
+from engine.sweep.stacks.chain import chain_of
+from engine.sweep.stacks.packing import shares
 from engine.training.evaluate import Evaluator
 from engine.training.events import BatchDone, EpochDone, Reason
 from engine.training.events import Finished as RunFinished

@@ -12,12 +12,12 @@ from engine.data.dataset import Dataset
 from engine.nn.layers import Activation, Dense, Flatten
 from engine.nn.specs import ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
-from engine.sweep.chain import LOSS, Chain, chain_of
 from engine.sweep.description import Run
 from engine.sweep.outcome import Finished, Trained
-from engine.sweep.packing import pack, shares, side_class
-from engine.sweep.stack import Stack
 from engine.sweep.stack_training import StackTask, stack_key
+from engine.sweep.stacks.chain import LOSS, Chain, chain_of
+from engine.sweep.stacks.packing import pack, shares, side_class
+from engine.sweep.stacks.stack import Stack, StackedNetwork
 from engine.training.config import TrainConfig
 from engine.training.events import Finished as RunFinished
 from engine.training.events import Reason
@@ -53,8 +53,13 @@ def chain(run: Run) -> Chain:
 
 
 def stack_of(made: Sequence[Run], dtype: type = np.float32) -> Stack:
-    rates = [run.config.learning_rate for run in made]
-    return Stack([chain(r) for r in made], [r.params() for r in made], rates, CONFIG.batch_size, dtype)
+    networks = [
+        StackedNetwork(chain(run), params := run.params(), run.config.learning_rate, 0 * params)
+        if run.config.momentum
+        else StackedNetwork(chain(run), run.params(), run.config.learning_rate)
+        for run in made
+    ]
+    return Stack(networks, CONFIG.batch_size, dtype)
 
 
 def order(config: TrainConfig) -> np.ndarray:
@@ -66,22 +71,25 @@ def alone(run: Run, steps: int) -> np.ndarray:
     """Train with the engine's operations in float64; return the parameters."""
     params, size = run.params().astype(np.float64), run.config.batch_size
     space = Workspace(run.spec, params, size, Mode(train=True, absorbed=LOSS.absorbs))
+    velocity = np.zeros_like(params)
     for step in range(steps):
         chosen = order(run.config)[step * size : (step + 1) * size]
         load_images(DATA.images[chosen], space.x)
         space.forward()
         LOSS.compute(space.y, DATA.labels[chosen], space.dy, 1 / size)
         space.backward()
-        params -= run.config.learning_rate * space.grad
+        velocity *= run.config.momentum
+        velocity += space.grad
+        params -= run.config.learning_rate * velocity
     return params
 
 
-def steps_of(stack: Stack, steps: int) -> None:
+def steps_of(stack: Stack, steps: int, momentum: float = 0.0) -> None:
     images = DATA.images.reshape(len(DATA), -1)
     size = stack.batch
     for step in range(steps):
         chosen = order(CONFIG)[step * size : (step + 1) * size]
-        stack.step(stack.load(images[chosen]), DATA.labels[chosen])
+        stack.step(images[chosen], DATA.labels[chosen], 1.0, momentum)
 
 
 def trained(made: Sequence[Run], data: Dataset = DATA) -> list[Trained]:
@@ -90,19 +98,21 @@ def trained(made: Sequence[Run], data: Dataset = DATA) -> list[Trained]:
     return sorted(found, key=lambda item: item.run.number)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_weight_is_that_of_training_alone_in_float64(function: str) -> None:
-    made, steps = runs(function), 360 // CONFIG.batch_size
+def test_every_weight_is_that_of_training_alone_in_float64(function: str, momentum: float) -> None:
+    made, steps = runs(function, replace(CONFIG, momentum=momentum)), 360 // CONFIG.batch_size
     stack = stack_of(made, np.float64)
-    steps_of(stack, steps)
+    steps_of(stack, steps, momentum)
     for number, run in enumerate(made):
         np.testing.assert_allclose(stack.params(number), alone(run, steps), rtol=0, atol=1e-8)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_twenty_steps_are_those_of_the_trainer_in_float32(function: str) -> None:
+def test_twenty_steps_are_those_of_the_trainer_in_float32(function: str, momentum: float) -> None:
     """The same seed holds the same images aside, shows them in the same order and lowers the rate alike."""
-    config = replace(CONFIG, batch_size=18)
+    config = replace(CONFIG, batch_size=18, momentum=momentum)
     for run, mine in zip(made := runs(function, config), trained(made), strict=True):
         *_, last = Trainer(run.model(DATA.classes), DATA, run.config).run()
         assert isinstance(last, RunFinished)
@@ -112,11 +122,12 @@ def test_twenty_steps_are_those_of_the_trainer_in_float32(function: str) -> None
         assert mine.validation.loss == pytest.approx(last.model.record.history[-1].validation_loss, abs=1e-4)  # type: ignore[index]
 
 
-def test_a_network_that_stops_early_leaves_with_its_best_weights() -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_a_network_that_stops_early_leaves_with_its_best_weights(momentum: float) -> None:
     """Labels that mean nothing are learned by heart, one network sooner than the other."""
     labels = np.random.default_rng(1).integers(0, 3, len(DATA)).astype(np.uint8)
     data = replace(DATA, labels=labels)
-    made = runs("tanh", replace(CONFIG, epochs=6, patience=2, schedule="constant"))[:5]
+    made = runs("tanh", replace(CONFIG, epochs=6, patience=2, schedule="constant", momentum=momentum))[:5]
     found = trained(made, data)
     for run, mine in zip(made, found, strict=True):
         *_, last = Trainer(run.model(data.classes), data, run.config).run()
@@ -129,16 +140,19 @@ def test_a_network_that_stops_early_leaves_with_its_best_weights() -> None:
 
 @pytest.mark.parametrize("function", ["relu", "leaky_relu", "sigmoid"])
 @pytest.mark.parametrize("rate", [100.0, 1e6, 1e11])  # of a run at most 100
-def test_a_network_that_diverges_does_not_touch_its_neighbour(function: str, rate: float) -> None:
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_a_network_that_diverges_does_not_touch_its_neighbour(
+    function: str, rate: float, momentum: float
+) -> None:
     """Both lie in one square, where the neighbour's products multiply its numbers by zeros."""
-    made = runs(function)[-4:]
+    made = runs(function, replace(CONFIG, momentum=momentum))[-4:]
     places = pack([chain(run) for run in made]).places
     assert places[0].square == places[1].square
     calm, wild = stack_of(made), stack_of(made)
     wild._rates[places[1].square, places[1].member] = rate
     with np.errstate(all="raise", under="ignore"):
-        steps_of(calm, 15)
-    steps_of(wild, 15)
+        steps_of(calm, 15, momentum)
+    steps_of(wild, 15, momentum)
     assert wild.diverged <= {1}
     assert function == "sigmoid" or wild.diverged == {1}
     for number in (0, 2, 3):
@@ -172,7 +186,7 @@ def test_what_a_stack_cannot_do_is_trained_otherwise() -> None:
     run = runs("relu")[3]
     assert stack_key(run) is not None
     for change in (
-        {"momentum": 0.9},
+        {"nesterov": True},
         {"optimizer": "adam"},
         {"loss": "mse"},
         {"mixup": 0.2},

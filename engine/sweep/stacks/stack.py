@@ -3,16 +3,17 @@
 All networks see the same batch. Each starts from its own parameters and has its own learning rate, and gets
 the same weights as if it trained alone, up to the order in which sums are rounded.
 
-Two networks may share a square (`engine.sweep.packing`), whose products multiply one's numbers by the other's
-zeros. That is harmless as long as all numbers are finite: 0 · inf is not. So no activation and no gradient
-may grow beyond `LARGEST` before the next product reads it. The network that it belongs to is taken out at
-once: its parameters become zero, and it counts as diverged.
+Two networks may share a square (`engine.sweep.stacks.packing`), whose products multiply one's numbers by the
+other's zeros. That is harmless as long as all numbers are finite: 0 · inf is not. So every activation and
+gradient is compared with `LARGEST` before the next product reads it. A network with a larger one is taken out
+at once: its parameters become zero, and it counts as diverged.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +21,38 @@ from numpy.typing import DTypeLike, NDArray
 
 from engine.nn.memory import Memory
 from engine.nn.param import FloatArray
-from engine.sweep.chain import Chain
-from engine.sweep.packing import Place, pack
-from engine.sweep.stack_layers import FirstLayer, SquareLayer, largest
+from engine.sweep.stacks.chain import Chain
+from engine.sweep.stacks.layers import FirstLayer, Pair, SquareLayer, largest
+from engine.sweep.stacks.packing import Place, pack
 from engine.training.trainer import EXPLODED
 
-__all__ = ["Stack", "loss_sums"]
+__all__ = ["Stack", "StackedNetwork", "loss_sums"]
 
 LARGEST = 1e12  # products of two such numbers, and sums of thousands of them, are finite in float32
 CALM = EXPLODED / 4  # logits up to here differ so little that no loss can reach `EXPLODED`
+
+_Kind = Callable[[FirstLayer | SquareLayer], Pair]
+
+
+@dataclass(frozen=True)
+class StackedNetwork:
+    """One network of a stack, as it begins.
+
+    Attributes
+    ----------
+    chain : Chain
+    params : ndarray
+        In the order of `ParamLayout`.
+    rate : float
+        Its learning rate.
+    velocity : ndarray or None
+        In the same order, and multiplied by the rate; None to train without momentum.
+    """
+
+    chain: Chain
+    params: FloatArray
+    rate: float
+    velocity: FloatArray | None = None
 
 
 class Stack:
@@ -36,56 +60,40 @@ class Stack:
 
     Parameters
     ----------
-    chains : sequence of Chain
-        The networks; all of one `side_class`.
-    params : sequence of ndarray
-        Their parameters, in the order of `ParamLayout`; they are copied.
-    rates : sequence of float
-        Their learning rates.
+    networks : sequence of StackedNetwork
+        All of one `side_class`, and all with or without momentum. Their arrays are copied.
     batch : int
     dtype : dtype
         float32, or float64 in tests.
 
     Attributes
     ----------
+    chains : tuple of Chain
+    batch : int
     diverged : set of int
         The networks that were taken out.
     """
 
-    def __init__(
-        self,
-        chains: Sequence[Chain],
-        params: Sequence[FloatArray],
-        rates: Sequence[float],
-        batch: int,
-        dtype: DTypeLike = np.float32,
-    ) -> None:
-        self.chains = tuple(chains)
+    def __init__(self, networks: Sequence[StackedNetwork], batch: int, dtype: DTypeLike = np.float32) -> None:
+        self.chains = tuple(network.chain for network in networks)
         self.batch = batch
         self.diverged: set[int] = set()
-        self._dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
-        self._packing = pack(chains)
-        self._activation = chains[0].activation
+        self._dtype: np.dtype[Any] = np.dtype(dtype)
+        self._packing = pack(self.chains)
+        self._activation = self.chains[0].activation
         self._bounded = all(map(math.isfinite, self._activation.codomain))
         memory = Memory()
-        self._make_layers(memory)
         self._make_buffers(memory)
-        self._rates = self._spread(rates)
-        for network, vector in enumerate(params):
-            self._write(network, vector)
-
-    def _make_layers(self, memory: Memory) -> None:
-        chains, packing, batch = self.chains, self._packing, self.batch
-        self._firsts = [packing.first(k) for k in range(packing.depths[-1] + 1)]
-        masks = [self._mask(k) for k in range(1, packing.depths[-1])]
-        last = self._last_mask()
-        work = memory.take((max(mask.size for mask in (*masks, last)),), self._dtype)
-        self._first = FirstLayer(self._rows(), chains[0].inputs, batch, memory, self._dtype)
-        self._hidden = [SquareLayer(mask, work, memory, batch) for mask in masks]
-        self._last = SquareLayer(last, work, memory, batch)
+        self._make_layers(memory, networks[0].velocity is not None)
+        self._rates = self._spread([network.rate for network in networks])
+        for number, network in enumerate(networks):
+            self._write(number, network.params, _params)
+            if network.velocity is not None:
+                self._write(number, network.velocity, _velocity)
 
     def _make_buffers(self, memory: Memory) -> None:
         packing, squares = self._packing, len(self._packing.depths)
+        self._firsts = [packing.first(k) for k in range(packing.depths[-1] + 1)]
         shape = (squares, packing.side, self.batch)
         takes = [(squares - first, *shape[1:]) for first in self._firsts[:-1]]
         self._a = [memory.take(take, self._dtype) for take in takes]
@@ -96,14 +104,29 @@ class Stack:
         self._z: FloatArray = memory.take(outputs, self._dtype)
         self._x: FloatArray = memory.take((self.batch, self.chains[0].inputs), self._dtype)
 
+    def _make_layers(self, memory: Memory, momentum: bool) -> None:
+        masks, last = self._masks(), self._last_mask()
+        work = memory.take((max(mask.size for mask in (*masks, last)),), self._dtype)
+        self._first = FirstLayer(self._rows(), self._x, memory, momentum)
+        self._hidden = [SquareLayer(mask, work, memory, self.batch, momentum) for mask in masks]
+        self._last = SquareLayer(last, work, memory, self.batch, momentum)
+
     # Where the parts of a network are
 
     def _rows(self) -> NDArray[np.intp]:
-        side, order = (
-            self._packing.side,
-            sorted(zip(self._packing.places, self.chains, strict=True), key=_place),
-        )
-        return np.concatenate([p.square * side + p.row + np.arange(c.widths[0]) for p, c in order])
+        """Return the rows of the neurons of all first layers, among the rows of all squares."""
+        pairs = zip(self._packing.places, self.chains, strict=True)
+        starts = [(place.square * self._packing.side + place.row, chain.widths[0]) for place, chain in pairs]
+        return np.concatenate([np.arange(start, start + width) for start, width in sorted(starts)])
+
+    def _masks(self) -> list[FloatArray]:
+        """Return the masks of all hidden layers but the first; equal ones share memory, and so the cache."""
+        found: list[FloatArray] = []
+        for layer in range(1, self._packing.depths[-1]):
+            mask = self._mask(layer)
+            tail = found[0][-len(mask) :] if found else mask
+            found.append(tail if np.array_equal(tail, mask) else mask)
+        return found
 
     def _mask(self, layer: int) -> FloatArray:
         """Return the mask of hidden layer `layer`, from 1 on."""
@@ -127,18 +150,19 @@ class Stack:
         classes = self.chains[0].classes
         return slice(place.member * classes, (place.member + 1) * classes)
 
-    def _views(self, network: int) -> Iterator[tuple[FloatArray, FloatArray]]:
-        """Yield weight and bias of each layer of a network, as views."""
+    def _views(self, network: int, kind: _Kind) -> Iterator[tuple[FloatArray, FloatArray]]:
+        """Yield weight and bias of each layer of a network, or its velocities, as views."""
         place, chain = self._packing.places[network], self.chains[network]
         start = int(np.searchsorted(self._first.rows, place.square * self._packing.side + place.row))
         rows = slice(start, start + chain.widths[0])
-        yield self._first.weight[rows], self._first.bias[rows, 0]
+        first, last = kind(self._first), kind(self._last)
+        yield first.weight[rows], first.bias[rows, 0]
         for k, (layer, width) in enumerate(zip(self._hidden, chain.widths[1:], strict=False), 1):
             rows, columns = _block(place, width, chain.widths[k - 1])
-            square = place.square - self._firsts[k]
-            yield layer.weight[square, rows, columns], layer.bias[square, rows, 0]
+            pair, square = kind(layer), place.square - self._firsts[k]
+            yield pair.weight[square, rows, columns], pair.bias[square, rows, 0]
         rows, columns = self._outputs(place), slice(place.row, place.row + chain.widths[-1])
-        yield self._last.weight[place.square, rows, columns], self._last.bias[place.square, rows, 0]
+        yield last.weight[place.square, rows, columns], last.bias[place.square, rows, 0]
 
     def _spread(self, values: Sequence[float]) -> FloatArray:
         """Return one number for each network as (squares, members, 1, 1), 0 where there is none."""
@@ -155,28 +179,34 @@ class Stack:
 
     def params(self, network: int) -> FloatArray:
         """Return a copy of a network's parameters, in the order of `ParamLayout`."""
-        pairs = list(self._views(network))
-        return np.concatenate([part.ravel() for kind in zip(*pairs, strict=True) for part in kind])
+        return self._read(network, _params)
 
-    def _write(self, network: int, vector: FloatArray) -> None:
-        pairs = zip(self._views(network), self.chains[network].layers(vector), strict=True)
-        for (weight, bias), (given_weight, given_bias) in pairs:
-            weight[...] = given_weight
-            bias[...] = given_bias
+    def velocity(self, network: int) -> FloatArray | None:
+        """Return a copy of a network's velocities in the same order; None without momentum."""
+        return None if self._first.velocity is None else self._read(network, _velocity)
+
+    def _read(self, network: int, kind: _Kind) -> FloatArray:
+        pairs = list(self._views(network, kind))
+        return np.concatenate([part.ravel() for side in zip(*pairs, strict=True) for part in side])
+
+    def _write(self, network: int, vector: FloatArray, kind: _Kind) -> None:
+        given = self.chains[network].layers(vector)
+        for own, new in zip(self._views(network, kind), given, strict=True):
+            for target, values in zip(own, new, strict=True):
+                target[...] = values
 
     # A pass
 
-    def load(self, images: NDArray[np.uint8]) -> FloatArray:
-        """Write up to `batch` images (n, inputs) to the input, scaled to [0, 1]; return the input."""
+    def forward(self, images: NDArray[np.uint8]) -> FloatArray:
+        """Return the outputs for up to `batch` images (n, inputs): (squares, members, classes, n)."""
         part = self._x[: len(images)]
         np.copyto(part, images)
         np.multiply(part, self._dtype.type(1 / 255), out=part)
-        return self._x
+        return self._forward()[..., : len(images)]
 
-    def forward(self, x: FloatArray) -> FloatArray:
-        """Return the outputs for `x` (batch, inputs): (squares, members, classes, batch)."""
+    def _forward(self) -> FloatArray:
         firsts, activate, below = self._firsts, self._activation.forward, self._a[0]
-        self._first.forward(x, activate, below)
+        self._first.forward(activate, below)
         self._watch_forward(below, 0)
         self._ends[: firsts[1]] = below[: firsts[1]]
         for k, layer in enumerate(self._hidden, 1):
@@ -190,13 +220,28 @@ class Stack:
         self._last.forward(self._ends, flat)
         return self._z
 
-    def step(self, x: FloatArray, labels: NDArray[np.integer], factor: float = 1.0) -> None:
-        """Take a step with a batch: `x` (batch, inputs), `labels` (batch,); `factor` is of all rates."""
-        with np.errstate(over="ignore", invalid="ignore"):  # `_watch` deals with it
-            self._step(x, labels, factor)
+    def step(
+        self,
+        images: NDArray[np.uint8],
+        labels: NDArray[np.integer],
+        factor: float = 1.0,
+        carry: float = 0.0,
+    ) -> None:
+        """Take a step with a whole batch.
 
-    def _step(self, x: FloatArray, labels: NDArray[np.integer], factor: float) -> None:
-        z = self.forward(x)
+        Parameters
+        ----------
+        images : ndarray of uint8, shape (batch, inputs)
+        labels : ndarray of integers, shape (batch,)
+        factor : float
+            Of all learning rates.
+        carry : float
+            Of velocities: the momentum, times this factor over the last one.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):  # `_watch` deals with it
+            self._step(self.forward(images), labels, factor, carry)
+
+    def _step(self, z: FloatArray, labels: NDArray[np.integer], factor: float, carry: float) -> None:
         if not largest(z) < CALM:
             self._check_losses(z, labels)
         z -= z.max(axis=2, keepdims=True)
@@ -204,10 +249,10 @@ class Stack:
         z /= z.sum(axis=2, keepdims=True)
         z -= labels == np.arange(z.shape[2])[:, None]
         z *= (self._rates * (factor / self.batch)).astype(self._dtype)
-        self._last.backward(self._ends, z.reshape(len(z), -1, self.batch), self._end_grads)
-        self._backward(x)
+        self._last.backward(self._ends, z.reshape(len(z), -1, self.batch), self._end_grads, carry)
+        self._backward(carry)
 
-    def _backward(self, x: FloatArray) -> None:
+    def _backward(self, carry: float) -> None:
         firsts = self._firsts
         for k in range(len(self._hidden), -1, -1):
             d = self._d[k % 2][firsts[k] :]
@@ -218,9 +263,9 @@ class Stack:
             if k:
                 skipped = firsts[k] - firsts[k - 1]
                 below = self._d[(k - 1) % 2][firsts[k] :]
-                self._hidden[k - 1].backward(self._a[k - 1][skipped:], d, below)
+                self._hidden[k - 1].backward(self._a[k - 1][skipped:], d, below, carry)
             else:
-                self._first.backward(x, d)
+                self._first.backward(d, carry)
 
     # Divergence
 
@@ -229,9 +274,10 @@ class Stack:
         self.diverged.add(network)
         place = self._packing.places[network]
         self._rates[place.square, place.member] = 0
-        for weight, bias in self._views(network):
-            weight[...] = 0
-            bias[...] = 0
+        nothing = np.zeros(self.chains[network].parameters, self._dtype)
+        self._write(network, nothing, _params)
+        if self._first.velocity is not None:
+            self._write(network, nothing, _velocity)
 
     def _check_losses(self, z: FloatArray, labels: NDArray[np.integer]) -> None:
         """Take the networks out whose mean loss is larger than `EXPLODED`, or no number."""
@@ -270,5 +316,10 @@ def _block(place: Place, rows: int, columns: int) -> tuple[slice, slice]:
     return slice(place.row, place.row + rows), slice(place.row, place.row + columns)
 
 
-def _place(item: tuple[Place, Chain]) -> tuple[int, int]:
-    return item[0].square, item[0].row
+def _params(layer: FirstLayer | SquareLayer) -> Pair:
+    return layer.params
+
+
+def _velocity(layer: FirstLayer | SquareLayer) -> Pair:
+    assert layer.velocity is not None
+    return layer.velocity

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from engine.sweep.chain import Chain
+from engine.sweep.stacks.chain import Chain
 
 __all__ = ["Packing", "Place", "pack", "shares", "side_class"]
 
