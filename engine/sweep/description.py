@@ -103,7 +103,7 @@ class Sweep:
         runs = self.runs()
         seen: set[tuple[Any, ...]] = set()
         for run in runs:
-            what = (run.spec.input_shape, run.spec.classes, replace(run.config, seed=0))
+            what = (run.spec.input_shape, run.spec.classes, replace(run.config, seed=0, learning_rate=0.0))
             if what not in seen:
                 seen.add(what)
                 _check(run, data)
@@ -120,9 +120,10 @@ class Sweep:
         return replace(self, recipe=replace(self.recipe, train=replace(self.recipe.train, **changes)))
 
     def fingerprint(self, data: Dataset) -> str:
-        """Return a short hash of the sweep and of what it is run on."""
-        shape, labels = data.image_shape, hashlib.sha256(data.labels.tobytes()).hexdigest()
-        return _hash([self.to_json(), list(shape), labels, data.classes])
+        """Return a short hash of the sweep, whatever it is called, and of what it is run on."""
+        described = {**self.to_json(), "name": ""}
+        labels = hashlib.sha256(data.labels.tobytes()).hexdigest()
+        return _hash([described, data.image_shape, labels, data.classes])
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `from_json` reads."""

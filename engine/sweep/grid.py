@@ -21,7 +21,7 @@ from engine.words import short
 
 __all__ = ["MOST_RUNS", "SEED", "Axis", "axes_from_json", "axis_from_text", "combinations", "count"]
 
-MOST_RUNS = 100_000
+MOST_RUNS = 20_000
 SEED = "train.seed"
 Settings = tuple[tuple[str, Scalar], ...]
 _RANGE = re.compile(r"\s*(-?\d+)\s*\.\.\s*(-?\d+)\s*")

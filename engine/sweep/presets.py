@@ -22,8 +22,15 @@ __all__ = ["SWEEPS", "SweepPreset", "load_sweep"]
 
 MAX_BYTES = 1 << 20
 DEEPEST = WIDEST = 19
-RATES: Mapping[str, float] = {"sigmoid": 0.5, "relu": 0.1}
-"""The activation functions of the published tables, with rates at which nearly all of the networks learn."""
+RATES: Mapping[str, Callable[[int], float]] = {
+    "sigmoid": lambda depth: 0.5,
+    "relu": lambda depth: round(1.5 / (6 + depth), 3),
+}
+"""The activation functions of the published tables, with rates for each number of hidden layers.
+
+Of the 228 networks with at least 8 neurons all learn in ten epochs of MNIST. ReLUs bear lower rates the deeper
+they are: with 0.2 for all, half of those with ten layers or more end at chance.
+"""
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,10 @@ def _dense_grid(activations: Sequence[str], classes: int, input_shape: Shape) ->
         RepeatedLayer(Dense(classes)),
     )
     train = TrainConfig(epochs=10, batch_size=32, momentum=0.0, threads=1)
+    depths = range(1, DEEPEST + 1)
+    settings = [(name, depth, RATES[name](depth)) for name in activations for depth in depths]
     axes = (
-        Axis(
-            ("layers.1.activation", "train.learning_rate"), tuple((name, RATES[name]) for name in activations)
-        ),
-        Axis(("layers.1.repeat",), tuple((depth,) for depth in range(1, DEEPEST + 1))),
+        Axis(("layers.1.activation", "layers.1.repeat", "train.learning_rate"), tuple(settings)),
         Axis(("layers.1.units",), tuple((width,) for width in range(1, WIDEST + 1))),
     )
     return Sweep("361", Recipe(layers, input_shape, train), axes)

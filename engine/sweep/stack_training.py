@@ -126,7 +126,6 @@ class _Training:
         self._held = division.validation
         self._order = EpochOrder(division.training, division.shuffle)
         self._steps = len(division.training) // config.batch_size
-        self._images = _flat(data)
         self._factor = 1.0  # of the last step's rate; velocities are 0 before the first step
 
     def events(self) -> Iterator[Event]:
@@ -152,17 +151,18 @@ class _Training:
         size, steps, schedule = self._config.batch_size, self._steps, SCHEDULES[self._config.schedule]
         order, labels, count = self._order.shuffled(), self._data.labels, len(self._members)
         total, before = steps * self._config.epochs, (epoch - 1) * steps
-        work, start = sum(member.chain.macs for member in self._members), time.perf_counter()
+        seconds, start = 0.0, time.perf_counter()
         for step in range(steps):
             chosen = order[step * size : (step + 1) * size]
             factor = schedule((before + step) / total)
             carry = self._config.momentum * factor / self._factor
-            stack.step(self._images.take(chosen, axis=0), labels[chosen], factor, carry)
+            stack.step(_picked(self._data, chosen), labels[chosen], factor, carry)
             self._factor = factor
-            if (step + 1) % REPORTED == 0:
-                yield Advanced(count * REPORTED / steps)
-        seconds = time.perf_counter() - start
-        yield Advanced(count * (steps % REPORTED) / steps)
+            if (step + 1) % REPORTED == 0 or step + 1 == steps:
+                seconds += time.perf_counter() - start
+                yield Advanced(count * (step % REPORTED + 1) / steps)
+                start = time.perf_counter()
+        work = sum(member.chain.macs for member in self._members)
         for member in self._members:
             member.seconds += seconds * member.chain.macs / work
 
@@ -189,11 +189,11 @@ class _Training:
 def scored(stack: Stack, data: Dataset, chosen: NDArray[np.integer]) -> list[Score]:
     """Return the score of each network of `stack` on the images of `data` at `chosen`."""
     count, size = len(stack.chains), stack.batch
-    images, labels = _flat(data), data.labels[chosen]
+    labels = data.labels[chosen]
     predicted, losses = np.empty((count, len(chosen)), np.int64), np.zeros(count)
     for start in range(0, len(chosen), size):
         part = slice(start, start + size)
-        z = stack.forward(images.take(chosen[part], axis=0))
+        z = stack.forward(_picked(data, chosen[part]))
         predicted[:, part] = stack.of_networks(z.argmax(axis=2))
         losses += stack.of_networks(loss_sums(z, labels[part]))
     classes = len(data.classes)
@@ -201,6 +201,6 @@ def scored(stack: Stack, data: Dataset, chosen: NDArray[np.integer]) -> list[Sco
     return [Score.of(float(mean), row, labels, classes) for mean, row in zip(means, predicted, strict=True)]
 
 
-def _flat(data: Dataset) -> NDArray[np.uint8]:
-    """Return the images as (n, features), each in the order in which networks flatten it."""
-    return np.ascontiguousarray(data.images.transpose(0, 1, 3, 2)).reshape(len(data), -1)
+def _picked(data: Dataset, chosen: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return the images at `chosen` as (n, features), in the order in which networks flatten them."""
+    return data.images.take(chosen, axis=0).transpose(0, 1, 3, 2).reshape(len(chosen), -1)

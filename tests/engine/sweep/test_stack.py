@@ -138,6 +138,16 @@ def test_a_network_that_stops_early_leaves_with_its_best_weights(momentum: float
     assert len({item.epochs for item in found}) > 1
 
 
+def test_images_with_channels_are_read_in_the_order_of_the_network() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (120, 3, 4, 2)).astype(np.uint8)
+    data = Dataset("colours", images, blobs(120).labels, DATA.classes)
+    run = Run(0, dense((4,), "tanh", data), CONFIG, "isometric")
+    (mine,) = trained([run], data)
+    *_, last = Trainer(run.model(data.classes), data, run.config).run()
+    assert isinstance(last, RunFinished)
+    np.testing.assert_allclose(mine.params, last.model.params, rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("function", ["relu", "leaky_relu", "sigmoid"])
 @pytest.mark.parametrize("rate", [100.0, 1e6, 1e11])  # of a run at most 100
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
