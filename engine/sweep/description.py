@@ -61,9 +61,11 @@ class Run:
         drawn = STARTS[self.start].draw(self.spec, np.random.default_rng(self.config.seed))
         return drawn.astype(np.float32, copy=False)
 
-    def model(self, classes: tuple[str, ...]) -> Model:
-        """Return the model before training."""
-        return Model(self.spec, self.params(), classes, f"run-{self.number}")
+    def model(self, classes: tuple[str, ...], params: NDArray[np.float32] | None = None) -> Model:
+        """Return the model with `params`, or before training."""
+        return Model(
+            self.spec, self.params() if params is None else params, classes, f"run-{self.number + 1}"
+        )
 
     @property
     def words(self) -> str:

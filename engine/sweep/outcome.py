@@ -149,7 +149,7 @@ Event = Advanced | EpochScores | Finished | Failed
 
 def finished(trained: Trained, images: Dataset) -> Finished:
     """Measure the network of `trained`; `images` are there to be predicted."""
-    model = trained.run.model(images.classes).replace(params=trained.params)
+    model = trained.run.model(images.classes, trained.params)
     costs = {numbers: _cost(model, name) for numbers, name in FORMATS.items()}
     return Finished(trained, _prediction(model, images), costs)
 

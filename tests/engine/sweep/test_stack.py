@@ -28,7 +28,7 @@ from tests.engine.helpers import blobs
 DATA = blobs(400)
 CONFIG = TrainConfig(epochs=1, batch_size=16, momentum=0.0, threads=1, validation=0.1, seed=3)
 WIDTHS = [(1,), (19,), (7,), (5, 5), (3, 9), (12, 4, 6), (2,) * 6, (18,) * 6, (11,) * 6, (9,) * 6]
-FUNCTIONS = ["relu", "sigmoid", "tanh", "leaky_relu"]
+FUNCTIONS = [("relu", 0.0), ("sigmoid", 0.0), ("tanh", 0.9), ("leaky_relu", 0.5)]  # with a momentum
 
 
 def dense(widths: Sequence[int], function: str, data: Dataset = DATA) -> ModelSpec:
@@ -98,8 +98,7 @@ def trained(made: Sequence[Run], data: Dataset = DATA) -> list[Trained]:
     return sorted(found, key=lambda item: item.run.number)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("function", "momentum"), FUNCTIONS)
 def test_every_weight_is_that_of_training_alone_in_float64(function: str, momentum: float) -> None:
     made, steps = runs(function, replace(CONFIG, momentum=momentum)), 360 // CONFIG.batch_size
     stack = stack_of(made, np.float64)
@@ -108,8 +107,7 @@ def test_every_weight_is_that_of_training_alone_in_float64(function: str, moment
         np.testing.assert_allclose(stack.params(number), alone(run, steps), rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.8])
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize(("function", "momentum"), FUNCTIONS)
 def test_twenty_steps_are_those_of_the_trainer_in_float32(function: str, momentum: float) -> None:
     """The same seed holds the same images aside, shows them in the same order and lowers the rate alike."""
     config = replace(CONFIG, batch_size=18, momentum=momentum)
