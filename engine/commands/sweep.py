@@ -10,7 +10,7 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -163,26 +163,24 @@ def _chosen(arguments: argparse.Namespace, data: Dataset) -> Sweep:
         raise TinyMLError("--model and --grid go together; a file or preset has a grid of its own.")
     if arguments.activation and not arguments.preset:
         raise TinyMLError("--activation belongs to --preset; elsewhere it is a field of a layer.")
-    changes = given_knobs(arguments, TrainConfig)
     if arguments.model is not None:
-        return _gridded(arguments, data, changes)
-    if arguments.preset is not None:
+        sweep = _gridded(arguments, data)
+    elif arguments.preset is not None:
         preset = SWEEPS[arguments.preset]
         activations = (arguments.activation,) if arguments.activation else preset.activations
         sweep = preset.build(activations, len(data.classes), data.image_shape)
     else:
         sweep = load_sweep(arguments.file)
-    sweep = sweep.replace_train(**changes)
-    return replace(sweep, recipe=replace(sweep.recipe, **given_knobs(arguments, Recipe)))
+    training = {f"train.{name}": value for name, value in given_knobs(arguments, TrainConfig).items()}
+    return sweep.changed({**training, **given_knobs(arguments, Recipe)})
 
 
-def _gridded(arguments: argparse.Namespace, data: Dataset, changes: dict[str, Any]) -> Sweep:
+def _gridded(arguments: argparse.Namespace, data: Dataset) -> Sweep:
+    """Return the sweep of ``--model`` and ``--grid``."""
     source = find_model(arguments.model)
     spec = source.model(data, np.random.default_rng(0), "sweep").spec
-    recipe = Recipe.of(spec, TrainConfig(**{"loss": source.loss, "threads": 1, **changes}))
-    recipe = replace(recipe, **given_knobs(arguments, Recipe))
-    axes = tuple(axis_from_text(recipe, text) for text in arguments.grid)
-    return Sweep(arguments.model, recipe, axes).replace_train(**changes)
+    recipe = Recipe.of(spec, TrainConfig(loss=source.loss, threads=1))
+    return Sweep(arguments.model, recipe, tuple(axis_from_text(recipe, text) for text in arguments.grid))
 
 
 def _test_part(found: Catalogue, name: str, console: Console) -> Dataset | None:

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.errors import FieldError, SpecError, TrainingError
+from engine.knobs import Scalar
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
-from engine.sweep.fields import Recipe, RepeatedLayer
+from engine.sweep.fields import Recipe, RepeatedLayer, with_field
 from engine.sweep.grid import Axis, Settings, axes_from_json, combinations, count
 from engine.sweep.initial import STARTS
 from engine.training.config import TrainConfig
 from engine.training.start_check import check_run
+from engine.training.terms import Terms
 from engine.words import short
 
 __all__ = ["Run", "Sweep"]
@@ -111,21 +113,20 @@ class Sweep:
                 _check(run, data)
         return runs
 
-    def replace_train(self, **changes: Any) -> Sweep:
-        """Return a copy with other training settings; raise `FieldError` for one that the grid changes."""
-        paths = {path for axis in self.axes for path in axis.paths}
-        for name in changes:
-            if f"train.{name}" in paths:
-                raise FieldError(
-                    name, f"train.{name} is part of the grid of {self.name}; leave it out here or there."
-                )
-        return replace(self, recipe=replace(self.recipe, train=replace(self.recipe.train, **changes)))
+    def changed(self, values: Mapping[str, Scalar]) -> Sweep:
+        """Return a copy with other values at these paths; raise `FieldError` for one that the grid changes."""
+        recipe = self.recipe
+        for path, value in values.items():
+            if any(path in axis.paths for axis in self.axes):
+                raise FieldError(path, f"{path} is part of the grid of {self.name}; give it only once.")
+            recipe = with_field(recipe, path, value)
+        return replace(self, recipe=recipe)
 
     def fingerprint(self, data: Dataset) -> str:
         """Return a short hash of the sweep, whatever it is called, and of what it is run on."""
         described = {**self.to_json(), "name": ""}
-        labels = hashlib.sha256(data.labels.tobytes()).hexdigest()
-        return _hash([described, data.image_shape, labels, data.classes])
+        terms = Terms.of(data)
+        return _hash([described, data.image_shape, data.classes, terms.images, terms.labels])
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `from_json` reads."""

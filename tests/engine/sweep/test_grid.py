@@ -165,9 +165,10 @@ def test_networks_that_do_not_fit_the_data_are_named_before_training() -> None:
 
 def test_a_setting_is_changed_here_or_in_the_grid() -> None:
     sweep = described({"train.seed": [0, 1]})
-    assert sweep.replace_train(epochs=7).runs()[1].config.epochs == 7
+    assert sweep.changed({"train.epochs": 7}).runs()[1].config.epochs == 7
+    assert sweep.changed({"start": "layers"}).runs()[0].start == "layers"
     with pytest.raises(FieldError, match=r"train\.seed is part of the grid"):
-        sweep.replace_train(seed=4)
+        sweep.changed({"train.seed": 4})
 
 
 def test_the_fingerprint_depends_on_sweep_and_data() -> None:
