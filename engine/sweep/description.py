@@ -114,7 +114,7 @@ class Sweep:
         return runs
 
     def changed(self, values: Mapping[str, Scalar]) -> Sweep:
-        """Return a copy with other values at these paths; raise `FieldError` for one that the grid changes."""
+        """Return a copy with other values at these paths; raise `FieldError` if the grid has one of them."""
         recipe = self.recipe
         for path, value in values.items():
             if any(path in axis.paths for axis in self.axes):
