@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -101,20 +102,26 @@ class _Worker:
     def _open(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy the window's threads' locks
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, *self._images), name="sweep", daemon=True
-        )
-        self._process.start()
+        self._process = context.Process(target=_serve, args=(theirs,), name="sweep", daemon=True)
+        self._process.start()  # does not wait for the images to be read, so several processes start at once
+        self._has_images = False
         theirs.close()
 
     def start(self, task: Task) -> None:
         """Give a task to the process, or to another one if it has ended."""
         self.task, self._left = task, {run.number: run for run in task.runs}
         try:
-            self.connection.send(task)
+            self._send(task)
         except OSError:
             self._restart()
-            self.connection.send(task)
+            with suppress(OSError):  # if this one ends as well, `receive` will notice
+                self._send(task)
+
+    def _send(self, task: Task) -> None:
+        if not self._has_images:
+            self.connection.send(self._images)
+            self._has_images = True
+        self.connection.send(task)
 
     def receive(self) -> Iterator[Event]:
         """Yield what the process has sent; `task` is None after the last event of a task."""
@@ -152,11 +159,12 @@ class _Worker:
         self._process.close()
 
 
-def _serve(connection: Connection, data: Dataset, test: Dataset | None) -> None:
-    """Do tasks until the other side closes the connection or ends."""
+def _serve(connection: Connection) -> None:
+    """Receive the images, then do tasks until the other side closes the connection or ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
+        data, test = connection.recv()
         while True:
             for event in here([connection.recv()], data, test):
                 connection.send(event)
