@@ -28,6 +28,7 @@ COMMANDS = (
     Command("data", "list, describe or download data sets"),
     Command("train", "train a network on a data set"),
     Command("find-rate", "find the learning rate that suits a network and a data set"),
+    Command("sweep", "train many networks and compare them"),
     Command("evaluate", "measure a model on the test part of a data set"),
     Command("predict", "classify images"),
     Command("info", "list the layers of a network and what they cost"),

@@ -16,7 +16,7 @@ import math
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ from engine.training.schedules import SCHEDULES, Schedule
 from engine.training.start_check import check_run
 from engine.training.terms import Terms
 
-__all__ = ["Trainer"]
+__all__ = ["EXPLODED", "Division", "Trainer", "divided"]
 
 EXPLODED = 1e6  # a mean loss above this is divergence even while it is still finite
 JUDGED = 2_000  # training images that the parameters to go back to are compared on if none are for validation
@@ -167,17 +167,15 @@ class Trainer:
         self._config = config
         self._threads = threads or config.actual_threads
         self._schedule = schedule or SCHEDULES[config.schedule]
-        split, shuffle, *rngs = (
-            np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2 + self._threads)
-        )
-        training, self._validation = _split(data, config.validation, split)
+        division = divided(data, config, self._threads)
+        self._validation = division.validation
         self._labelled = _labelled_images(data, config.drawings)
         self._evaluator = Evaluator(model.spec, LOSSES[config.loss], self._threads, rounding)
-        self._learner = Learner(model, config, rngs, rounding)
+        self._learner = Learner(model, config, division.rngs, rounding)
         self._last_good = LastGood(self._learner.shown)
         self._early = EarlyStopping(config.patience, self._learner.shown)
         self._place = Place()
-        self._order = EpochOrder(training, shuffle)
+        self._order = EpochOrder(division.training, division.shuffle)
         self._clock = Clock()
         self._stop = threading.Event()
         self._is_unchanged = False  # a run that diverged may end with the model that it began with
@@ -348,12 +346,31 @@ class Trainer:
         return self._evaluator.run(self._learner.shown, self._labelled, self._validation)
 
 
-def _split(
-    data: Dataset, fraction: float, rng: np.random.Generator
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    if fraction == 0:
-        return np.arange(len(data)), np.empty(0, np.intp)
-    return stratified_split(data.labels, fraction, rng)
+class Division(NamedTuple):
+    """What a run draws from its seed before it begins: which images it learns from, and its generators.
+
+    Attributes
+    ----------
+    training, validation : ndarray of intp
+        Indices of images.
+    shuffle : numpy.random.Generator
+        For the order of the images.
+    rngs : sequence of numpy.random.Generator
+        One for each thread.
+    """
+
+    training: NDArray[np.intp]
+    validation: NDArray[np.intp]
+    shuffle: np.random.Generator
+    rngs: Sequence[np.random.Generator]
+
+
+def divided(data: Dataset, config: TrainConfig, threads: int = 1) -> Division:
+    """Return the division of `data` that the seed of `config` gives; it is the same for all `threads`."""
+    split, shuffle, *rngs = map(np.random.default_rng, np.random.SeedSequence(config.seed).spawn(2 + threads))
+    if config.validation == 0:
+        return Division(np.arange(len(data)), np.empty(0, np.intp), shuffle, rngs)
+    return Division(*stratified_split(data.labels, config.validation, split), shuffle, rngs)
 
 
 def _labelled_images(data: Dataset, drawn: float) -> LabelledImages:

@@ -1,0 +1,1 @@
+"""Sweeps: many networks from one description, trained together where that is possible, measured and kept."""
