@@ -18,9 +18,9 @@ from typing import NoReturn
 
 from engine import __version__
 from engine.commands import COMMANDS, Command
-from engine.commands.signals import ending_signals, on_signals
-from engine.commands.streams import end_output, standard_streams
 from engine.errors import TinyMLError, VerifyError
+from engine.terminal.signals import ending_signals, on_signals
+from engine.terminal.streams import end_output, standard_streams
 
 __all__ = ["main"]
 
@@ -47,7 +47,7 @@ def _run(words: Sequence[str]) -> int:
     """
     arguments = _parser(words).parse_args(words)
     _check_packages()
-    from engine.commands.console import Console
+    from engine.terminal.console import Console
 
     code: int = arguments.run(arguments, Console("--json" in words))
     return code
@@ -71,7 +71,7 @@ def _explain(error: BaseException, words: Sequence[str]) -> int:
     import json
     import traceback
 
-    from engine.commands.console import printable
+    from engine.terminal.console import printable
 
     if "--debug" in words or os.environ.get("TINYML_DEBUG"):
         traceback.print_exc()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
-from engine.commands.console import Console, table
 from engine.commands.options import add_data_dir, catalogue
 from engine.data import Catalogue, DatasetInfo, default_data_dirs
 from engine.errors import TinyMLError
+from engine.terminal.console import Console, table
 
 __all__ = ["register"]
 

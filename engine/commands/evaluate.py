@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.commands.console import Console, percent, table
 from engine.commands.options import MODEL_HELP, add_data_dir, add_int8, catalogue
 from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.data import Dataset
 from engine.nn.losses import LOSSES
 from engine.quantize.compare_float_int8 import evaluate_int8
 from engine.quantize.probe import silent_layer
+from engine.terminal.console import Console, percent, table
 from engine.training.config import default_threads
 from engine.training.evaluate import Evaluation, Evaluator
 from engine.training.images import LabelledImages

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 
 from engine.boards.boards import BOARDS
-from engine.commands.console import Console
 from engine.commands.export_options import add_images, chosen_images, chosen_options
 from engine.commands.options import (
     MODEL_HELP,
     add_knobs,
 )
-from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.cost.choose_variant import fitted
 from engine.data import Dataset
@@ -26,6 +24,8 @@ from engine.export import (
     write_files,
 )
 from engine.nn.model import Model
+from engine.terminal.console import Console
+from engine.terminal.progress import asking_for_interrupts
 from engine.verify.certificate import Certificate, certified
 
 __all__ = ["register"]

@@ -10,12 +10,12 @@ from itertools import groupby
 
 import numpy as np
 
-from engine.commands.console import Console, table
 from engine.commands.options import add_data_dir, add_knobs, catalogue
-from engine.commands.progress import quick_switches
 from engine.commands.sources import find_model
 from engine.commands.train import add_task, chosen_config, log_notes, settings_text
 from engine.errors import TrainingError
+from engine.terminal.console import Console, table
+from engine.terminal.progress import quick_switches
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
 from engine.training.rate_finder import RatePoint, calm_loss, range_test, suggest_rate

@@ -11,7 +11,6 @@ import numpy as np
 
 from engine.boards.boards import BOARDS, Board
 from engine.boards.targets import TARGETS
-from engine.commands.console import Console, percent, table
 from engine.commands.sources import ProjectSource, Source, find_model
 from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, estimate
@@ -22,6 +21,7 @@ from engine.nn.model import Model
 from engine.nn.specs import LayerRow, ModelSpec
 from engine.record import Metrics
 from engine.shapes import describe_shape
+from engine.terminal.console import Console, percent, table
 
 __all__ = ["register"]
 

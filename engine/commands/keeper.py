@@ -19,12 +19,12 @@ from itertools import count
 from pathlib import Path
 
 from engine.commands.claim import claimed
-from engine.commands.console import Console
 from engine.errors import FileError
 from engine.files import check_disk_space, is_file
 from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.storage import model_file
+from engine.terminal.console import Console
 from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.events import Reason
 from engine.training.trainer import Trainer

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.commands.console import Console, percent
 from engine.commands.options import MODEL_HELP, add_int8, count
 from engine.commands.sources import load_model
 from engine.data.pictures import load_ink
@@ -16,6 +15,7 @@ from engine.errors import DataError, ProjectError
 from engine.nn.predictor import Predictor
 from engine.quantize.network import IntegerPredictor
 from engine.shapes import describe_shape
+from engine.terminal.console import Console, percent
 
 __all__ = ["register"]
 

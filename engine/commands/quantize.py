@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper, save_model
 from engine.commands.options import (
     MODEL_HELP,
@@ -21,7 +20,6 @@ from engine.commands.options import (
     given_knobs,
     reader,
 )
-from engine.commands.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.commands.sources import check_fit, load_model
 from engine.data import Dataset
 from engine.errors import DataError
@@ -31,6 +29,8 @@ from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import Int8Comparison, compare_int8
 from engine.quantize.finetune import QuantizeConfig, quantize_run
 from engine.quantize.outliers import Outlier, outliers
+from engine.terminal.console import Console, percent
+from engine.terminal.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.training.config import default_threads, trained_config
 from engine.training.events import Finished, Reason
 from engine.training.images import LabelledImages

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.commands.console import Console, table
 from engine.commands.options import (
     add_data_dir,
     add_knobs,
@@ -36,6 +35,7 @@ from engine.sweep.processes import carried_out
 from engine.sweep.results_file import ResultsFile
 from engine.sweep.summary import summary
 from engine.sweep.tasks import tasks_for
+from engine.terminal.console import Console, table
 from engine.training.config import TrainConfig, usable_cores
 
 __all__ = ["register"]

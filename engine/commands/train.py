@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 
-from engine.commands.console import Console, percent
 from engine.commands.keeper import Keeper, find_run, finished_path, recorded
 from engine.commands.options import (
     add_data_dir,
@@ -28,7 +27,6 @@ from engine.commands.options import (
     option_of,
     options_text,
 )
-from engine.commands.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.commands.sources import Source, find_model
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, TinyMLError
@@ -37,6 +35,8 @@ from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, StartingPoint, TrainingRecord
 from engine.storage.shipped import reader_of
+from engine.terminal.console import Console, percent
+from engine.terminal.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig, thread_words
 from engine.training.evaluate import Evaluator

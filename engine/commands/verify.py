@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Iterator
 
 from engine.boards.targets import TARGETS
-from engine.commands.console import Console, table
 from engine.commands.export_options import add_images, chosen_images, chosen_options
 from engine.commands.options import MODEL_HELP, add_knobs, count
-from engine.commands.progress import asking_for_interrupts
 from engine.commands.sources import load_model
 from engine.export import ExportOptions, make_vectors
 from engine.files import check_disk_space
+from engine.terminal.console import Console, table
+from engine.terminal.progress import asking_for_interrupts
 from engine.verify.certificate import Certificate, Figures, Result
 from engine.verify.certificate_json import MAX_BYTES
 from engine.verify.reference import REFERENCES

@@ -15,7 +15,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QSocketNotifier
 
-from engine.commands.signals import ending_signals
+from engine.terminal.signals import ending_signals
 
 __all__ = ["Interrupt"]
 

@@ -15,7 +15,7 @@ import pytest
 
 import engine.commands
 from engine.commands import COMMANDS
-from engine.commands.console import plain, table
+from engine.terminal.console import plain, table
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -20,13 +20,13 @@ import pytest
 import engine.commands.train
 import engine.files
 from engine.commands.options import option_of
-from engine.commands.signals import ending_signals, on_signals
 from engine.data import Catalogue
 from engine.knobs import knobs_of
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.record import Metrics, StartingPoint
 from engine.storage import model_file
+from engine.terminal.signals import ending_signals, on_signals
 from engine.training.augment import Augmentation
 from engine.training.config import TrainConfig
 from engine.training.events import Event

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import engine.files
-from engine.commands.console import Console
 from engine.commands.keeper import Keeper, save_model, unfinished_path
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.storage import model_file
+from engine.terminal.console import Console
 
 Run = Callable[..., tuple[int, str, str]]
 QUICK = ("train", "--data", "starter", "--model", "mlp-32-32", "--epochs", "1")

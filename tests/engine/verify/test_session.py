@@ -14,13 +14,13 @@ import pytest
 from engine.boards import compilers
 from engine.boards.compilers import find_compiler, find_cross_compiler
 from engine.boards.targets import TARGETS, find_target
-from engine.commands.progress import asking_for_interrupts
-from engine.commands.signals import ending_signals
 from engine.errors import ExportError, FitError, MissingToolError, VerifyError
 from engine.export import ExportOptions, Vectors, make_vectors
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
+from engine.terminal.progress import asking_for_interrupts
+from engine.terminal.signals import ending_signals
 from engine.verify import session as verification
 from engine.verify.differences import AnswerDifferences, compare_answers
 from engine.verify.firmware import Image

@@ -11,9 +11,9 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from engine.commands.signals import ending_signals
 from engine.nn.layers import Dense
 from engine.storage import model_file
+from engine.terminal.signals import ending_signals
 from tests.tinyml_gui.tiny import TinyCatalogue
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import add_layer

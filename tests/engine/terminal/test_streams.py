@@ -14,8 +14,8 @@ import pytest
 
 from engine.cli import main
 from engine.commands import COMMANDS
-from engine.commands.streams import standard_streams
 from engine.storage import model_file
+from engine.terminal.streams import standard_streams
 
 ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., tuple[int, str, str]]

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from engine.commands.console import Console, percent
-from engine.commands.signals import on_signals
+from engine.terminal.console import Console, percent
+from engine.terminal.signals import on_signals
 from engine.training.events import BatchDone, Diverged, EpochDone, Event, Learning
 
 __all__ = ["TrainingDisplay", "asking_for_interrupts", "quick_switches", "stopping_on_interrupt"]

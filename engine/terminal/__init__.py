@@ -1,0 +1,1 @@
+"""How commands talk: results and messages in any encoding, progress, and what a signal means to a command."""
