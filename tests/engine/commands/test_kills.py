@@ -2,7 +2,7 @@
 
 By hand, as it starts some hundred programs; the seed is printed::
 
-    TINYML_KILLS=200 pytest -m campaign -s tests/engine/commands/test_kills.py
+    TINYML_KILLS=200 pytest -m campaign -s -o faulthandler_timeout=0 tests/engine/commands/test_kills.py
 """
 
 from __future__ import annotations
