@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from engine.data import Catalogue, Dataset
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
+from tinyml_gui.background import quantize_jobs
+from tinyml_gui.viewmodels.accuracy import Accuracies
 
 PATIENCE = 60_000  # ms that a busy machine may need
 SHAPE = (4, 4, 1)
@@ -51,3 +57,14 @@ class TinyCatalogue(Catalogue):
 def metrics_of(in_float: float, in_int8: float, images: int, flips: int = 0) -> dict[str, float]:
     """Return what was measured as a quantization keeps it."""
     return {"float_accuracy": in_float, "accuracy": in_int8, "images": images, "flips": flips}
+
+
+def pretend_before(monkeypatch: pytest.MonkeyPatch, in_int8: float) -> None:
+    """Let each fine-tuning find that the model before it had this accuracy in int8."""
+    real = quantize_jobs.tune
+
+    def tune(order: quantize_jobs.QuantizeOrder) -> Generator[Any, None, quantize_jobs.Compared]:
+        found = yield from real(order)
+        return replace(found, before=Accuracies(1.0, in_int8))
+
+    monkeypatch.setattr(quantize_jobs, "tune", tune)

@@ -18,7 +18,7 @@ from engine.record import Metrics
 from engine.training.events import BatchDone, Finished
 from engine.training.start_check import misfit
 from tinyml_gui.background.jobs import JobProgress
-from tinyml_gui.viewmodels.accuracy import Flip, Flips, measured, measured_images
+from tinyml_gui.viewmodels.accuracy import Accuracies, Flip, Flips, measured, measured_images
 from tinyml_gui.viewmodels.starts import trained_on
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["EPOCHS", "Calibrated", "Compared", "QuantizeOrder", "TimeLeft", "prepare", "tune"]
 
 EPOCHS: Final = 2  # of fine-tuning: more hardly improve the accuracy
+_UNKNOWN: Final = Accuracies()
 _SHOWN: Final = 60  # images of a gallery
 
 
@@ -72,10 +73,20 @@ class Calibrated:
 
 @dataclass(frozen=True)
 class Compared:
-    """A model compared in float and int8; `flips` is None where there are no images to compare on."""
+    """A model compared in float and int8.
+
+    Attributes
+    ----------
+    model : Model
+    flips : Flips or None
+        None where there are no images to compare on.
+    before : Accuracies
+        Those of the model that it was fine-tuned from, on the same images.
+    """
 
     model: Model
     flips: Flips | None
+    before: Accuracies = _UNKNOWN
 
 
 def prepare(order: QuantizeOrder) -> Generator[Calibrated | JobProgress, None, Compared]:
@@ -106,8 +117,16 @@ def tune(order: QuantizeOrder) -> Generator[JobProgress | TimeLeft, None, Compar
     test = _test_images(order)
     if test is None:
         return Compared(_untested(tuned), None)
+    before = yield from compare(_unmeasured(order.model), test)
     compared = yield from compare(tuned, test)
-    return replace(compared, model=_tested(compared.model, test))
+    return Compared(_tested(compared.model, test), compared.flips, measured(before.model))
+
+
+def _unmeasured(model: Model) -> Model:
+    """Return `model` without what int8 was measured to lose, maybe on other images."""
+    quantization = model.quantization
+    assert quantization is not None
+    return model.replace(quantization=replace(quantization, metrics={}))
 
 
 def _untested(model: Model) -> Model:

@@ -19,7 +19,7 @@ from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOr
 from tinyml_gui.background.worker import Job, JobOutcome, Steps, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
-from tinyml_gui.viewmodels.accuracy import Activity, Flips, Tuning, accuracies
+from tinyml_gui.viewmodels.accuracy import Activity, Flips, Tuning, measured
 
 __all__ = ["QuantizationController"]
 
@@ -169,11 +169,10 @@ class QuantizationController(QObject):
         self.changed.emit()
 
     def _tuned(self, outcome: JobOutcome) -> None:
-        before = accuracies(self.model)
         self._finish(outcome)
         if isinstance(outcome.result, Compared):
             self._about = outcome.result.model
-            self.tuning = Tuning(before, accuracies(self._about))
+            self.tuning = Tuning(outcome.result.before, measured(self._about))
             self._state.replace_model(self._about)
             self.told.emit(self.tuning.words)
         self.changed.emit()

@@ -13,7 +13,7 @@ from engine.errors import QuantizationError
 from engine.nn.model import Model
 from engine.quantize.network import untrained_quantization
 from engine.record import TrainingRecord
-from tests.tinyml_gui.tiny import TinyCatalogue, metrics_of, spot_model, spots
+from tests.tinyml_gui.tiny import TinyCatalogue, metrics_of, pretend_before, spot_model, spots
 from tinyml_gui.background import quantize_jobs
 from tinyml_gui.background.quantize_jobs import Calibrated, Compared, QuantizeOrder
 from tinyml_gui.control.controller import Controller
@@ -200,9 +200,11 @@ def test_fine_tuning_that_made_it_worse_can_be_taken_back_there(
     quantization: QuantizationController,
     controller: Controller,
     qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = replace(untrained_quantization(spot_model().spec), metrics=metrics_of(1.0, in_int8, 320))
-    controller.state.reset(controller.model.replace(quantization=known))
+    pretend_before(monkeypatch, in_int8)
+    quantization.prepare()
+    qtbot.waitUntil(lambda: not quantization.is_running)
     before = controller.model
     quantization.tune()
     qtbot.waitUntil(lambda: not quantization.is_running)
@@ -224,6 +226,19 @@ def test_a_network_with_a_fault_is_not_fine_tuned(
     assert not quantization.can_tune
     controller.undo()
     assert quantization.can_tune
+
+
+def test_fine_tuning_is_compared_with_the_model_before_on_the_same_images() -> None:
+    model = spot_model().replace(record=LEARNED)
+    known = replace(untrained_quantization(model.spec), metrics=metrics_of(0.9, 0.8, 10_000))
+    steps = quantize_jobs.tune(QuantizeOrder(model.replace(quantization=known), TinyCatalogue()))
+    try:
+        while True:
+            next(steps)
+    except StopIteration as end:
+        compared = end.value
+    assert compared.before.words == measured(compared.model).words == "on 320 test images"
+    assert compared.before.in_int8 != 0.8
 
 
 def test_a_changed_network_ends_fine_tuning(

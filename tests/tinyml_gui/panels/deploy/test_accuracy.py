@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from engine.quantize.network import untrained_quantization
 from engine.record import TrainingRecord
 from engine.training.config import TrainConfig
-from tests.tinyml_gui.tiny import metrics_of
+from tests.tinyml_gui.tiny import pretend_before
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.edits import remove_layer
 from tinyml_gui.panels.deploy.accuracy import AccuracyCard
@@ -89,11 +87,12 @@ def test_fine_tuning_hands_the_focus_to_its_cancel_button(controller: Controller
 
 
 def test_fine_tuning_gives_the_focus_back_and_offers_the_way_back(
-    controller: Controller, qtbot: QtBot
+    controller: Controller, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = card(qtbot, controller)
-    known = replace(untrained_quantization(controller.model.spec), metrics=metrics_of(1.0, 1.0, 320))
-    controller.state.reset(controller.model.replace(quantization=known))
+    pretend_before(monkeypatch, 1.0)
+    controller.quantization.prepare()
+    qtbot.waitUntil(lambda: not controller.quantization.is_running)
     before = controller.model
     page = QWidget()
     qtbot.addWidget(page)
