@@ -22,7 +22,7 @@ from tinyml_gui.viewmodels.training import Run
 __all__ = ["BarePlot", "CurvePlot", "Curves"]
 
 _AXIS_WIDTH: Final = 44
-_MIN_HEIGHT: Final = 190
+_MIN_HEIGHT: Final = 41 * theme.GRID  # the whole page has room in a window that is 690 px high
 _START: Final = 8  # the first eighth of a run may exceed the plot, or later detail would look flat
 _NOTHING_YET: Final = "Drawn while training"
 
