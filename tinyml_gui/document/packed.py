@@ -1,7 +1,7 @@
 """Documents kept small for the undo history: they share the arrays of parameters that did not change.
 
-A model has all its parameters in one vector, so a model with one more layer has a whole new vector. Kept array
-by array, the parameters of all other layers are the same objects as in the document before.
+A model has all its parameters in one vector, so a model with one more layer has a whole new vector. Kept
+array by array, the parameters of all other layers are the same objects as in the document before.
 """
 
 from __future__ import annotations
