@@ -190,6 +190,11 @@ class MainWindow(QMainWindow):
         self._look.mode_changed.connect(self._theme_changed)
         canvas.history_changed.connect(self._update_undo)
         self.messages.follow(Topic.DRAWING, canvas.refused, canvas.changed)
+        pictures = self.controller.pictures
+        canvas.given.connect(pictures.start)
+        pictures.read.connect(canvas.put)
+        pictures.told.connect(self.messages.show_tip)
+        self.messages.follow(Topic.DRAWING, pictures.refused, canvas.changed)
         drop = ModelDrop(self)
         drop.hovered.connect(self._show_target)
         drop.dropped.connect(self.files.open)

@@ -19,6 +19,8 @@ from engine.terminal.console import Console, percent
 
 __all__ = ["register"]
 
+_SOME_UNREADABLE = 2  # the exit code that one unreadable image has
+
 
 def register(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -41,9 +43,28 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
             f"drawing of {SIDE}×{SIDE}; use a network with that input.",
         )
     predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
-    results = [{"image": path, "top": _top(predictor, path, arguments.top)} for path in arguments.images]
-    console.show({"model": model.name, "results": results}, map(_prediction_line, results))
-    return 0
+    if len(arguments.images) == 1:
+        results = [_answer(predictor, arguments.images[0], arguments.top)]
+    else:
+        results = [_answer_or_fault(predictor, path, arguments.top) for path in arguments.images]
+    answers = [result for result in results if "top" in result]
+    for result in results:
+        if "error" in result:
+            console.log(f"tinyml: {result['error']}")
+    console.show({"model": model.name, "results": results}, map(_prediction_line, answers))
+    return 0 if len(answers) == len(results) else _SOME_UNREADABLE
+
+
+def _answer_or_fault(predictor: Predictor | IntegerPredictor, path: str, number: int) -> dict[str, Any]:
+    """Return the answer for one image of several, or why there is none: the others are still wanted."""
+    try:
+        return _answer(predictor, path, number)
+    except DataError as error:
+        return {"image": path, "error": str(error)}
+
+
+def _answer(predictor: Predictor | IntegerPredictor, path: str, number: int) -> dict[str, Any]:
+    return {"image": path, "top": _top(predictor, path, number)}
 
 
 def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> list[dict[str, Any]]:

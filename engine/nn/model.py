@@ -27,7 +27,8 @@ class Model:
     ----------
     spec : ModelSpec
     params : ndarray of float32, shape (parameters,)
-        Flat vector in the order of ``ParamLayout(spec)``; the model keeps a read-only copy.
+        Flat vector in the order of ``ParamLayout(spec)``. The model keeps a read-only copy, or the vector
+        itself if that is read-only already: models that differ in other fields share it.
     classes : tuple of str
         What each output stands for, in order.
     name : str
@@ -64,9 +65,10 @@ class Model:
                 f"the network has {len(self.spec.layers)} layers but its quantization "
                 f"{len(self.quantization.layers)}; quantize it again."
             )
-        params = np.array(self.params, np.float32)
-        params.setflags(write=False)
-        object.__setattr__(self, "params", params)
+        if not _is_constant(self.params):
+            params = np.array(self.params, np.float32)
+            params.setflags(write=False)
+            object.__setattr__(self, "params", params)
 
     @classmethod
     def new(
@@ -98,3 +100,8 @@ class Model:
         if changes.keys() & {"spec", "params"}:
             changes.setdefault("quantization", None)
         return dataclasses.replace(self, **changes)
+
+
+def _is_constant(params: NDArray[np.float32]) -> bool:
+    """Return whether nobody can write `params`: it is read-only and no view of an array that may not be."""
+    return params.dtype == np.float32 and params.flags.owndata and not params.flags.writeable

@@ -10,7 +10,6 @@ training goes on from it.
 
 from __future__ import annotations
 
-import json
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -30,6 +29,7 @@ from engine.record import TrainingRecord
 from engine.storage.zip_archive import (
     ArchiveFaultError,
     array_bytes,
+    json_bytes,
     open_archive,
     pack,
     read_array,
@@ -45,7 +45,7 @@ VERSION = 1
 
 _FORMAT = "tinyml"
 _MAX_BYTES = 1 << 29  # of a file, and of what is packed in it
-_MAX_JSON = 1 << 24
+_MAX_JSON = 1 << 23  # bytes: a history of 10,000 epochs has three million
 _DESCRIPTION = "model.json"
 _RUN = "run/run.json"
 
@@ -118,7 +118,7 @@ def _entries(model: Model, run: Checkpoint | None) -> Iterator[tuple[str, bytes]
     for view in ParamLayout(model.spec).views:
         yield _entry(view), array_bytes(view.of(model.params))
     if run is not None:
-        yield _RUN, _json(_RUN, run.to_json())
+        yield _RUN, json_bytes(_RUN, run.to_json(), _MAX_JSON)
         for name, vector in run.vectors.items():
             yield _vector(name), array_bytes(vector)
 
@@ -129,16 +129,6 @@ def _entry(view: ParamView) -> str:
 
 def _vector(name: str) -> str:
     return f"run/{name}.npy"
-
-
-def _json(name: str, value: object) -> bytes:
-    """Return the entry `name`; raise `ArchiveFaultError` for a text that is too long to be read again."""
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
-    if len(text) > _MAX_JSON:
-        raise ArchiveFaultError(
-            f"its {name} would have {len(text):,} bytes, more than the {_MAX_JSON:,} that a file may hold."
-        )
-    return text
 
 
 def _describe(model: Model) -> bytes:
@@ -153,7 +143,7 @@ def _describe(model: Model) -> bytes:
     }
     if model.quantization is not None:  # programs from before quantization ignore it
         description["quantization"] = model.quantization.to_json()
-    return _json(_DESCRIPTION, description)
+    return json_bytes(_DESCRIPTION, description, _MAX_JSON)
 
 
 def _layout_json(layout: ParamLayout) -> list[list[Any]]:
@@ -170,6 +160,7 @@ def _read(archive: zipfile.ZipFile) -> tuple[Model, Checkpoint | None]:
     params = np.empty(layout.size, np.float32)
     for view in layout.views:
         view.of(params)[...] = read_array(archive, _entry(view), view.param.shape)
+    params.setflags(write=False)  # so that the model need not copy it
     return _assemble(description, spec, params), run
 
 

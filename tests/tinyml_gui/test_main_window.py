@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
@@ -64,6 +65,26 @@ def test_a_dropped_model_is_opened_wherever_it_falls(
     QApplication.sendEvent(window, QDropEvent(QPointF(9, 9), copy, data, left, none))
     assert window.centralWidget().property("state") == ""
     qtbot.waitUntil(lambda: window.controller.path == path)
+
+
+def test_a_dropped_picture_is_drawn_and_a_bad_one_refused(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    canvas = window.draw_panel.canvas
+    copy, none, left = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
+    picture = np.full((40, 40), 255, np.uint8)
+    picture[8:32, 15:25] = 0
+    Image.fromarray(picture).save(tmp_path / "one.png")
+    (tmp_path / "note.png").write_text("no image")
+    for name in ("one.png", "note.png"):
+        data = QMimeData()
+        data.setUrls([QUrl.fromLocalFile(str(tmp_path / name))])
+        QApplication.sendEvent(canvas, QDragEnterEvent(QPoint(9, 9), copy, data, left, none))
+        QApplication.sendEvent(canvas, QDropEvent(QPointF(9, 9), copy, data, left, none))
+        if name == "one.png":
+            qtbot.waitUntil(lambda: canvas.ink()[140, 140] == 255)
+    qtbot.waitUntil(lambda: "note.png: this is not an image" in window.messages.message)
+    assert canvas.ink()[140, 140] == 255
 
 
 def test_undo_reaches_the_document_from_a_spin_box(window: MainWindow, qtbot: QtBot) -> None:

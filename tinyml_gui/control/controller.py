@@ -20,6 +20,7 @@ from engine.nn.presets import PRESETS
 from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.deployment import DeploymentController
+from tinyml_gui.control.pictures import PictureReader
 from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.control.recovery import RecoveryController
 from tinyml_gui.control.remarks import Remarks
@@ -97,6 +98,7 @@ class Controller(QObject):
         self._shipped: Model | None = first
         self.state = State(first, rng)
         self.tasks = Worker("tasks", self)
+        self.pictures = PictureReader(self)
         self.training = TrainingController(
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
@@ -297,6 +299,7 @@ class Controller(QObject):
         self.deployment.shut_down()
         self.quantization.shut_down()
         self.tasks.shut_down()
+        self.pictures.shut_down()
         if self.autosave is not None:
             self.autosave.close()
         if self.recovery_files is not None:

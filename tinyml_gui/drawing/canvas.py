@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QMimeData, QPointF, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -24,7 +24,6 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QPointingDevice,
     QResizeEvent,
     QTabletEvent,
@@ -32,9 +31,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
-from tinyml_gui.drawing.paste_and_drop import ink_of, model_of
+from tinyml_gui.drawing.paper import SEAM, area_of, paint_paper, paint_ring
+from tinyml_gui.drawing.paste_and_drop import model_of, picture_of
 from tinyml_gui.drawing.pen_echo import PenEcho
-from tinyml_gui.drawing.strokes import SIDE, Clear, Drawing, PenPoint, Picture, Stroke, Surface, next_stop
+from tinyml_gui.drawing.rendering import Sheet
+from tinyml_gui.drawing.strokes import SIDE, Clear, PenPoint, Picture, Stroke, next_stop
 from tinyml_gui.look import theme
 from tinyml_gui.look.keys import set_keys
 
@@ -46,8 +47,7 @@ BRUSH_RANGE: Final = (8.0, 60.0)
 _ERASER_FACTOR: Final = 1.6  # erasing needs a wider tip than drawing
 _PRESSURE: Final = (0.4, 1.2)  # width = brush · (first + second · pressure)
 _TAIL: Final = 3  # the newest points: one more may change how they look
-_SEAM: Final = 2.0  # px beyond the ink that antialiasing and a ring's line take
-_LIVE: Final = "#000000"  # the model surface is read by opacity: its colour does not matter
+_REST_MS: Final = 100  # from the last change of size until the ink is painted anew
 _DRAW, _ERASE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
 _PEN_EVENTS: Final = (QEvent.Type.TabletPress, QEvent.Type.TabletMove, QEvent.Type.TabletRelease)
 
@@ -61,22 +61,27 @@ class Canvas(QWidget):
         The ink changed: at each pen event, undo, redo, clear, paste and drop.
     history_changed()
         What can be undone, redone or cleared may have changed.
+    given(object)
+        An image was pasted or dropped: its file's `Path`, or a `QImage`. Who reads it calls `put`.
     refused(str)
         A pasted or dropped image cannot be used; one sentence.
     """
 
     changed = Signal()
     history_changed = Signal()
+    given = Signal(object)
     refused = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._drawing = Drawing()
-        self._model = Surface(SIDE, _LIVE)
-        self._view = Surface(SIDE, theme.tokens().ink)
+        self._sheet = Sheet(theme.tokens().ink)
+        self._sharpening = QTimer(self)
+        self._sharpening.setSingleShot(True)
+        self._sharpening.timeout.connect(self._sharpen)
         self._points: list[PenPoint] = []
         self._drawn = 0  # points of the stroke under way that are on the surfaces
         self._erases = False
+        self._rough: Picture | None = None  # what stands for an image that is being read
         self._is_target = False
         self._brush = BRUSH_DEFAULT
         self._hover: QPointF | None = None
@@ -98,7 +103,7 @@ class Canvas(QWidget):
     def ink(self) -> NDArray[np.uint8]:
         """Return what is drawn, (280, 280) uint8, ink bright."""
         self._draw_new_points()
-        return self._model.ink()
+        return self._sheet.model.ink()
 
     @property
     def brush(self) -> float:
@@ -118,40 +123,48 @@ class Canvas(QWidget):
     @property
     def can_undo(self) -> bool:
         """Whether there is a stroke to undo."""
-        return self._drawing.can_undo
+        return self._sheet.drawing.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether a stroke that was undone can be redone."""
-        return self._drawing.can_redo
+        return self._sheet.drawing.can_redo
 
     @property
     def is_blank(self) -> bool:
         """Whether nothing is drawn."""
-        return self._drawing.is_blank and not self._points
+        return self._sheet.drawing.is_blank and not self._points
 
     def undo(self) -> None:
         """Undo the last stroke, image or clear."""
-        self._drawing.undo()
+        self._sheet.drawing.undo()
         self._render()
 
     def redo(self) -> None:
         """Redo what was undone last."""
-        self._drawing.redo()
+        self._sheet.drawing.redo()
         self._render()
 
     def clear(self) -> None:
         """Wipe the canvas; can be undone."""
         if not self.is_blank:
             self._points = []
-            self._drawing.add(Clear())
+            self._sheet.drawing.add(Clear())
             self._render()
 
-    def put(self, ink: NDArray[np.uint8]) -> None:
-        """Replace the drawing by an image, (height, width) uint8, ink bright; can be undone."""
-        if not self.is_blank:
-            self._drawing.add(Clear())
-        self._drawing.add(Picture(ink))
+    def put(self, ink: NDArray[np.uint8], rough: bool = False) -> None:
+        """Replace the drawing by an image, (height, width) uint8, ink bright; can be undone.
+
+        A `rough` image is replaced by the next one, unless it was undone meanwhile.
+        """
+        picture, before = Picture(ink), self._rough
+        self._rough = picture if rough else None
+        if before is None:
+            if not self.is_blank:
+                self._sheet.drawing.add(Clear())
+            self._sheet.drawing.add(picture)
+        else:
+            self._sheet.swap(before, picture)
         self._render()
 
     def paste(self) -> None:
@@ -191,8 +204,7 @@ class Canvas(QWidget):
 
     def _begin(self, position: QPointF, pressure: float, erases: bool) -> None:
         self._erases = erases
-        for surface in (self._model, self._view):
-            surface.begin()
+        self._sheet.begin()
         self._drawn = 0
         self._extend(position, pressure)
         self.history_changed.emit()
@@ -206,13 +218,12 @@ class Canvas(QWidget):
         """Draw the points since the last call; a fast pen sends several of them between two paint events."""
         while self._drawn < len(self._points):
             self._drawn = min(len(self._points), next_stop(self._drawn))
-            for surface in (self._model, self._view):
-                surface.extend(self._points[: self._drawn], self._erases)
+            self._sheet.extend(self._points[: self._drawn], self._erases)
 
     def _end(self) -> None:
         if self._points:
             self._draw_new_points()
-            self._drawing.add(Stroke(tuple(self._points), self._erases))
+            self._sheet.took(Stroke(tuple(self._points), self._erases))
             self._points = []
             self.changed.emit()
             self.history_changed.emit()
@@ -252,15 +263,16 @@ class Canvas(QWidget):
             event.acceptProposedAction()
 
     def _take(self, data: QMimeData) -> bool:
-        """Put an image from the clipboard or a drop on the canvas; tell whether there was one."""
+        """Pass on an image from the clipboard or a drop; tell whether there was one."""
         try:
-            ink = ink_of(data)
+            image = picture_of(data)
         except TinyMLError as error:
             self.refused.emit(str(error))
             return True
-        if ink is not None:
-            self.put(ink)
-        return ink is not None
+        if image is not None:
+            self._rough = None
+            self.given.emit(image)
+        return image is not None
 
     # Looks
 
@@ -275,7 +287,10 @@ class Canvas(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Take on the other theme's ink."""
         super().changeEvent(event)
-        if theme.is_theme_change(event) or event.type() == QEvent.Type.DevicePixelRatioChange:
+        if theme.is_theme_change(event):
+            self._sheet.recolour(theme.tokens().ink)
+            self.update()
+        elif event.type() == QEvent.Type.DevicePixelRatioChange:
             self._make_view()
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -300,12 +315,13 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        self._paint_paper(painter)
-        painter.drawImage(self._paper(), self._view.image)
+        paint_paper(painter, self._paper(), self.hasFocus(), self._is_target)
+        painter.drawImage(self._paper(), self._sheet.view.image)
         if self.is_blank:
             self._paint_hint(painter)
         if self._hover is not None:
-            self._paint_brush(painter, self._hover)
+            erases = self._erases and bool(self._points)
+            paint_ring(painter, self._hover, self._brush * self._paper().width() / SIDE / 2, erases)
         painter.end()
 
     def _paper(self) -> QRectF:
@@ -313,17 +329,6 @@ class Canvas(QWidget):
         side = min(self.width(), self.height())
         # On whole pixels, so that the view is copied to the screen and not resampled.
         return QRectF((self.width() - side) // 2, (self.height() - side) // 2, side, side)
-
-    def _paint_paper(self, painter: QPainter) -> None:
-        t = theme.tokens()
-        marked = self.hasFocus() or self._is_target
-        width = 3 if self._is_target else 2 if marked else 1
-        painter.setPen(QPen(QColor(t.accent if marked else t.border), width))
-        painter.setBrush(QColor(t.paper))
-        inset = width / 2
-        painter.drawRoundedRect(
-            self._paper().adjusted(inset, inset, -inset, -inset), theme.RADIUS, theme.RADIUS
-        )
 
     def _show_target(self, on: bool) -> None:
         """Show that what is dragged can be dropped here, or no longer."""
@@ -336,13 +341,6 @@ class Canvas(QWidget):
         centred = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
         painter.drawText(self._paper(), centred, self._hint)
 
-    def _paint_brush(self, painter: QPainter, where: QPointF) -> None:
-        t = theme.tokens()
-        radius = self._brush * self._paper().width() / SIDE / 2
-        painter.setPen(QPen(QColor(t.bad if self._erases and self._points else t.outline), 1))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawEllipse(where, radius, radius)
-
     # Painting all of the canvas at each pen event would cost more than drawing and classifying together.
 
     def _update_stroke(self) -> None:
@@ -350,19 +348,11 @@ class Canvas(QWidget):
         if len(self._points) == 1:
             self.update()  # the hint goes
             return
-        tail = self._points[-_TAIL:]
-        paper = self._paper()
-        scale = paper.width() / SIDE
-        reach = scale * max(point.width for point in tail) / 2 + _SEAM
-        left, right = min(p.x for p in tail), max(p.x for p in tail)
-        top, bottom = min(p.y for p in tail), max(p.y for p in tail)
-        changed = QRectF(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale)
-        changed.translate(paper.topLeft())
-        self.update(changed.adjusted(-reach, -reach, reach, reach).toAlignedRect())
+        self.update(area_of(self._points[-_TAIL:], self._paper()))
 
     def _move_hover(self, where: QPointF | None) -> None:
         """Move the brush's ring."""
-        radius = self._brush * self._paper().width() / SIDE / 2 + _SEAM
+        radius = self._brush * self._paper().width() / SIDE / 2 + SEAM
         for at in (self._hover, where):
             if at is not None:
                 ring = QRectF(at.x() - radius, at.y() - radius, 2 * radius, 2 * radius)
@@ -370,20 +360,26 @@ class Canvas(QWidget):
         self._hover = where
 
     def _make_view(self) -> None:
+        """Fit the view to the screen; where there are many strokes, they are painted anew when it rests."""
         side = round(self._paper().width() * self.devicePixelRatioF())
-        self._view = Surface(max(side, 1), theme.tokens().ink)
-        self._render_on(self._view)
+        self._sheet.resize(max(side, 1), self._under_way())
+        if not self._sheet.is_sharp:
+            self._sharpening.start(_REST_MS)
         self.update()
 
+    def _sharpen(self) -> None:
+        if not self._points:
+            self._sheet.sharpen()
+            self.update()
+        if not self._sheet.is_sharp:
+            self._sharpening.start(_REST_MS if self._points else 0)
+
     def _render(self) -> None:
-        for surface in (self._model, self._view):
-            self._render_on(surface)
+        self._sheet.show(self._under_way())
         self.update()
         self.changed.emit()
         self.history_changed.emit()
 
-    def _render_on(self, surface: Surface) -> None:
-        self._drawing.render(surface)
-        if self._points:  # a stroke under way
-            Stroke(tuple(self._points), self._erases).paint(surface)
-            self._drawn = len(self._points)
+    def _under_way(self) -> Stroke | None:
+        self._draw_new_points()
+        return Stroke(tuple(self._points), self._erases) if self._points else None

@@ -2,15 +2,15 @@
 
 Marks live in model pixels (`SIDE` × `SIDE`, independent of window and screen), so the same list is
 rendered twice: on the surface the network reads and, at the screen's own resolution, on the one the
-user sees. Undo takes marks off the list and renders anew. A surface keeps ink as opacity, so the
-ink's colour never reaches the network.
+user sees. Undo takes marks off the list (`tinyml_gui.drawing.rendering`). A surface keeps ink as
+opacity, so the ink's colour never reaches the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,10 @@ class PenPoint:
 class Mark(Protocol):
     """One undoable thing on the canvas."""
 
+    @property
+    def work(self) -> int:
+        """How often something is painted for this mark."""
+
     def paint(self, surface: Surface) -> None:
         """Put this mark on `surface`."""
 
@@ -54,6 +58,11 @@ class Stroke:
 
     points: tuple[PenPoint, ...]
     erases: bool = False
+
+    @property
+    def work(self) -> int:
+        """How often a part of the stroke is painted."""
+        return len(self.points) // _CHUNK + 1
 
     def paint(self, surface: Surface) -> None:
         """Put the whole stroke on `surface`, exactly as the pen did."""
@@ -69,6 +78,7 @@ class Picture:
     """An image that was pasted or dropped; `ink` is (height, width) uint8, ink bright."""
 
     ink: NDArray[np.uint8]
+    work: ClassVar[int] = 1
 
     def paint(self, surface: Surface) -> None:
         """Put the image on `surface`, as large as fits, in the middle."""
@@ -78,6 +88,8 @@ class Picture:
 @dataclass(frozen=True)
 class Clear:
     """Everything wiped off; a mark like any other, so that clearing can be undone."""
+
+    work: ClassVar[int] = 1
 
     def paint(self, surface: Surface) -> None:
         """Wipe `surface`."""
@@ -132,6 +144,23 @@ class Surface:
         painter = self._painter()
         painter.drawImage(target, _tinted(ink, self._colour))
         painter.end()
+
+    def restore(self, ink: NDArray[np.uint8]) -> None:
+        """Put back what `ink` returned, here or, stretched, on a surface of another size."""
+        if len(ink) == self.image.width():
+            self.image = _tinted(ink, self._colour)
+        else:
+            self.wipe()
+            self.picture(ink)
+
+    def recolour(self, colour: str) -> None:
+        """Give all ink another colour."""
+        self._colour = QColor(colour)
+        for image in (self.image, self._below):
+            painter = QPainter(image)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+            painter.fillRect(image.rect(), self._colour)
+            painter.end()
 
     def ink(self) -> NDArray[np.uint8]:
         """Return the opacity, (pixels, pixels) uint8, ink bright: what preprocessing reads."""
@@ -190,6 +219,11 @@ class Drawing:
         self._undone: list[Mark] = []
 
     @property
+    def marks(self) -> Sequence[Mark]:
+        """What is on the canvas, oldest first."""
+        return self._done
+
+    @property
     def can_undo(self) -> bool:
         """Whether there is a mark to undo."""
         return bool(self._done)
@@ -209,6 +243,13 @@ class Drawing:
         self._done.append(mark)
         self._undone.clear()
 
+    def swap(self, old: Mark, new: Mark) -> bool:
+        """Put `new` in the place of `old`; return whether `old` was there."""
+        place = next((i for i, mark in enumerate(self._done) if mark is old), None)
+        if place is not None:
+            self._done[place] = new
+        return place is not None
+
     def undo(self) -> None:
         """Take the last mark off."""
         if self._done:
@@ -218,10 +259,3 @@ class Drawing:
         """Put the mark that was undone last on again."""
         if self._undone:
             self._done.append(self._undone.pop())
-
-    def render(self, surface: Surface) -> None:
-        """Paint all marks on a wiped `surface`; nothing before the last clear matters."""
-        surface.wipe()
-        last_clear = max((i for i, m in enumerate(self._done) if isinstance(m, Clear)), default=-1)
-        for mark in self._done[last_clear + 1 :]:
-            mark.paint(surface)

@@ -33,6 +33,27 @@ def test_prediction_is_what_the_engine_says(run: Run, saved: Path, drawing: Path
     assert out == "empty.png: nothing drawn\n"
 
 
+def test_one_bad_image_of_several_costs_only_its_own_answer(
+    run: Run, saved: Path, drawing: Path, tmp_path: Path
+) -> None:
+    Image.open(drawing).resize((37, 61)).save(tmp_path / "other size.png")
+    (tmp_path / "note.png").write_text("no image", encoding="utf-8")
+    words = ("predict", saved, drawing, "gone.png", "note.png", "other size.png")
+    code, out, err = run(*words)
+    assert code == 2
+    assert [line.split(":")[0] for line in out.splitlines()] == [str(drawing), "other size.png"]
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [
+        ["tinyml", "gone.png"],
+        ["tinyml", "note.png"],
+    ]
+    code, out, _ = run(*words, "--json")
+    assert code == 2
+    results = json.loads(out)["results"]
+    assert [result["image"] for result in results] == [str(word) for word in words[2:]]
+    assert ["error" in result for result in results] == [False, True, True, False]
+    assert ["top" in result for result in results] == [True, False, False, True]
+
+
 def test_evaluation_adds_up(run: Run, saved: Path) -> None:
     _, out, _ = run("evaluate", saved, "--data", "starter", "--json")
     report = json.loads(out)

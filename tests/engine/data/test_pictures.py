@@ -95,6 +95,69 @@ def test_a_large_photo_is_reduced(tmp_path: Path) -> None:
     assert max(load_ink(tmp_path / "big.png").shape) == MAX_SIDE
 
 
+def test_lightness_of_lab_is_read(tmp_path: Path) -> None:
+    lightness = Image.fromarray(255 - stroke())
+    colour = Image.new("L", lightness.size, 128)
+    Image.merge("LAB", [lightness, colour, colour]).save(tmp_path / "page.tiff")
+    assert box(load_ink(tmp_path / "page.tiff")) == (10, 29, 12, 19)
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+@pytest.mark.parametrize("noise", ["even", "uniform", "normal", "gradient", "dark"])
+def test_a_deep_page_without_ink_stays_blank(tmp_path: Path, kind: type, noise: str) -> None:
+    rng = np.random.default_rng(0)
+    page = {
+        "even": np.full((120, 90), 30000.0),
+        "uniform": rng.uniform(29960, 30040, (120, 90)),
+        "normal": rng.normal(30000, 40, (120, 90)),
+        "gradient": np.tile(np.linspace(29960, 30040, 90), (120, 1)),
+        "dark": rng.uniform(0, 40, (120, 90)),
+    }[noise]
+    page[50, 20] = 65535  # a broken pixel is no ink
+    save_deep(page.astype(kind), tmp_path / "page.tiff")
+    assert not load_ink(tmp_path / "page.tiff").any()
+
+
+@pytest.mark.parametrize("dark_on_light", [True, False])
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_broken_pixels_do_not_set_the_scale_of_a_deep_picture(
+    tmp_path: Path, kind: type, dark_on_light: bool
+) -> None:
+    ink = np.kron(stroke(), np.ones((4, 4))) * (4095 / 255)
+    picture = (4095 - ink if dark_on_light else ink).astype(kind)
+    save_deep(picture, tmp_path / "whole.tiff")
+    rows, columns = np.random.default_rng(1).integers(0, 160, (2, 20))
+    picture[rows, columns] = 65535
+    picture[100:102, 200:202] = 65535  # some stand together
+    save_deep(picture, tmp_path / "broken.tiff")
+    assert np.count_nonzero((load_ink(tmp_path / "broken.tiff") > 127) != (ink > 0)) <= 4
+    np.testing.assert_array_equal(load_ink(tmp_path / "whole.tiff") > 127, ink > 0)
+
+
+def test_a_line_of_one_pixel_is_not_taken_for_broken_pixels(tmp_path: Path) -> None:
+    picture = np.zeros((30, 30), np.uint16)
+    picture[5:25, 14] = picture[14, 5:25] = 900
+    save_deep(picture, tmp_path / "thin.png")
+    np.testing.assert_array_equal(load_ink(tmp_path / "thin.png"), picture // 900 * 255)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (2, 2)])
+def test_the_smallest_deep_pictures(tmp_path: Path, shape: tuple[int, int]) -> None:
+    save_deep(np.arange(np.prod(shape)).reshape(shape).astype(np.uint16), tmp_path / "tiny.png")
+    assert load_ink(tmp_path / "tiny.png").shape == shape
+
+
+def test_numbers_that_are_none_are_paper(tmp_path: Path) -> None:
+    picture = stroke().astype(np.float32)
+    picture[0, :3] = np.nan, np.inf, -np.inf
+    save_deep(picture, tmp_path / "floats.tiff")
+    assert box(load_ink(tmp_path / "floats.tiff")) == (10, 29, 12, 19)
+
+
+def save_deep(picture: np.ndarray, path: Path) -> None:
+    Image.fromarray(picture).save(path)
+
+
 def test_ink_from_array_takes_grey_only() -> None:
     with pytest.raises(ValueError, match="2 dimensions"):
         ink_from_array(np.zeros((3, 3, 3), np.uint8))

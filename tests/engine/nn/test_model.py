@@ -66,3 +66,15 @@ def test_fingerprint_is_of_what_computes() -> None:
 def test_trained_models_have_a_record() -> None:
     assert not fresh().trained
     assert fresh().replace(record=TrainingRecord(data="x")).trained
+
+
+def test_models_share_parameters_that_nobody_can_write() -> None:
+    spec = ModelSpec((Flatten(), Dense(3)), (2, 2, 1))
+    model = Model.new(spec, ("a", "b", "c"), np.random.default_rng(0))
+    assert model.replace(name="other").params is model.params
+    mine = model.params.copy()
+    seen = mine[:]
+    seen.setflags(write=False)
+    other = model.replace(params=seen)
+    mine[0] += 1  # still possible: what was given is only a view
+    assert other.params[0] == model.params[0]

@@ -1,19 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import (
     QColor,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-    QImage,
     QInputDevice,
     QMouseEvent,
-    QPainter,
     QPointingDevice,
     QPointingDeviceUniqueId,
     QTabletEvent,
@@ -23,6 +16,8 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tinyml_gui.drawing.canvas import Canvas
+from tinyml_gui.drawing.strokes import Stroke, Surface
+from tinyml_gui.look import theme
 from tinyml_gui.look.theme_switch import Theme
 
 LEFT, RIGHT = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -275,68 +270,66 @@ def test_echoes_that_come_after_the_pen_has_left_draw_nothing_but_mouse_and_fing
         assert canvas.ink()[140, 140] == 255
 
 
-def dark_cross() -> QImage:
-    image = QImage(60, 40, QImage.Format.Format_RGB32)
-    image.fill(QColor("white"))
-    painter = QPainter(image)
-    painter.fillRect(28, 5, 4, 30, QColor("black"))
-    painter.fillRect(15, 18, 30, 4, QColor("black"))
-    painter.end()
-    return image
-
-
-def drop(canvas: Canvas, data: QMimeData) -> None:
-    copy, none = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier
-    QApplication.sendEvent(canvas, QDragEnterEvent(QPoint(100, 100), copy, data, LEFT, none))
-    QApplication.sendEvent(canvas, QDropEvent(QPointF(100, 100), copy, data, LEFT, none))
-
-
-def test_a_dropped_picture_becomes_ink_whatever_its_polarity(canvas: Canvas) -> None:
-    data = QMimeData()
-    data.setImageData(dark_cross())
+def test_a_picture_takes_the_place_of_the_drawing(canvas: Canvas) -> None:
     stroke(canvas, (20, 20), (60, 20))
-    drop(canvas, data)
-    ink = canvas.ink()
-    assert ink[140, 140] > 200
-    assert ink[20, 20] == 0
+    canvas.put(np.full((10, 10), 200, np.uint8))
+    assert canvas.ink()[140, 140] == 200
     canvas.undo()
     canvas.undo()
     assert canvas.ink()[18, 30] == 255
 
 
-def test_a_dropped_file_becomes_ink(canvas: Canvas, tmp_path: Path) -> None:
-    path = tmp_path / "cross.png"
-    dark_cross().save(str(path))
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    drop(canvas, data)
-    assert canvas.ink()[140, 140] > 200
+def test_a_rough_picture_is_replaced_by_the_next(canvas: Canvas) -> None:
+    canvas.put(np.full((5, 5), 90, np.uint8), rough=True)
+    stroke(canvas, (20, 20), (60, 20))
+    canvas.put(np.full((10, 10), 200, np.uint8))
+    assert (canvas.ink()[140, 140], canvas.ink()[18, 30]) == (200, 255)
+    canvas.undo()
+    canvas.undo()
+    assert not canvas.can_undo
 
 
-def test_a_file_that_is_no_image_is_refused_in_one_sentence(canvas: Canvas, tmp_path: Path) -> None:
-    path = tmp_path / "notes.png"
-    path.write_text("not an image")
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
-    refused: list[str] = []
-    canvas.refused.connect(refused.append)
-    stroke(canvas, (80, 160), (240, 160))
-    before = canvas.ink()
-    drop(canvas, data)
-    assert len(refused) == 1
-    assert "notes.png" in refused[0]
-    assert np.array_equal(canvas.ink(), before)
+def test_a_rough_picture_that_was_undone_does_not_come_back(canvas: Canvas) -> None:
+    canvas.put(np.full((5, 5), 90, np.uint8), rough=True)
+    canvas.undo()
+    canvas.put(np.full((10, 10), 200, np.uint8))
+    assert canvas.is_blank
+    canvas.put(np.full((10, 10), 100, np.uint8))
+    assert canvas.ink()[140, 140] == 100
 
 
-def test_pasting_needs_an_image(canvas: Canvas) -> None:
-    refused: list[str] = []
-    canvas.refused.connect(refused.append)
-    QGuiApplication.clipboard().setText("text")
-    canvas.paste()
-    assert refused == ["The clipboard holds no image; copy one first."]
-    QGuiApplication.clipboard().setImage(dark_cross())
-    canvas.paste()
-    assert canvas.ink()[140, 140] > 200
+def test_undo_and_another_theme_paint_few_of_many_strokes(
+    canvas: Canvas, look: Theme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        stroke(canvas, (40, 20 + 6 * number), (60, 20 + 6 * number))
+    seen = canvas.ink()
+    painted: list[Stroke] = []
+    paint = Stroke.paint
+
+    def counted(stroke: Stroke, surface: Surface) -> None:
+        painted.append(stroke)
+        paint(stroke, surface)
+
+    monkeypatch.setattr(Stroke, "paint", counted)
+    look.set_mode("dark")
+    assert painted == []
+    canvas.undo()
+    canvas.redo()
+    assert len(painted) < 40
+    assert np.array_equal(canvas.ink(), seen)
+
+
+def test_many_strokes_are_sharp_again_in_another_size(canvas: Canvas, qtbot: QtBot) -> None:
+    for number in range(40):
+        stroke(canvas, (40, 20 + 6 * number), (60, 20 + 6 * number))
+    canvas.resize(480, 480)
+    stroke(canvas, (200, 300), (300, 300))
+    qtbot.waitUntil(lambda: canvas._sheet.is_sharp)
+    again = Surface(480, theme.tokens().ink)
+    for mark in canvas._sheet.drawing.marks:
+        mark.paint(again)
+    assert np.array_equal(canvas._sheet.view.ink(), again.ink())
 
 
 def test_an_image_that_is_announced_but_not_delivered_is_refused_in_one_sentence(canvas: Canvas) -> None:
