@@ -131,6 +131,7 @@ def check_sizes(window: MainWindow, sizes: Iterable[tuple[int, int]]) -> None:
     for size, page in product(sizes, range(len(PAGES))):
         window.resize(*size)
         window.show_page(page)
+        assert QTest.qWaitFor(lambda: not window.controller.deployment.is_measuring, PATIENCE)
         settle()
         assert (window.width(), window.height()) == size
         for area in window.findChildren(Scrolling):
