@@ -7,7 +7,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt
+from PySide6.QtCore import QDeadlineTimer, QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
@@ -120,8 +120,12 @@ def cut_off(root: QWidget) -> list[str]:
     return found
 
 
-def settle() -> None:
-    """Let layouts ask each other until all have what they need."""
+def settle(window: MainWindow) -> None:
+    """Wait for the estimate that is shown; let layouts ask each other until all have what they need."""
+    deadline = QDeadlineTimer(PATIENCE)
+    while window.controller.deployment.is_measuring:
+        assert not deadline.hasExpired()
+        QTest.qWait(10)
     for _ in range(4):
         QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         QApplication.processEvents()
@@ -131,8 +135,7 @@ def check_sizes(window: MainWindow, sizes: Iterable[tuple[int, int]]) -> None:
     for size, page in product(sizes, range(len(PAGES))):
         window.resize(*size)
         window.show_page(page)
-        assert QTest.qWaitFor(lambda: not window.controller.deployment.is_measuring, PATIENCE)
-        settle()
+        settle(window)
         assert (window.width(), window.height()) == size
         for area in window.findChildren(Scrolling):
             if area.isVisible():
