@@ -7,7 +7,7 @@ takes as long as multiplying: cutting a product into pieces below the limit make
 
 from __future__ import annotations
 
-__all__ = ["pieces"]
+__all__ = ["UNPACKED", "pieces"]
 
 UNPACKED = 1_000_000
 

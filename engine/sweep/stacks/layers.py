@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.nn.activations import Forward
+from engine.nn.layers.products import UNPACKED
 from engine.nn.memory import Memory
 from engine.nn.param import FloatArray
 from engine.shapes import Shape
 
 __all__ = ["FirstLayer", "Pair", "SquareLayer", "largest"]
 
-PIECE = 300_000  # bytes of the first layer that are updated at a time: the product stays in the cache
+ROWS = 4  # that the kernels of matrix products take together
 
 
 class Pair(NamedTuple):
@@ -122,7 +123,8 @@ class FirstLayer:
         self._ones = np.ones(batch, x.dtype)
         self._y = take((len(rows), batch))
         self._sums = take((len(rows), 1))
-        piece = max(1, PIECE // (inputs * x.itemsize))
+        # so many rows that the product is not packed, and still in the cache when the weight is changed
+        piece = max(ROWS, UNPACKED // (inputs * batch) // ROWS * ROWS)
         self._pieces = [slice(start, start + piece) for start in range(0, len(rows), piece)]
         self._grad = take((min(piece, len(rows)), inputs))
 
