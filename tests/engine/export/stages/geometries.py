@@ -21,14 +21,15 @@ from tests.engine.export.int8_kernels import conv2d, requantization
 from tests.engine.export.int8_programs import Case
 from tests.engine.export.programs import random_model
 from tests.engine.export.test_c_float32 import networks
+from tests.engine.helpers import share
 
 KERNELS, STRIDES, POOLS = range(1, 16), range(1, 4), range(1, 5)
 MOST_NUMBERS = 6_000  # of the largest feature map of a random network
 
 
 def integer_calls(rng: np.random.Generator) -> Iterator[IntegerCall]:
-    """Yield the calls of all layers in all test cases, and convolutions of each kernel, stride and pool."""
-    for spec in networks():
+    """Yield calls of all kinds of layers, and convolutions of each kernel, stride and pool."""
+    for spec in _some(rng):
         yield from (stage.call for stage in integer_network(with_quantization(random_model(spec))).stages)
     for kernel, stride, pool in product(KERNELS, STRIDES, POOLS):
         how = {"kernel": kernel, "stride": stride, "pool": pool, "same": int(rng.integers(2))}
@@ -39,7 +40,7 @@ def integer_calls(rng: np.random.Generator) -> Iterator[IntegerCall]:
 
 def float_calls(rng: np.random.Generator) -> Iterator[Call]:
     """Yield the same of a float network."""
-    for spec in networks():
+    for spec in _some(rng):
         yield from (stage.call for stage in build_network(random_model(spec)).stages)
     for kernel, stride, pool in product(KERNELS, STRIDES, POOLS):
         padding = str(rng.choice(["same", "valid"]))
@@ -52,6 +53,12 @@ def float_calls(rng: np.random.Generator) -> Iterator[Call]:
             (DepthwiseConv2D(kernel, stride, padding), Flatten()), _shape(rng, kernel, stride, 6)
         )
         yield build_network(random_model(spec)).stages[0].call
+
+
+def _some(rng: np.random.Generator) -> list[ModelSpec]:
+    """Return a third of the networks around one layer, some of each kind."""
+    every = networks()
+    return [every[n] for n in share(int(rng.integers(3)), 3)]
 
 
 def _shape(rng: np.random.Generator, kernel: int, step: int, most: int = 3) -> tuple[int, int, int]:
