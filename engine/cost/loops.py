@@ -56,7 +56,7 @@ def any_kernel(workload: KernelWorkload) -> Loops:
     outputs = size(workload.out_shape)
     products = outputs * workload.taps
     steps = {"call": 1, "inputs": size(workload.in_shape), "outputs": outputs, "products": products}
-    return Loops(occurring(steps), functions={name: (outputs, 1) for name in workload.functions})
+    return Loops(occurring(steps), functions=dict.fromkeys(workload.functions, (outputs, 1)))
 
 
 def occurring(parts: Parts) -> dict[str, float]:

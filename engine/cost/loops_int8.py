@@ -72,7 +72,7 @@ class _Dense:
 
 def _dense(w: KernelWorkload) -> Loops:
     d = _Dense(w)
-    large = w.sizes["round"] == 4
+    large = w.sizes["unroll"] == 4
     steps = {
         "call": 1,
         f"groups{d.of}": d.groups,

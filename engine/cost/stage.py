@@ -24,8 +24,8 @@ FORMS = ("kernel", "stride", "pool", "size", "window_height", "window_width", "f
 
 MUCH = 0.1  # share of the instructions of a stage
 RARE, BEYOND, UNKNOWN = 0.2, 0.3, 0.6
-"""How far off a prediction may be, as a share of it: with a rare part, a size beyond the measured ones, and of
-a kernel or function that was never measured. It is raised by half of that, as too little is what harms."""
+"""How far off a prediction may be, as a share of it: with a rare part, a size beyond the measured ones, and
+of a kernel or function that was never measured. It is raised by half of that, as too little is what harms."""
 
 
 def loops_of(workload: KernelWorkload) -> Loops:

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.cost_campaign [FOLDER] [--networks N] [--seed S] [--targets T ...]
 
-Networks are drawn by `tests.benchmarks.cost_drawn`, exported as int8 (and, without bars, as float32), compiled
-and run. What was measured stays in FOLDER, if one is given. Ends with 1 where a bar is missed.
+Networks are drawn by `tests.benchmarks.cost_drawn`, exported as int8 (and, without bars, as float32),
+compiled and run. What was measured stays in FOLDER, if one is given. Ends with 1 where a bar is missed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def not_negative(a: Floats, y: Floats) -> Floats:
 
 
 def _within(gram: Floats, right: Floats, x: Floats, free: NDArray[np.bool_]) -> Floats:
-    """Return the best x with only the `free` ones above 0; those that would fall below 0 are freed no more."""
+    """Return the best x with only the `free` ones above 0; those that fall below 0 stay there."""
     while True:
         found = np.zeros_like(x)
         found[free] = np.linalg.solve(gram[np.ix_(free, free)], right[free])
