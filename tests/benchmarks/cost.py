@@ -58,10 +58,10 @@ FLOAT = {
     "cortex-m4": Plan(150, ALL, {"auto": 1, "small": 6}),
     "cortex-m0plus": Plan(90, 60_000, {"auto": 1, "small": 6}),
     "rv32imc": Plan(90, 60_000, {"auto": 1, "small": 6}),
-    "cortex-m3": Plan(60, 60_000, {"auto": 1, "small": 6}),
+    "cortex-m3": Plan(90, 60_000, {"auto": 1, "small": 6}),
     "cortex-m7": Plan(40, ALL, {"auto": 1, "small": 6}),
     "cortex-m33": Plan(40, ALL, {"auto": 1, "small": 6}),
-    "avr": Plan(60, 20_000, {"auto": 1}),
+    "avr": Plan(90, 20_000, {"auto": 1}),
 }
 PLANS = {"c-int8": INT8, "c-float32": FLOAT}
 LIKE = {"cortex-m7": "cortex-m4", "cortex-m33": "cortex-m4"}
