@@ -119,7 +119,7 @@ def _figures_table(measured: list[tuple[Result, Figures]]) -> list[str]:
             f"{f.static_bytes:,}",
             f"{f.stack_bytes:,}",
             f"{f.mean:,.0f}" if f.counted else "–",
-            f.unit,
+            ", ".join(filter(None, (f.unit, f.time_words))),
         )
         for result, f in measured
     ]

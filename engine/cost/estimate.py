@@ -1,9 +1,9 @@
 """Estimate flash, RAM, instructions and time of a model on a board, before it is trained.
 
 Weights and the arena are counted: the exporter plans them the same way for an untrained network. Code, stack
-and executed instructions are predicted. A kernel's instructions are nearly a weighted sum of a few counts
-that follow from its shapes (`counts`), and the weights were fitted to networks that were compiled and
-emulated (`engine.cost.instruction_rates`, made by ``python -m tests.benchmarks.cost``).
+and executed instructions are predicted: how often each part of a kernel runs follows from its loops
+(`engine.cost.loops`), and what one round takes was fitted to stages that were compiled and emulated
+(`engine.cost.instruction_rates`, made by ``python -m tests.benchmarks.cost``).
 """
 
 from __future__ import annotations
@@ -11,29 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.boards.boards import Board
+from engine.cost import stage
 from engine.cost.figures import Figure, counted, estimated
-from engine.cost.instruction_rates import RATES, KernelRates, TargetRates
+from engine.cost.instruction_rates import RATES, TargetRates
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
-from engine.export.facts import Facts, KernelWorkload
+from engine.export.facts import Facts
 from engine.nn.model import Model
-from engine.shapes import size
 
 __all__ = [
     "Cost",
     "StageCost",
     "code_bytes",
     "cost_on",
-    "counts",
     "estimate",
     "format_with_facts",
     "instructions",
-    "path",
-    "unrolled",
 ]
-
-_MOST_UNROLLED = 100
-_PATHS = ("phases", "lines", "stride", "pool")  # sizes that decide which loops of a kernel run
 
 
 @dataclass(frozen=True)
@@ -129,12 +123,13 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
     facts = prepared.facts
     assert facts is not None
     rates = RATES[board.core.rates]
-    stages = tuple(_stage(workload, rates) for workload in facts.workloads)
-    rough = any(_is_rough(workload, rates) for workload in facts.workloads)
-    total = sum((stage.instructions for stage in stages), estimated(rates.call))
-    milliseconds = estimated(1000 * total.value * board.core.cycles / board.clock_hz, rough)
+    stages = tuple(
+        StageCost(w.layers, counted(w.weight_bytes), stage.instructions(w, rates)) for w in facts.workloads
+    )
+    total = instructions(facts, rates)
+    milliseconds = total.times(1000 * board.core.cycles / board.clock_hz)
     arena = counted(facts.arena_bytes)
-    flash = counted(facts.weight_bytes) + estimated(code_bytes(facts, rates), rough)
+    flash = counted(facts.weight_bytes) + code_bytes(facts, rates)
     cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
     if cost.fits:  # otherwise the figures explain more than an error
         _check_constants(facts, board)
@@ -156,64 +151,14 @@ def _check_constants(facts: Facts, board: Board) -> None:
         )
 
 
-def _stage(workload: KernelWorkload, rates: TargetRates) -> StageCost:
-    predicted = estimated(instructions(workload, rates), _is_rough(workload, rates))
-    return StageCost(workload.layers, counted(workload.weight_bytes), predicted)
+def instructions(facts: Facts, rates: TargetRates) -> Figure:
+    """Return the predicted instructions of one inference."""
+    outside = sum(rates.around.steps.get(part, 0.0) * n for part, n in stage.around(facts).items())
+    return sum((stage.instructions(w, rates) for w in facts.workloads), estimated(outside))
 
 
-def _is_rough(workload: KernelWorkload, rates: TargetRates) -> bool:
-    """Whether no such kernel was measured, so that the estimate rests on sizes alone."""
-    return not rates.knows(path(workload), workload.kernel)
-
-
-def instructions(workload: KernelWorkload, rates: TargetRates) -> float:
-    """Return the predicted instructions of one call of a kernel."""
-    kernel = rates.of(path(workload), workload.kernel)
-    own = sum(rate * number for rate, number in zip(kernel.instructions, counts(workload), strict=True))
-    applied = [rates.functions[name] for name in workload.functions if name in rates.functions]
-    return own + size(workload.out_shape) * sum(function.instructions[0] for function in applied)
-
-
-def code_bytes(facts: Facts, rates: TargetRates) -> float:
-    """Return the predicted bytes of code; each stage is compiled for its own shapes."""
-    kernels = sum(
-        _kernel_code(workload, rates.of(path(workload), workload.kernel)) for workload in facts.workloads
-    )
-    used = {name for workload in facts.workloads for name in workload.functions} & rates.functions.keys()
-    return rates.code + kernels + sum(rates.functions[name].code for name in used)
-
-
-def _kernel_code(workload: KernelWorkload, kernel: KernelRates) -> float:
-    return kernel.code + kernel.code_for_tap * unrolled(workload)
-
-
-def unrolled(workload: KernelWorkload) -> int:
-    """Return how many steps of a kernel's inner loop a compiler may unroll."""
-    return min(workload.taps, _MOST_UNROLLED)
-
-
-def path(workload: KernelWorkload) -> str:
-    """Return the key of rates for a call: the kernel's name, and the sizes that decide which loops run."""
-    chosen = (f"{name} {min(workload.sizes[name], 2)}" for name in _PATHS if name in workload.sizes)
-    return ", ".join((workload.kernel, *chosen))
-
-
-def counts(workload: KernelWorkload) -> tuple[float, ...]:
-    """Return the counts of which a kernel's instructions are a weighted sum.
-
-    Returns
-    -------
-    tuple of float
-        1, numbers read, numbers written, pixels, rows of the kernel window over all outputs, and
-        multiplications. Kernels work on pairs of outputs and of inputs: odd counts are rounded up.
-    """
-    channels = workload.out_shape[-1]
-    pixels = size(workload.out_shape) // channels * workload.sizes.get("pool", 1) ** 2
-    kernel = workload.sizes.get("kernel", 1)
-    taps = kernel * _even(-(-workload.taps // kernel)) if workload.taps > 1 else 1
-    sums = pixels * _even(channels)
-    return (1.0, size(workload.in_shape), size(workload.out_shape), pixels, sums * kernel, sums * taps)
-
-
-def _even(count: int) -> int:
-    return count + count % 2
+def code_bytes(facts: Facts, rates: TargetRates) -> Figure:
+    """Return the predicted bytes of code."""
+    outside = sum(rates.around.code.get(part, 0.0) * n for part, n in stage.around(facts).items())
+    start = estimated(outside + stage.shared_code(facts, rates))
+    return sum((stage.code(w, rates) for w in facts.workloads), start)

@@ -1,4 +1,4 @@
-"""Measured rates of each target, which turn counts into instructions and bytes (see `engine.cost.estimate`).
+"""Measured rates of each target, which turn counts into instructions and bytes (see `engine.cost.loops`).
 
 On AVR, where cycles are counted, instructions are cycles.
 """
@@ -7,76 +7,80 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import resources
+from engine.cost.loops import ANY
 
-__all__ = ["FILE", "RATES", "KernelRates", "TargetRates"]
+__all__ = ["FILE", "RATES", "Rates", "TargetRates"]
 
 FILE = "cost_rates.json"  # written by `python -m tests.benchmarks.cost --write`
 
 
 @dataclass(frozen=True)
-class KernelRates:
-    """The cost of one kernel.
+class Rates:
+    """What the parts of a kernel take (`engine.cost.loops.Loops`), or those of a function.
 
     Attributes
     ----------
-    instructions : tuple of float
-        For each of `engine.cost.estimate.counts`; for a function, one rate per output.
-    code, code_for_tap : float
-        Bytes of code, and bytes more for each unrolled step, see `engine.cost.estimate.unrolled`.
+    steps : mapping of str to float
+        Instructions of one round of each part.
+    code : mapping of str to float
+        Bytes of one copy of each part.
+    sizes : mapping of str to float
+        The largest of each size that was measured.
+    rare : frozenset of str
+        Parts that few of the measured stages had.
     """
 
-    instructions: tuple[float, ...]
-    code: float
-    code_for_tap: float = 0.0
+    steps: Mapping[str, float]
+    code: Mapping[str, float]
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    rare: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class TargetRates:
-    """The cost of networks on one target.
+    """The rates of one target.
 
     Attributes
     ----------
-    kernels : mapping of str to KernelRates
-        By `engine.cost.estimate.path`; also by the kernel's name alone, for paths with too few
-        measurements.
-    functions : mapping of str to KernelRates
-        Activation functions by name: instructions for each output, and bytes of code, which is there once.
-    others : KernelRates
-        For kernels that were not measured.
-    call : float
-        Instructions of an inference outside of all kernels.
-    code, stack : float
-        Bytes of code outside of all kernels, and of stack.
+    kernels : mapping of str to Rates
+        By name; `ANY` is for kernels that were not measured.
+    functions : mapping of str to Rates
+        Functions that kernels apply, by name, with the one part ``each``; `ANY` as above.
+    shared : mapping of str to float
+        Bytes of what a program has once for all stages: helpers of a kernel, by its name, and `Loops.shared`.
+    around : Rates
+        What lies around the stages: ``call``, ``stages``, ``copies``, ``copied`` (`Facts.copied`).
+    stack : float
+        Bytes.
     """
 
-    kernels: Mapping[str, KernelRates]
-    functions: Mapping[str, KernelRates]
-    others: KernelRates
-    call: float
-    code: float
+    kernels: Mapping[str, Rates]
+    functions: Mapping[str, Rates]
+    shared: Mapping[str, float]
+    around: Rates
     stack: float
 
-    def knows(self, *names: str) -> bool:
-        """Whether one of `names` was measured."""
-        return any(name in self.kernels for name in names)
+    def kernel(self, name: str) -> Rates:
+        """Return the rates of a kernel, those of any kernel if it was not measured."""
+        return self.kernels.get(name, self.kernels[ANY])
 
-    def of(self, *names: str) -> KernelRates:
-        """Return the rates of the first of `names` that was measured."""
-        return next((self.kernels[name] for name in names if name in self.kernels), self.others)
+    def function(self, name: str) -> Rates:
+        """Return the rates of a function, those of any function if it was not measured."""
+        return self.functions.get(name, self.functions[ANY])
 
 
-def _kernel(raw: Mapping[str, Any]) -> KernelRates:
-    return KernelRates(tuple(raw["instructions"]), raw["code"], raw["code_for_tap"])
+def _rates(raw: Mapping[str, Any]) -> Rates:
+    return Rates(raw["steps"], raw["code"], raw.get("sizes", {}), frozenset(raw.get("rare", ())))
 
 
 def _target(raw: Mapping[str, Any]) -> TargetRates:
-    kernels, functions = ({n: _kernel(k) for n, k in raw[part].items()} for part in ("kernels", "functions"))
-    return TargetRates(kernels, functions, _kernel(raw["others"]), raw["call"], raw["code"], raw["stack"])
+    kernels, functions = ({n: _rates(r) for n, r in raw[part].items()} for part in ("kernels", "functions"))
+    return TargetRates(kernels, functions, raw["shared"], _rates(raw["around"]), raw["stack"])
 
 
 class _Rates(Mapping[str, TargetRates]):

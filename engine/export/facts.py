@@ -30,6 +30,8 @@ class KernelWorkload:
         How many inputs are read for each output.
     weight_bytes, array_bytes : int
         Bytes of constant memory that it reads, in all and in its largest array.
+    given : bool
+        Whether it reads the caller's input.
     """
 
     layers: tuple[int, ...]
@@ -41,6 +43,7 @@ class KernelWorkload:
     taps: int
     weight_bytes: int
     array_bytes: int
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,15 @@ class Facts:
         Constant memory for all arrays.
     workloads : tuple of KernelWorkload
         The kernels called for one inference, in order.
+    copied : int
+        Numbers of the output that are copied to the caller after the last stage.
     """
 
     model: Model
     arena_bytes: int
     weight_bytes: int
     workloads: tuple[KernelWorkload, ...] = ()
+    copied: int = 0
 
     @property
     def macs(self) -> int:

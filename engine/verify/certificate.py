@@ -74,6 +74,8 @@ class Figures:
         For one inference, emulated.
     layers : tuple of LayerCount
         The mean of each stage; empty where the emulator cannot tell.
+    clock_hz : int
+        The clock of the chip, where cycles are counted on it; 0 otherwise.
     """
 
     function: str
@@ -87,6 +89,20 @@ class Figures:
     mean: float
     most: float
     layers: tuple[LayerCount, ...] = ()
+    clock_hz: int = 0
+
+    @property
+    def milliseconds(self) -> float | None:
+        """The time of one inference, emulated; None where only instructions are known."""
+        return 1000 * self.mean / self.clock_hz if self.counted and self.clock_hz else None
+
+    @property
+    def time_words(self) -> str:
+        """That time, ``165 ms at 16 MHz``; empty where it is not known."""
+        known = self.milliseconds
+        if known is None:
+            return ""
+        return f"{known:{',.0f' if known >= 100 else '.3g'}} ms at {self.clock_hz / 1e6:g} MHz"
 
     @property
     def flash_bytes(self) -> int:
@@ -110,7 +126,8 @@ class Figures:
         )
         if self.counted:
             spread = "" if self.least == self.most else f", {self.least:,.0f} to {self.most:,.0f}"
-            yield f"{self.function}: {self.mean:,.0f} {self.unit} an inference{spread} (emulated)"
+            time = f", {self.time_words}" if self.time_words else ""
+            yield f"{self.function}: {self.mean:,.0f} {self.unit} an inference{spread}{time} (emulated)"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.boards.boards import Board
 from engine.boards.targets import TARGETS
+from engine.cost.figures import Figure, How, estimated
 from engine.verify.certificate import Certificate, Figures, Result
 from tinyml_gui.viewmodels.quantities import bytes_words, time_words
 
@@ -158,15 +159,15 @@ def _measured_facts(figures: Figures, board: Board) -> Iterator[Fact]:
     )
     if figures.counted:
         yield Fact("Work", f"{figures.mean:,.0f} {figures.unit} an image{_spread(figures)}", "emulated")
-        yield Fact(
-            "Time", f"{time_words(milliseconds(figures, board))} an image on {board.title}", "estimated"
-        )
+        time = milliseconds(figures, board)
+        yield Fact("Time", f"{time_words(time.value)} an image on {board.title}", time.how.word)
 
 
-def milliseconds(figures: Figures, board: Board) -> float:
-    """Return how long one image takes on `board`."""
-    cycles = 1.0 if figures.unit == _CYCLES else board.core.cycles
-    return 1000 * figures.mean * cycles / board.clock_hz
+def milliseconds(figures: Figures, board: Board) -> Figure:
+    """Return how long one image takes on `board`: emulated where cycles were counted, estimated otherwise."""
+    if figures.unit == _CYCLES:
+        return Figure(1000 * figures.mean / board.clock_hz, How.EMULATED)
+    return estimated(1000 * figures.mean * board.core.cycles / board.clock_hz)
 
 
 def _names(targets: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.boards.boards import BOARDS, Board
+from engine.boards.targets import TARGETS
 from engine.cost.choose_variant import fitted
 from engine.cost.estimate import Cost, StageCost, cost_on, estimate
 from engine.cost.figures import Figure, How, counted
@@ -134,7 +135,7 @@ def proved(fit: Fit, certificate: Certificate) -> Fit:
         flash=Figure(found.flash_bytes, How.COMPILED),
         ram=Figure(found.ram_bytes, How.EMULATED),
         instructions=Figure(found.mean, How.EMULATED),
-        milliseconds=Figure(milliseconds(found, board), How.ESTIMATED),
+        milliseconds=milliseconds(found, board),
         stages=_measured_stages(found) or _scaled(fit.cost, found.mean),
     )
     return replace(fit, cost=cost)
@@ -263,7 +264,7 @@ def memory_meter(title: str, used: Figure, limit: int) -> Meter:
         how,
         share,
         "error" if share > 1 else "warning" if share > _TIGHT else "",
-        f"{used.value:,.0f} of {limit:,} bytes. {how_tip(how)}.",
+        f"{used.value:,.0f} of {limit:,} bytes{_range(used)}. {how_tip(how)}.",
     )
 
 
@@ -278,11 +279,20 @@ def _time_meter(fit: Fit, cost: Cost) -> Meter:
         how,
         sum(parts),
         tip=(
-            f"{count_words(round(cost.instructions.value))} instructions ({cost.instructions.how.word}) at "
-            f"{cost.board.clock_hz / 1e6:g} MHz. {how_tip(how)}.\nWhere it goes: {spent}."
+            f"{count_words(round(cost.instructions.value))} {_unit(cost.board)} "
+            f"({cost.instructions.how.word}) at {cost.board.clock_hz / 1e6:g} MHz"
+            f"{_range(cost.milliseconds, ' ms')}. {how_tip(how)}.\nWhere it goes: {spent}."
         ),
         parts=parts,
     )
+
+
+def _range(figure: Figure, unit: str = "") -> str:
+    return f", perhaps {figure.range_words}{unit}" if figure.range_words else ""
+
+
+def _unit(board: Board) -> str:
+    return TARGETS[board.core.rates].unit
 
 
 def _part(stage: StageCost, cost: Cost) -> float:

@@ -103,10 +103,11 @@ def usage(model: Model, options: ExportOptions) -> str:
     )
 
 
-def facts(header: CHeader) -> Facts:
-    """Return the figures that are known without a compiler."""
+def facts(header: CHeader, copied: int = 0) -> Facts:
+    """Return the figures that are known without a compiler; `copied` is that of `Facts`."""
     workloads = tuple(_workload(*pair) for pair in zip(header.network.stages, header.codes, strict=True))
-    return Facts(header.model, header.arena.size, sum(w.weight_bytes for w in workloads), workloads)
+    weights = sum(w.weight_bytes for w in workloads)
+    return Facts(header.model, header.arena.size, weights, workloads, copied)
 
 
 def _workload(stage: Stage[Any], code: StageCode) -> KernelWorkload:
@@ -122,6 +123,7 @@ def _workload(stage: Stage[Any], code: StageCode) -> KernelWorkload:
         made.taps,
         sum(sizes),
         max(sizes, default=0),
+        stage.source == 0,
     )
 
 

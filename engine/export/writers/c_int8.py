@@ -33,7 +33,8 @@ def _prepare(model: Model, options: ExportOptions, data: Dataset | None) -> Prep
     if options.training:
         return c_training.prepare_int8(model, options, data)
     header = _header(with_quantization(model), options)
-    return PreparedExport(options, lambda: _files(model, header, options, data), c_header.facts(header))
+    facts = c_header.facts(header, copied=len(model.classes))
+    return PreparedExport(options, lambda: _files(model, header, options, data), facts)
 
 
 FORMAT = Format(

@@ -24,17 +24,17 @@ from engine.verify.firmware import Image, Linker, support_text
 from engine.verify.reference import Answers
 from engine.verify.runners.trial import Runner, RunResult, StageOutput, Trial
 
-__all__ = ["RUNNER"]
+__all__ = ["CLOCK", "RUNNER", "STACK", "cycles_of", "records_in", "simulator"]
 
 RUNNER_BYTES = 3_500  # flash for support/avr_runner.c, without the model
 CLOCK = 16_000_000
-SIMULATOR = "simavr"
+_SIMULATOR = "simavr"
 RUN, PREDICT = 0, 1
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;]*m")
 _RECORD = re.compile(rb"<([A-Z])([0-9a-f]*)>")
 _CYCLES = struct.Struct("<BBBBH")
-_STACK = struct.Struct("<BBH")
+STACK = struct.Struct("<BBH")
 _INPUTS = """\
 .section .fini1,"ax",@progbits
 .global {name}
@@ -49,15 +49,15 @@ Records = Mapping[str, Sequence[bytes]]
 
 def _check() -> None:
     require("elftools")
-    _simulator()
+    simulator()
 
 
-def _simulator() -> str:
+def simulator() -> str:
     """Return the simulator's path, or raise `MissingToolError`."""
-    path = find_program(SIMULATOR)
+    path = find_program(_SIMULATOR)
     if path is None:
         raise MissingToolError(
-            f"AVR is simulated by {SIMULATOR}, which is not installed; on Debian and Ubuntu: "
+            f"AVR is simulated by {_SIMULATOR}, which is not installed; on Debian and Ubuntu: "
             "sudo apt install gcc-avr avr-libc simavr."
         )
     return path
@@ -74,7 +74,7 @@ def _run(trial: Trial) -> RunResult:
         bench.figures(run, RUN, images[run], records),
         bench.figures(predict, PREDICT, images[predict], records),
     )
-    return RunResult(bench.answers(records), f"{SIMULATOR}, {bench.machine.model}", figures)
+    return RunResult(bench.answers(records), f"{_SIMULATOR}, {bench.machine.model}", figures)
 
 
 def _trace(trial: Trial, vector: int) -> Sequence[StageOutput]:
@@ -115,13 +115,9 @@ class _Bench:
     def batch(self, vectors: range) -> Records:
         """Return the records of some inputs, from one program."""
         program = self._program(vectors)
-        options = ("-m", self.machine.model, "-f", str(CLOCK))
-        ended = run_program([_simulator(), *options, str(program)], self.trial.cancel)
-        shown = (ended.stdout + ended.stderr).encode("ascii", "ignore")  # versions write to one or the other
-        text = _COLOURS.sub(b"", shown).replace(b"\n", b"").replace(b".", b"")
-        found: dict[str, list[bytes]] = {}
-        for letter, digits in _RECORD.findall(text):
-            found.setdefault(letter.decode(), []).append(bytes.fromhex(digits.decode()))
+        command = [simulator(), "-m", self.machine.model, "-f", str(CLOCK), str(program)]
+        ended = run_program(command, self.trial.cancel)
+        found = records_in(ended.stdout + ended.stderr)  # versions write to one or the other
         if not len(found.get("P", ())) == len(found.get("R", ())) == len(vectors):
             raise VerifyError(
                 f"The simulated program answered {len(found.get('R', ()))} of {len(vectors)} inputs; the "
@@ -139,8 +135,8 @@ class _Bench:
 
     def figures(self, function: str, number: int, image: Image, records: Records) -> Figures:
         """Return the figures of a function."""
-        counts = [c for c in _cycles(records, number) if c is not None]
-        stack = [size for which, _, size in map(_STACK.unpack, records["S"]) if which == number]
+        counts = [c for c in cycles_of(records, number) if c is not None]
+        stack = [size for which, _, size in map(STACK.unpack, records["S"]) if which == number]
         return Figures(
             function=function,
             code_bytes=image.code_bytes,
@@ -152,6 +148,7 @@ class _Bench:
             least=min(counts, default=0),
             mean=sum(counts) / max(1, len(counts)),
             most=max(counts, default=0),
+            clock_hz=CLOCK,
         )
 
     def _program(self, vectors: range) -> Path:
@@ -180,7 +177,16 @@ class _Bench:
         return program
 
 
-def _cycles(records: Records, number: int) -> Iterator[int | None]:
+def records_in(shown: str) -> Records:
+    """Return the records in what the simulator has shown."""
+    text = _COLOURS.sub(b"", shown.encode("ascii", "ignore")).replace(b"\n", b"").replace(b".", b"")
+    found: dict[str, list[bytes]] = {}
+    for letter, digits in _RECORD.findall(text):
+        found.setdefault(letter.decode(), []).append(bytes.fromhex(digits.decode()))
+    return found
+
+
+def cycles_of(records: Records, number: int) -> Iterator[int | None]:
     """Yield the cycles of each timed call; None where even the slowest timer has overflowed."""
     for which, overflowed, fast, middle, slow in map(_CYCLES.unpack, records.get("C", ())):
         if which == number:

@@ -52,6 +52,19 @@ def test_it_survives_the_disk(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))["passed"] is True
 
 
+def test_counted_cycles_are_a_time() -> None:
+    cycles = 2_640_000.0
+    timed = dataclasses.replace(
+        UNTIMED, counted=1, least=cycles, mean=cycles, most=cycles, clock_hz=16_000_000
+    )
+    assert timed.milliseconds == 165
+    assert list(timed.sentences())[-1] == (
+        "predict: 2,640,000 cycles an inference, 165 ms at 16 MHz (emulated)"
+    )
+    assert (UNTIMED.milliseconds, UNTIMED.time_words) == (None, "")
+    assert (NETWORK.milliseconds, NETWORK.time_words) == (None, "")
+
+
 def test_figures_add_up() -> None:
     assert (NETWORK.flash_bytes, NETWORK.ram_bytes) == (4600, 638)
     assert GOOD.network is NETWORK

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from engine.boards.boards import BOARDS
-from engine.cost.figures import How
+from engine.cost.figures import Figure, How
 from engine.export import ExportOptions
 from engine.knobs import knobs_to_json
 from engine.verify.certificate import Certificate, Figures, LayerCount, Result, Skipped
 from tests.tinyml_gui.tiny import spot_model
-from tinyml_gui.viewmodels.certificate import certificate_view, file_name, milliseconds, share_words
+from tinyml_gui.viewmodels.certificate import Fact, certificate_view, file_name, milliseconds, share_words
 from tinyml_gui.viewmodels.fit import FitOrder, measure, meters, proved
 
 BOARD = BOARDS["nano-33-ble"]
@@ -86,12 +86,22 @@ def test_a_core_without_an_emulator_is_said() -> None:
     assert certificate_view(certificate(), BOARD).sentence == "Nothing could be verified."
 
 
-def test_cycles_need_no_estimate_of_cycles() -> None:
+def test_cycles_give_a_time_that_is_emulated() -> None:
     uno = BOARDS["arduino-uno"]
     cycles = replace(NETWORK, unit="cycles", mean=1_600_000)
-    assert milliseconds(cycles, uno) == pytest.approx(100)
-    view = certificate_view(certificate(replace(CORE, target=uno.target, figures=(cycles,))), uno)
+    assert milliseconds(cycles, uno) == Figure(pytest.approx(100), How.EMULATED)
+    shown = certificate(replace(CORE, target=uno.target, figures=(cycles,)))
+    view = certificate_view(shown, uno)
     assert view.unit == "Cycles"
+    assert Fact("Time", "100 ms an image on Arduino Uno R3", "emulated") in view.facts
+    fit = proved(measure(FitOrder(spot_model(), "c-int8", uno, ExportOptions())), shown)
+    time = meters(fit)[2]
+    assert (time.used, time.how) == ("100 ms", "emulated")
+    assert "cycles (emulated) at 16 MHz" in time.tip
+
+
+def test_instructions_give_a_time_that_is_estimated() -> None:
+    assert milliseconds(NETWORK, BOARD).how is How.ESTIMATED
 
 
 def test_a_small_share_is_not_nothing() -> None:
