@@ -21,6 +21,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from engine.locks import lock
+
 __all__ = ["link_beside", "new_file", "remove_abandoned_files", "work_folder"]
 
 _SUFFIX = ".tinyml-tmp"
@@ -102,12 +104,11 @@ if sys.platform == "win32":
                 _remove(path, found.st_mode)
 
 else:
-    import fcntl
 
     def _hold(descriptor: int, path: str | Path) -> bool:
         """Lock what was just made; return False if another process has removed it before it was locked."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(descriptor)
         except BlockingIOError:  # another process is about to remove it
             return False
         except OSError:  # no locks here: then nobody can lock it to remove it, either
@@ -124,7 +125,7 @@ else:
             try:
                 found = os.fstat(descriptor)
                 if found.st_uid == os.getuid():
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock(descriptor)
                     _remove(path, found.st_mode)
             finally:
                 os.close(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import FileError
+from engine.locks import lock
 
 __all__ = ["claimed"]
 
@@ -44,8 +45,8 @@ def _locked(place: Path, name: str) -> BinaryIO | None:
         except OSError:
             return None
         try:
-            _lock(stream)
-        except (BlockingIOError, PermissionError) as error:
+            lock(stream.fileno())
+        except BlockingIOError as error:
             stream.close()
             raise FileError(
                 name, "another training is writing to it; give another name with --out, or wait for its end."
@@ -65,10 +66,6 @@ def _is_at(stream: BinaryIO, place: Path) -> bool:
 
 
 if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: BinaryIO) -> None:
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
 
     def _release(stream: BinaryIO, place: Path) -> None:
         stream.close()  # an open file cannot be removed; one that the next run has opened stays
@@ -76,10 +73,6 @@ if sys.platform == "win32":
             place.unlink()
 
 else:
-    import fcntl
-
-    def _lock(stream: BinaryIO) -> None:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def _release(stream: BinaryIO, place: Path) -> None:
         with suppress(OSError):  # while it is locked: it may be the next run's as soon as it is not

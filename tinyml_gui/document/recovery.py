@@ -8,10 +8,8 @@ stays where it is until the user has answered, or for thirty days.
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +20,7 @@ from typing import BinaryIO, Final
 
 from engine.errors import FileError
 from engine.files import file_faults
+from engine.locks import lock
 
 __all__ = ["TOUCH_SECONDS", "LeftBehind", "RecoveryFiles"]
 
@@ -34,8 +33,6 @@ _OWNER: Final = "owner"
 _MODEL: Final = "model.tinyml"
 _RUN: Final = "run.tinyml"
 _LOCKED: Final = b"locked"
-_FAR: Final = 1 << 20  # on Windows a locked byte cannot be read: lock one that is not there
-_HELD: Final = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,7 @@ def _held(owner: Path) -> BinaryIO:
     """Open the file `owner` and lock it if that is possible here."""
     stream = owner.open("w+b")
     with suppress(OSError):
-        _lock(stream)
+        lock(stream.fileno())
         stream.write(_LOCKED)
         stream.flush()
     return stream
@@ -188,13 +185,14 @@ def _is_alive(folder: Path, now: float) -> bool:
     try:
         with owner.open("r+b") as stream:
             if stream.read(len(_LOCKED)) == _LOCKED:
-                _lock(stream, shared=True)
+                lock(stream.fileno(), shared=True)
                 return False
     except FileNotFoundError:  # its program was closed
         return False
-    except OSError as error:
-        if error.errno in _HELD:
-            return True
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # no locks here
+        pass
     return abs(now - owner.stat().st_mtime) < _SILENT_SECONDS
 
 
@@ -210,20 +208,3 @@ def _looked_into(folder: Path) -> list[LeftBehind]:
 
 def _existing(path: Path) -> Path | None:
     return path if path.is_file() else None
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(stream: BinaryIO, shared: bool = False) -> None:
-        """Lock `stream` until it is closed; an `OSError` of `_HELD` says that another program has."""
-        stream.seek(_FAR)
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        stream.seek(0)
-
-else:
-    import fcntl
-
-    def _lock(stream: BinaryIO, shared: bool = False) -> None:
-        """Lock `stream` until it is closed; an `OSError` of `_HELD` says that another program has."""
-        fcntl.flock(stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

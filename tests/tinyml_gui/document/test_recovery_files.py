@@ -26,7 +26,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     if request.param == "no locks":
-        monkeypatch.setattr(recovery, "_lock", refused)
+        monkeypatch.setattr(recovery, "lock", refused)
     return tmp_path
 
 
