@@ -12,9 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from engine.data import Catalogue, default_data_dirs
+from engine.data import Catalogue, Dataset, default_data_dirs
 from engine.errors import DataError, FieldError
 from engine.knobs import Knob, knobs_of, whole_number
+from engine.terminal.console import Console
 
 __all__ = [
     "MODEL_HELP",
@@ -26,6 +27,7 @@ __all__ = [
     "given_knobs",
     "option_of",
     "options_text",
+    "part_for_testing",
     "reader",
 ]
 
@@ -53,6 +55,17 @@ def catalogue(arguments: argparse.Namespace) -> Catalogue:
     if folder is not None and not Path(folder).is_dir():
         raise DataError(folder, "there is no such folder; give the one that holds mnist/, emnist/ ….")
     return Catalogue(default_data_dirs(arguments.data_dir))
+
+
+def part_for_testing(
+    found: Catalogue, name: str, console: Console, unmeasured: str = "The test accuracy"
+) -> Dataset | None:
+    """Return the test images of the data set `name`; None if there are none, and say what is not measured."""
+    try:
+        return found.load(name, "test")
+    except DataError as error:
+        console.log(f"{unmeasured} cannot be measured. {error}")
+        return None
 
 
 def count(low: int, high: int) -> Callable[[str], int]:

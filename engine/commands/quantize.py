@@ -18,6 +18,7 @@ from engine.commands.options import (
     add_knobs,
     catalogue,
     given_knobs,
+    part_for_testing,
     reader,
 )
 from engine.commands.sources import check_fit, load_model
@@ -69,7 +70,7 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     data = found.load(arguments.data, "train")
     check_fit(arguments.model, model, data)
     Keeper(arguments.out, console).check_disk_space(len(model.params))
-    test = _test_part(found, arguments, console)
+    test = part_for_testing(found, arguments.data, console, "What int8 costs")
     if test is None and arguments.most_drop is not None:
         raise DataError(arguments.data, "--most-drop needs test images to measure on; leave it out.")
     finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
@@ -96,15 +97,6 @@ def _run(model: Model, data: Dataset, config: QuantizeConfig, console: Console) 
             if isinstance(event, Finished):
                 return event
     raise AssertionError("a run ends with Finished")
-
-
-def _test_part(found: Any, arguments: argparse.Namespace, console: Console) -> Dataset | None:
-    try:
-        data: Dataset = found.load(arguments.data, "test")
-    except DataError as error:
-        console.log(f"What int8 costs cannot be measured. {error}")
-        return None
-    return data
 
 
 def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison | None]:

@@ -21,10 +21,11 @@ from engine.commands.options import (
     catalogue,
     count,
     given_knobs,
+    part_for_testing,
 )
 from engine.commands.sources import find_model
-from engine.data import Catalogue, Dataset
-from engine.errors import DataError, FileError, TinyMLError
+from engine.data import Dataset
+from engine.errors import FileError, TinyMLError
 from engine.sweep.columns import ACCURACY, CHOOSE_BY, Row, row_of
 from engine.sweep.description import Run, Sweep
 from engine.sweep.fields import Recipe
@@ -147,7 +148,7 @@ def _job(arguments: argparse.Namespace, console: Console) -> _Job:
     sweep = _chosen(arguments, data)
     runs = sweep.checked_runs(data)
     fingerprint = sweep.fingerprint(data)
-    test = _test_part(found, arguments.data, console)
+    test = part_for_testing(found, arguments.data, console)
     file = ResultsFile(arguments.out, fingerprint, arguments.resume)
     known = f", {len(file.rows):,} of them in {arguments.out} already" if file.rows else ""
     console.log(f"Sweep {sweep.name}: {len(runs):,} runs on {len(data):,} images of {data.name}{known}.")
@@ -181,14 +182,6 @@ def _gridded(arguments: argparse.Namespace, data: Dataset) -> Sweep:
     spec = source.model(data, np.random.default_rng(0), "sweep").spec
     recipe = Recipe.of(spec, TrainConfig(loss=source.loss, threads=1))
     return Sweep(arguments.model, recipe, tuple(axis_from_text(recipe, text) for text in arguments.grid))
-
-
-def _test_part(found: Catalogue, name: str, console: Console) -> Dataset | None:
-    try:
-        return found.load(name, "test")
-    except DataError as error:
-        console.log(f"The test accuracy cannot be measured. {error}")
-        return None
 
 
 def _train(job: _Job, console: Console) -> int:

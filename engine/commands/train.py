@@ -26,10 +26,11 @@ from engine.commands.options import (
     given_knobs,
     option_of,
     options_text,
+    part_for_testing,
 )
 from engine.commands.sources import Source, find_model
-from engine.data import Catalogue, Dataset
-from engine.errors import DataError, TinyMLError
+from engine.data import Dataset
+from engine.errors import TinyMLError
 from engine.knobs import knobs_to_json
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
@@ -137,7 +138,7 @@ def _begun(arguments: argparse.Namespace, console: Console, keeper: Keeper) -> P
     model = source.model(data, np.random.default_rng(config.seed), name)
     keeper.check_disk_space(len(model.params))
     trainer = Trainer(model, data, config)
-    test = _test_part(found, arguments.data, console)
+    test = part_for_testing(found, arguments.data, console)
     log_notes(config, console)
     log_data_notes(data, test, console)
     keeper.announce()
@@ -154,7 +155,7 @@ def _resumed(arguments: argparse.Namespace, console: Console, keeper: Keeper) ->
     data = replace(found.load(at, "train"), name=run.data)
     keeper.check_disk_space(len(model.params))
     trainer = Trainer.resumed(model.replace(name=Path(keeper.out or place).stem), data, run)
-    test = _test_part(found, at, console)
+    test = part_for_testing(found, at, console)
     test = test and replace(test, name=run.data)
     if note := resuming_note(run.terms):
         console.log(note)
@@ -173,14 +174,6 @@ def _refuse_settings(arguments: argparse.Namespace) -> None:
             "--resume goes on with the settings that the run began with; "
             f"leave out {', '.join(map(option_of, given))}."
         )
-
-
-def _test_part(found: Catalogue, name: str, console: Console) -> Dataset | None:
-    try:
-        return found.load(name, "test")
-    except DataError as error:
-        console.log(f"The test accuracy cannot be measured. {error}")
-        return None
 
 
 def chosen_config(arguments: argparse.Namespace, source: Source) -> TrainConfig:

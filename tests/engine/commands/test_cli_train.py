@@ -328,11 +328,9 @@ def test_a_disk_that_fills_up_while_training_loses_nothing(
 def test_what_is_wrong_with_the_data_is_said_before_the_first_epoch(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = engine.commands.train.Catalogue.load
+    load = Catalogue.load
     change: dict[str, Any] = {}
-    monkeypatch.setattr(
-        engine.commands.train.Catalogue, "load", lambda self, *names: replace(load(self, *names), **change)
-    )
+    monkeypatch.setattr(Catalogue, "load", lambda self, *names: replace(load(self, *names), **change))
     data = Catalogue().load("starter", "train")
     change["classes"] = tuple("1234567890")
     code, _, err = run(*QUICK, "--out", "a.tinyml")
