@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.boards.boards import BOARDS, Board
-from engine.cost.estimate import Cost, estimate
+from engine.cost.estimate import estimate
 from engine.data.dataset import Dataset
 from engine.errors import TinyMLError
-from engine.int8.ranges import LayerRanges, Quantization, Range
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.sweep.description import Run
@@ -22,6 +21,7 @@ from engine.training.events import Reason
 from engine.training.metrics import confusion_matrix, precision_recall
 
 __all__ = [
+    "REPORTED",
     "Advanced",
     "BoardCost",
     "EpochScores",
@@ -36,6 +36,7 @@ __all__ = [
 BOARD = BOARDS["nano-33-ble"]
 FORMATS: Mapping[str, str] = {"float32": "c-float32", "int8": "c-int8"}
 TIMED = 20  # predictions of one image
+REPORTED = 25  # training steps between two events `Advanced`
 
 
 @dataclass(frozen=True)
@@ -165,10 +166,8 @@ def _prediction(model: Model, images: Dataset) -> float:
 
 
 def _cost(model: Model, format_name: str, board: Board = BOARD) -> BoardCost:
-    unit = LayerRanges(Range(-1.0, 1.0), Range(-1.0, 1.0))  # any ranges give the same sizes
-    ranges = Quantization((unit,) * len(model.spec.layers))
     try:
-        cost: Cost = estimate(model.replace(quantization=ranges), format_name, board)
+        cost = estimate(model, format_name, board)
     except TinyMLError:
         return BoardCost()
     return BoardCost(cost.flash.value, cost.ram.value, cost.instructions.value)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.sweep.description import Run
-from engine.sweep.outcome import Advanced, EpochScores, Event, Score, Trained, finished
+from engine.sweep.outcome import REPORTED, Advanced, EpochScores, Event, Score, Trained, finished
 from engine.sweep.stacks.chain import Chain, chain_of
 from engine.sweep.stacks.packing import side_class
 from engine.sweep.stacks.stack import Stack, StackedNetwork, loss_sums
@@ -27,7 +27,6 @@ from engine.training.trainer import divided
 
 __all__ = ["StackTask", "stack_key"]
 
-REPORTED = 25  # steps between two events
 PLAIN = TrainConfig()
 FREE = (
     "epochs",

@@ -15,7 +15,7 @@ from engine.data.dataset import Dataset
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.sweep.description import Run
-from engine.sweep.outcome import Advanced, EpochScores, Event, Score, Trained, finished
+from engine.sweep.outcome import REPORTED, Advanced, EpochScores, Event, Score, Trained, finished
 from engine.sweep.stack_training import StackTask, stack_key
 from engine.sweep.stacks.chain import chain_of
 from engine.sweep.stacks.packing import shares
@@ -27,7 +27,6 @@ from engine.training.trainer import Trainer, divided
 
 __all__ = ["SingleTask", "Task", "tasks_for"]
 
-REPORTED = 25  # batches between two events
 LARGEST = 20_000_000  # parameters that train together: 80 MB, and as much again while networks leave
 
 
