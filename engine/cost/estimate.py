@@ -8,12 +8,13 @@ and executed instructions are predicted: how often each part of a kernel runs fo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.boards.boards import Board
-from engine.cost import stage
 from engine.cost.figures import Figure, counted, estimated
 from engine.cost.instruction_rates import RATES, TargetRates
+from engine.cost.stage import Prediction, around, predict
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions, Format, PreparedExport
 from engine.export.facts import Facts
@@ -123,13 +124,15 @@ def cost_on(prepared: PreparedExport, board: Board) -> Cost:
     facts = prepared.facts
     assert facts is not None
     rates = RATES[board.core.rates]
+    predicted = [predict(workload, rates) for workload in facts.workloads]
     stages = tuple(
-        StageCost(w.layers, counted(w.weight_bytes), stage.instructions(w, rates)) for w in facts.workloads
+        StageCost(workload.layers, counted(workload.weight_bytes), stage.instructions)
+        for workload, stage in zip(facts.workloads, predicted, strict=True)
     )
-    total = instructions(facts, rates)
+    total = instructions(facts, rates, predicted)
     milliseconds = total.times(1000 * board.core.cycles / board.clock_hz)
     arena = counted(facts.arena_bytes)
-    flash = counted(facts.weight_bytes) + code_bytes(facts, rates)
+    flash = counted(facts.weight_bytes) + code_bytes(facts, rates, predicted)
     cost = Cost(board, flash, arena + estimated(rates.stack), arena, total, milliseconds, stages)
     if cost.fits:  # otherwise the figures explain more than an error
         _check_constants(facts, board)
@@ -151,14 +154,15 @@ def _check_constants(facts: Facts, board: Board) -> None:
         )
 
 
-def instructions(facts: Facts, rates: TargetRates) -> Figure:
-    """Return the predicted instructions of one inference."""
-    outside = sum(rates.around.steps.get(part, 0.0) * n for part, n in stage.around(facts).items())
-    return sum((stage.instructions(w, rates) for w in facts.workloads), estimated(outside))
+def instructions(facts: Facts, rates: TargetRates, stages: Sequence[Prediction]) -> Figure:
+    """Return the predicted instructions of one inference; `stages` are those of its stages."""
+    outside = sum(rates.around.steps.get(part, 0.0) * n for part, n in around(facts).items())
+    return sum((stage.instructions for stage in stages), estimated(outside))
 
 
-def code_bytes(facts: Facts, rates: TargetRates) -> Figure:
+def code_bytes(facts: Facts, rates: TargetRates, stages: Sequence[Prediction]) -> Figure:
     """Return the predicted bytes of code."""
-    outside = sum(rates.around.code.get(part, 0.0) * n for part, n in stage.around(facts).items())
-    start = estimated(outside + stage.shared_code(facts, rates))
-    return sum((stage.code(w, rates) for w in facts.workloads), start)
+    outside = sum(rates.around.code.get(part, 0.0) * n for part, n in around(facts).items())
+    names = frozenset().union(*(stage.shared for stage in stages))
+    shared = sum(rates.shared.get(name, 0.0) for name in sorted(names))  # in one order in every process
+    return sum((stage.code for stage in stages), estimated(outside + shared))

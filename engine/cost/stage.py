@@ -7,7 +7,8 @@ given with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from engine.cost.figures import Figure, estimated
 from engine.cost.instruction_rates import Rates, TargetRates
@@ -16,7 +17,7 @@ from engine.cost.loops_float import FLOAT
 from engine.cost.loops_int8 import INT8
 from engine.export.facts import Facts, KernelWorkload
 
-__all__ = ["around", "code", "instructions", "loops_of", "shared_code", "shared_names", "sizes_of"]
+__all__ = ["Prediction", "around", "loops_of", "predict", "shared_names", "sizes_of"]
 
 KERNELS = {**INT8, **FLOAT}
 FORMS = ("kernel", "stride", "pool", "size", "window_height", "window_width", "factor")
@@ -38,35 +39,46 @@ def sizes_of(workload: KernelWorkload) -> Mapping[str, int]:
     return {name: workload.sizes[name] for name in FORMS if name in workload.sizes}
 
 
-def instructions(workload: KernelWorkload, rates: TargetRates) -> Figure:
-    """Return the predicted instructions of a stage."""
-    loops, known = _known(workload, rates)
-    applied = sum(often * rates.function(f).steps["each"] for f, (often, _) in loops.functions.items())
-    return _raised(_sum(loops.steps, known.steps) + applied, doubt(workload, rates))
+@dataclass(frozen=True)
+class Prediction:
+    """What one stage takes.
+
+    Attributes
+    ----------
+    instructions, code : Figure
+        Executed instructions, and bytes of code, which is compiled for the stage's own sizes.
+    shared : frozenset of str
+        The helpers that it calls, of which a program has one copy each.
+    """
+
+    instructions: Figure
+    code: Figure
+    shared: frozenset[str]
 
 
-def code(workload: KernelWorkload, rates: TargetRates) -> Figure:
-    """Return the predicted bytes of code of a stage, which is compiled for its own sizes."""
-    loops, known = _known(workload, rates)
-    applied = sum(copies * rates.function(f).code["each"] for f, (_, copies) in loops.functions.items())
-    return _raised(_sum(loops.code, known.code) + applied, doubt(workload, rates))
-
-
-def shared_code(facts: Facts, rates: TargetRates) -> float:
-    """Return the predicted bytes of the helpers that the stages call."""
-    return sum(rates.shared.get(name, 0.0) for name in shared_names(facts))
+def predict(workload: KernelWorkload, rates: TargetRates) -> Prediction:
+    """Return what a stage takes on the target with these rates."""
+    loops, known = loops_of(workload), rates.kernels.get(workload.kernel)
+    shared, share = _shared(workload, loops), _doubt(workload, loops, rates)
+    if known is None:
+        loops, known = any_kernel(workload), rates.kernel(workload.kernel)
+    functions = [(rates.function(name), *often) for name, often in loops.functions.items()]
+    steps = sum(often * function.steps["each"] for function, often, _ in functions)
+    code = sum(copies * function.code["each"] for function, _, copies in functions)
+    return Prediction(
+        _raised(_sum(loops.steps, known.steps) + steps, share),
+        _raised(_sum(loops.code, known.code) + code, share),
+        shared,
+    )
 
 
 def shared_names(facts: Facts) -> frozenset[str]:
-    """Return the names of these helpers."""
-    return frozenset(name for workload in facts.workloads for name in _shared(workload))
+    """Return the names of the helpers that the stages call."""
+    return frozenset().union(*(_shared(workload, loops_of(workload)) for workload in facts.workloads))
 
 
-def _shared(workload: KernelWorkload) -> Iterator[str]:
-    loops = loops_of(workload)
-    yield workload.kernel
-    yield from loops.shared
-    yield from loops.functions
+def _shared(workload: KernelWorkload, loops: Loops) -> frozenset[str]:
+    return frozenset((workload.kernel, *loops.shared, *loops.functions))
 
 
 def around(facts: Facts) -> Mapping[str, float]:
@@ -75,9 +87,9 @@ def around(facts: Facts) -> Mapping[str, float]:
     return {"call": 1.0, "stages": float(len(facts.workloads)), "copies": float(copied > 0), "copied": copied}
 
 
-def doubt(workload: KernelWorkload, rates: TargetRates) -> float:
+def _doubt(workload: KernelWorkload, loops: Loops, rates: TargetRates) -> float:
     """Return how far off a prediction may be, as a share of it; 0 where enough was measured."""
-    loops, known = loops_of(workload), rates.kernels.get(workload.kernel)
+    known = rates.kernels.get(workload.kernel)
     if known is None or not loops.functions.keys() <= rates.functions.keys():
         return UNKNOWN
     if not loops.steps.keys() <= known.steps.keys() or _is_beyond(workload, known):
@@ -88,16 +100,6 @@ def doubt(workload: KernelWorkload, rates: TargetRates) -> float:
 
 def _is_beyond(workload: KernelWorkload, known: Rates) -> bool:
     return any(n > known.sizes.get(name, 0) for name, n in sizes_of(workload).items())
-
-
-def _known(workload: KernelWorkload, rates: TargetRates) -> tuple[Loops, Rates]:
-    """Return the parts and their rates; those that any kernel has where this one was not measured."""
-    known = rates.kernels.get(workload.kernel)
-    return (
-        (any_kernel(workload), rates.kernel(workload.kernel))
-        if known is None
-        else (loops_of(workload), known)
-    )
 
 
 def _sum(parts: Mapping[str, float], rates: Mapping[str, float]) -> float:

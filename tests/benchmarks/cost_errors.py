@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from engine.cost.estimate import code_bytes, instructions
 from engine.cost.instruction_rates import TargetRates
+from engine.cost.stage import predict
 from engine.export.facts import Facts
 from tests.benchmarks.cost_measure import Measured
 
@@ -59,15 +60,15 @@ class Errors:
 
 def errors(samples: Sequence[Sample], rates: TargetRates) -> tuple[Errors, Errors]:
     """Return the errors of instructions and of flash."""
-    found = [
-        (
-            instructions(s.facts, rates).value / s.taken.total - 1,
-            (s.facts.weight_bytes + code_bytes(s.facts, rates).value) / s.flash - 1,
-        )
-        for s in samples
-    ]
-    steps, flash = np.array(found).T
+    steps, flash = np.array([_errors(sample, rates) for sample in samples]).T
     return Errors(steps), Errors(flash)
+
+
+def _errors(sample: Sample, rates: TargetRates) -> tuple[float, float]:
+    facts = sample.facts
+    stages = [predict(workload, rates) for workload in facts.workloads]
+    flash = facts.weight_bytes + code_bytes(facts, rates, stages).value
+    return instructions(facts, rates, stages).value / sample.taken.total - 1, flash / sample.flash - 1
 
 
 def tell(name: str, samples: Sequence[Sample], rates: TargetRates) -> None:

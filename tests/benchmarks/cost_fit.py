@@ -82,8 +82,10 @@ def scaled(samples: Sequence[Sample], base: TargetRates) -> TargetRates:
 
 def _scaled_kernel(stages: Sequence[_Stage], base: TargetRates) -> Rates:
     known = base.kernels[stages[0].workload.kernel]
-    steps = [s.steps / max(1.0, stage.instructions(s.workload, base).value) for s in stages]
-    code = [s.code / max(1.0, stage.code(s.workload, base).value) for s in stages]
+    predicted = [stage.predict(s.workload, base) for s in stages]
+    pairs = list(zip(stages, predicted, strict=True))
+    steps = [s.steps / max(1.0, found.instructions.value) for s, found in pairs]
+    code = [s.code / max(1.0, found.code.value) for s, found in pairs]
     return replace(known, steps=_times(known.steps, steps), code=_times(known.code, code))
 
 
