@@ -1,0 +1,18 @@
+"""Formats of other programs: readers for what comes in, and what their writers share with them.
+
+One module or package for each format, and `READERS`, the table of those that can come in. What goes out
+is in `engine.export.writers`, whose formats call the modules here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.formats.reader import Reader
+
+__all__ = ["READERS"]
+
+_READERS: tuple[Reader, ...] = ()
+
+READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}
+"""Every reader by name, in the order in which they are asked whether they know a file."""
