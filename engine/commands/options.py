@@ -35,11 +35,12 @@ MODEL_HELP = "a .tinyml file, or the name of a shipped model (digits, characters
 ALIASES: Mapping[str, tuple[str, ...]] = {"learning_rate": ("--lr",)}
 
 
-def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data-dir``."""
+def add_data_dir(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add ``--data-dir``; the actions of a command that has it too give ``argparse.SUPPRESS``."""
     parser.add_argument(
         "--data-dir",
         metavar="DIR",
+        default=default,
         help="folder that holds mnist/, emnist/ …; TINYML_DATA names further ones",
     )
 

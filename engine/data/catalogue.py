@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import platformdirs
 from engine.data.dataset import Dataset
 from engine.data.download import RemoteFile, fetch
 from engine.data.folders import PARTS, count_images, holds_data, load_folder
+from engine.data.imported import is_imported, read_manifest
 from engine.data.starter import load_starter
 from engine.errors import DataError, TinyMLError
 from engine.files import is_folder
@@ -27,6 +29,7 @@ __all__ = [
     "Catalogue",
     "DatasetInfo",
     "default_data_dirs",
+    "is_known",
     "may_have_seen",
     "user_data_dir",
 ]
@@ -161,6 +164,11 @@ def may_have_seen(trained_on: Iterable[str], tested_on: str) -> bool:
     return entry is not None and bool(entry.part_of) and entry.part_of in trained_on
 
 
+def is_known(name: str) -> bool:
+    """Return whether `name` is that of a published data set, which nothing that is imported may take."""
+    return name in _BY_NAME
+
+
 def user_data_dir() -> Path:
     """Return the user's own folder for data sets; it may not exist yet."""
     return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "data"
@@ -171,6 +179,20 @@ def default_data_dirs(extra: str | os.PathLike[str] | None = None) -> tuple[Path
     named = [] if extra is None else [Path(extra)]
     environment = os.environ.get("TINYML_DATA", "").split(os.pathsep)
     return (*named, *(Path(part) for part in environment if part), user_data_dir())
+
+
+def _imported_entry(name: str, folder: Path) -> Entry:
+    manifest = read_manifest(folder)
+    return Entry(
+        name,
+        f"Your data: {manifest.origin}",
+        len(manifest.classes),
+        manifest.images.get("train", 0),
+        manifest.images.get("test", 0),
+        f"imported on {manifest.imported}, {manifest.kind}",
+        "your own",
+        f"Import it again: `tinyml data import {manifest.origin} --name {name}`.",
+    )
 
 
 class Catalogue:
@@ -186,12 +208,12 @@ class Catalogue:
         self.data_dirs = tuple(Path(folder) for folder in data_dirs)
 
     def names(self) -> tuple[str, ...]:
-        """Return every catalogue name, present or not."""
-        return tuple(_BY_NAME)
+        """Return every name: published data sets, present or not, and those that were imported."""
+        return (*_BY_NAME, *sorted(self._imported()))
 
     def present(self) -> tuple[str, ...]:
         """Return the names that can be loaded now."""
-        return tuple(name for name in _BY_NAME if self._location(name))
+        return tuple(name for name in self.names() if self._location(name))
 
     def info(self, name: str) -> DatasetInfo:
         """Return the facts about `name`; raise `DataError` for a name that is not in the catalogue."""
@@ -216,7 +238,7 @@ class Catalogue:
             raise TinyMLError(f"A data set has the parts {' and '.join(PARTS)}, not {part!r}.")
         if name_or_path == STARTER:
             return load_starter(part, STARTER)
-        if name_or_path and name_or_path not in _BY_NAME and is_folder(name_or_path):
+        if name_or_path and name_or_path not in self.names() and is_folder(name_or_path):
             return load_folder(name_or_path, part)
         entry, folder = self._entry(name_or_path), self._folder(name_or_path)
         if folder is None:
@@ -249,11 +271,23 @@ class Catalogue:
         return fetch(entry.remote, Path(folder or user_data_dir()) / name)
 
     def _entry(self, name: str) -> Entry:
-        if name not in _BY_NAME:
-            raise DataError(
-                name, f"there is no such data set or folder; known names are: {', '.join(_BY_NAME)}."
-            )
-        return _BY_NAME[name]
+        if name in _BY_NAME:
+            return _BY_NAME[name]
+        if folder := self._imported().get(name):
+            return _imported_entry(name, folder)
+        raise DataError(
+            name, f"there is no such data set or folder; known names are: {', '.join(self.names())}."
+        )
+
+    def _imported(self) -> dict[str, Path]:
+        """Return the folder of each imported data set; of two with one name, that which is found first."""
+        found: dict[str, Path] = {}
+        for root in self.data_dirs:
+            with suppress(OSError):
+                for folder in root.iterdir():
+                    if folder.name not in _BY_NAME and is_imported(folder):
+                        found.setdefault(folder.name, folder)
+        return found
 
     def _folder(self, name: str) -> Path | None:
         candidates = (root / name for root in self.data_dirs)

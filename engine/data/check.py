@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from engine.data.dataset import Dataset
 from engine.words import short
 
-__all__ = ["doubts", "fault", "is_mix_up", "listed", "shifted_labels"]
+__all__ = ["doubts", "fault", "inverted", "is_mix_up", "listed", "shifted_labels"]
 
 Images = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
@@ -52,9 +52,9 @@ def doubts(data: Dataset) -> list[str]:
         found.append(f"{count} {has} no image ({listed(missing)}): the network will not learn {them}.")
     if blank := _count(data.images, _blank):
         found.append(f"{_of(blank, data)} blank, which teaches the network to guess.")
-    if (inverted := _count(data.images, _inverted)) >= MANY_INVERTED * len(data):
+    if (dark := _count(data.images, inverted)) >= MANY_INVERTED * len(data):
         found.append(
-            f"{_of(inverted, data)} dark on a bright ground: drawings are bright on black, "
+            f"{_of(dark, data)} dark on a bright ground: drawings are bright on black, "
             "so the network will misread them; invert the images."
         )
     return found
@@ -120,7 +120,7 @@ def _blank(images: Images) -> Flags:
     return flags
 
 
-def _inverted(images: Images) -> Flags:
+def inverted(images: Images) -> Flags:
     """Return which images have a bright border and are darker inside."""
     edges = (images[:, 0], images[:, -1], images[:, :, 0], images[:, :, -1])
     border = np.concatenate([edge.reshape(len(images), -1) for edge in edges], axis=1).mean(axis=1)

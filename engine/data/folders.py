@@ -7,6 +7,7 @@ names the classes. Files may be plain or end in ``.gz``; some mirrors write a do
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.data.idx import idx_shape, read_idx, set_upright
+from engine.data.imported import count_imported, is_imported, load_imported
 from engine.errors import DataError
 from engine.files import is_file, is_folder, read_limited
 from engine.shapes import describe_shape
 
-__all__ = ["DIGITS", "PARTS", "Convention", "count_images", "holds_data", "load_folder"]
+__all__ = ["DIGITS", "PARTS", "Convention", "class_names", "count_images", "holds_data", "load_folder"]
 
 PARTS = ("train", "test")
 DIGITS = tuple("0123456789")
@@ -83,8 +85,10 @@ CONVENTIONS = (
 
 
 def holds_data(folder: Path) -> bool:
-    """Return whether `folder` holds at least one complete part of a known convention."""
-    return any(convention.find(folder, part) for convention in CONVENTIONS for part in PARTS)
+    """Return whether `folder` holds at least one complete part of a known convention, or imported data."""
+    return is_imported(folder) or any(
+        convention.find(folder, part) for convention in CONVENTIONS for part in PARTS
+    )
 
 
 def count_images(folder: Path, part: str) -> int | None:
@@ -92,6 +96,8 @@ def count_images(folder: Path, part: str) -> int | None:
 
     A damaged file raises no error here, because data sets are only listed; loading reports the damage.
     """
+    if is_imported(folder):
+        return count_imported(folder, part)
     for convention in CONVENTIONS:
         pair = convention.find(folder, part)
         if pair:
@@ -119,6 +125,8 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
     root = Path(folder)
     if not is_folder(root):
         raise DataError(folder, "there is no such folder; give the folder that holds the IDX files.")
+    if is_imported(root):
+        return load_imported(root, part, name or os.fspath(folder))
     for convention in CONVENTIONS:
         pair = convention.find(root, part)
         if pair:
@@ -130,6 +138,11 @@ def load_folder(folder: str | os.PathLike[str], part: str, name: str | None = No
         f"no {part} part was found; expected MNIST or EMNIST files such as "
         f"{CONVENTIONS[0].prefixes.get(part, part)}-images-idx3-ubyte.gz with their labels.",
     )
+
+
+def class_names(mapping: Path) -> dict[int, str]:
+    """Return what the labels of an EMNIST mapping file stand for."""
+    return {label: chr(code) for label, code in _mapping_lines(mapping)}
 
 
 def _check_sizes(folder: Path, convention: Convention) -> None:
@@ -172,7 +185,9 @@ def _read_mapping(path: Path) -> tuple[tuple[str, ...], NDArray[np.int16]]:
 
 def _mapping_lines(path: Path) -> list[tuple[int, int]]:
     lines = []
-    for number, line in enumerate(read_limited(path, _MAX_MAPPING_BYTES).splitlines(), start=1):
+    for number, line in enumerate(
+        read_limited(path, _MAX_MAPPING_BYTES).removeprefix(codecs.BOM_UTF8).splitlines(), start=1
+    ):
         if not line.strip():
             continue
         try:

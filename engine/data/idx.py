@@ -34,7 +34,7 @@ MAX_SIDE = 1024
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _UNSIGNED_BYTE = 8
-_RANKS = {1: "labels", 3: "images"}
+_RANKS = {1: "labels", 3: "images", 4: "colour images"}
 _CHUNK = 1 << 20
 
 
@@ -45,11 +45,11 @@ def read_idx(path: str | os.PathLike[str], rank: int) -> NDArray[np.uint8]:
     ----------
     path : path-like
     rank : int
-        1 for labels, 3 for images.
+        1 for labels, 3 for images, 4 for colour images.
 
     Returns
     -------
-    ndarray of uint8, shape (n,) or (n, rows, columns), contiguous and writable
+    ndarray of uint8, shape (n,), (n, rows, columns) or (n, rows, columns, channels), contiguous and writable
 
     Raises
     ------
@@ -85,9 +85,11 @@ def idx_shape(path: str | os.PathLike[str], rank: int) -> tuple[int, ...]:
 
 
 def write_idx(stream: BinaryIO, array: NDArray[np.uint8]) -> None:
-    """Write `array`, labels (n,) or images (n, rows, columns), as uncompressed IDX."""
+    """Write `array`, labels (n,) or images (n, rows, columns[, channels]), as uncompressed IDX."""
     if array.dtype != np.uint8 or array.ndim not in _RANKS:
-        raise ValueError(f"IDX labels or images are uint8 of rank 1 or 3, got {array.dtype} of {array.ndim}")
+        raise ValueError(
+            f"IDX labels or images are uint8 of rank 1, 3 or 4, got {array.dtype} of {array.ndim}"
+        )
     stream.write(struct.pack(f">HBB{array.ndim}I", 0, _UNSIGNED_BYTE, array.ndim, *array.shape))
     stream.write(array.tobytes())
 
