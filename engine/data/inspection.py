@@ -61,20 +61,17 @@ def _few_or_uneven(sizes: Mapping[str, int]) -> list[str]:
 
 
 def _duplicates(data: Dataset) -> list[str]:
-    seen: dict[bytes, int] = {}
-    again = disagree = 0
+    labels: dict[bytes, int] = {}
+    disagreeing = 0
     for image, label in zip(data.images, data.labels.tolist(), strict=True):
-        first = seen.setdefault(image.tobytes(), label)
-        again += 1
-        disagree += first != label
-    again -= len(seen)
+        first = labels.setdefault(image.tobytes(), label)
+        disagreeing += first != label
+    repeated = len(data) - len(labels) - disagreeing
     found = []
-    if disagree:
-        found.append(
-            f"{disagree:,} images occur with two different labels; look at them, one of the labels is wrong."
-        )
-    if again - disagree > 0:
-        found.append(f"{again - disagree:,} images occur more than once, which gives them more weight.")
+    if disagreeing:
+        found.append(f"{disagreeing:,} images repeat another one under another label; look which is right.")
+    if repeated:
+        found.append(f"{repeated:,} images repeat another one, which gives it more weight.")
     return found
 
 

@@ -18,13 +18,13 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from engine.npy import MAX_HEADER_BYTES, read_npy_header
 from engine.shapes import Shape, describe_shape
 
 __all__ = [
@@ -37,7 +37,6 @@ __all__ = [
     "read_json",
 ]
 
-_MAX_HEADER = 1 << 10
 _MAX_DIRECTORY = 1 << 20
 _MAX_DEPTH = 50
 _MAX_VALUES = 1 << 18  # of a JSON text: a training of 10,000 epochs and as many of fine-tuning have 160,000
@@ -58,7 +57,6 @@ _ZIP_FAULTS = (
     OverflowError,
     RuntimeError,  # an encrypted entry; a NotImplementedError is one too
 )
-_HEADER_FAULTS = (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, TokenError, UserWarning)
 
 
 class ArchiveFaultError(Exception):
@@ -220,10 +218,10 @@ def _check_writable(value: object, depth: int) -> None:
 def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.float32]:
     """Return the array `name`, which must be float32, have this shape and hold finite numbers only."""
     array = np.empty(shape, "<f4")
-    with _entry(archive, name, array.nbytes + _MAX_HEADER) as stream:
+    with _entry(archive, name, array.nbytes + MAX_HEADER_BYTES) as stream:
         _check_header(stream, name, shape)
         found = _fill(array.reshape(-1).view(np.uint8).data, stream)
-        found += len(stream.read(_MAX_HEADER))
+        found += len(stream.read(MAX_HEADER_BYTES))
     if found != array.nbytes:
         raise ArchiveFaultError(
             f"{name} holds {found:,} bytes of numbers instead of {array.nbytes:,}; it is damaged."
@@ -237,12 +235,12 @@ def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.
 
 def _check_header(stream: IO[bytes], name: str, shape: Shape) -> None:
     try:
-        if npy.read_magic(stream) != (1, 0):
-            raise ArchiveFaultError(f"{name} is a .npy of another version than 1.0; save the model again.")
-        found, fortran, dtype = npy.read_array_header_1_0(stream, max_header_size=_MAX_HEADER)
-    except _HEADER_FAULTS as error:
+        header = read_npy_header(stream)
+    except ValueError as error:
         raise ArchiveFaultError(f"{name} is not a .npy array; take an intact copy of the file.") from error
-    if fortran or dtype != np.dtype("<f4") or found != shape:
+    if header.version != (1, 0):
+        raise ArchiveFaultError(f"{name} is a .npy of another version than 1.0; save the model again.")
+    if header.fortran_order or header.dtype != np.dtype("<f4") or header.shape != shape:
         want = describe_shape(shape)
         raise ArchiveFaultError(
             f"{name} does not hold {want} float32 numbers as the network needs; the file is damaged."

@@ -40,17 +40,24 @@ _FAULTS = (
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
     """Yield where the data at `path` are: the folder that an archive was unpacked to, or `path` itself."""
-    opener = _opener_of(path)
+    with _damage_said(path):
+        opener = _opener_of(path)
     if opener is None:
         yield _inner(path)
         return
     with work_folder() as folder:
-        try:
-            with file_faults(path, DataError):
-                _unpack(opener(path), folder, path)
-        except _FAULTS as error:
-            raise DataError(path, f"the archive is damaged ({error}); download or copy it again.") from error
+        with _damage_said(path):
+            _unpack(opener(path), folder, path)
         yield _inner(folder)
+
+
+@contextmanager
+def _damage_said(path: Path) -> Iterator[None]:
+    try:
+        with file_faults(path, DataError):
+            yield
+    except _FAULTS as error:
+        raise DataError(path, f"the archive is damaged ({error}); download or copy it again.") from error
 
 
 def _opener_of(path: Path) -> Callable[[Path], Members] | None:

@@ -25,18 +25,16 @@ from engine.data.importing.options import ImportOptions
 from engine.data.importing.pixels import arrange, to_bytes
 from engine.errors import DataError
 from engine.files import file_faults, is_folder, open_file
+from engine.npy import read_npy_header
 
 __all__ = ["is_array_file", "read_arrays"]
 
 _ZIP, _NPY = b"PK\x03\x04", npy.MAGIC_PREFIX
-_MAX_HEADER = 1 << 12
-_MAX_ENTRY_BYTES = 440 << 20  # 70,000 images of 28 × 28 in float64
+_MAX_ARRAY_BYTES = 440 << 20  # 70,000 images of 28 × 28 in float64
 _HARMLESS_BYTES = 1 << 26
 _MOST_PACKED = 64  # times smaller: images of floats are that well packed, zeros a thousand times
 _FAULTS = (
     ValueError,
-    TypeError,
-    SyntaxError,
     EOFError,
     KeyError,
     RuntimeError,
@@ -63,7 +61,7 @@ def _holds_only_arrays(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except (*_FAULTS, OSError):
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
@@ -145,14 +143,13 @@ def _part(found: Mapping[str, str], opened: Any, path: Path) -> Part:
 
 def _read_array(stream: IO[bytes], size: int) -> NDArray[Any]:
     """Read one array; `size` is what the file can hold of it at most."""
-    version = npy.read_magic(stream)
-    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, is_fortran, dtype = read_header(stream, max_header_size=_MAX_HEADER)
-    if dtype.hasobject:
+    header = read_npy_header(stream)
+    if header.dtype.hasobject:
         raise ValueError("it holds Python objects, which are not read; save it as numbers")
-    count = math.prod(shape)
-    if min(shape, default=1) < 0 or count * dtype.itemsize > min(size, _MAX_ENTRY_BYTES):
-        raise ValueError(f"it declares {count * dtype.itemsize:,} bytes, more than there are or are accepted")
-    content = stream.read(count * dtype.itemsize)
-    array = np.frombuffer(content, dtype)
-    return array.reshape(shape[::-1]).T if is_fortran else array.reshape(shape)
+    count = math.prod(header.shape) * header.dtype.itemsize
+    if count > min(size, _MAX_ARRAY_BYTES):
+        raise ValueError(f"it declares {count:,} bytes, more than there are or are accepted")
+    array = np.frombuffer(stream.read(count), header.dtype)
+    if header.fortran_order:
+        return array.reshape(header.shape[::-1]).T
+    return array.reshape(header.shape)

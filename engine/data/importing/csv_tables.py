@@ -37,8 +37,8 @@ _LABEL_CHARACTERS = 64
 _FEWEST_COLUMNS = 5  # a label and an image of 2 × 2
 _SEPARATORS = (",", ";", "\t", "|", " ")
 _LABEL_HEADINGS = re.compile(r"label|class|target|y|digit|letter|character|category", re.IGNORECASE)
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_WHOLE = re.compile(r"\s*\d{1,3}\s*")
+_NUMBER = re.compile(r" *[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)? *")
+_WHOLE = re.compile(r" *[0-9]{1,3} *")
 _TEST_NAME = re.compile(r"(^|[^a-z])(test|t10k|val|valid|validation)([^a-z]|$)", re.IGNORECASE)
 
 
@@ -131,15 +131,18 @@ def _head_rows(stream: io.TextIOWrapper) -> list[str]:
 def _layout_of(lines: Sequence[str], label_column: str) -> Layout | None:
     """Return how the table with these first `lines` is written; None if it is no table of images."""
     separator = max(_SEPARATORS, key=lines[-1].count)
-    rows = [_cells(line, separator) for line in lines]
+    try:
+        rows = [_cells(line, separator) for line in lines]
+    except csv.Error:  # a line that is no text
+        return None
     columns = len(rows[-1])
     if columns < _FEWEST_COLUMNS:
         return None
-    has_heading = not all(_NUMBER.fullmatch(cell) for cell in rows[0][1:-1])
+    has_heading = len(rows[0]) != columns or not all(_NUMBER.fullmatch(cell) for cell in rows[0][1:-1])
     body = [row for row in rows[has_heading:] if len(row) == columns]
     if not body:
         return None
-    label = _label_column(body, rows[0] if has_heading else [], label_column)
+    label = _label_column(body, rows[0] if has_heading and len(rows[0]) == columns else [], label_column)
     if image_shape_of(columns - (label is not None)) is None:
         return None
     pixels = [cell for row in body for place, cell in enumerate(row) if place != label]
@@ -166,7 +169,7 @@ def _label_column(body: list[list[str]], heading: Sequence[str], choice: str) ->
 
 
 def _cells(line: str, separator: str) -> list[str]:
-    return next(csv.reader([line], delimiter=separator))
+    return next(csv.reader([line], delimiter=separator), [])
 
 
 def _read(path: Path, options: ImportOptions, progress: Progress) -> Part | None:

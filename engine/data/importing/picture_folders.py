@@ -6,10 +6,13 @@ drawing. Pictures that cannot be read, or show nothing, are left out and listed;
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import re
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +35,8 @@ _PARTS = {
 }
 _MOST_PICTURES = MAX_IMAGES_BYTES // (SIDE * SIDE)
 _MOST_LISTED = 5
+_MANY = 4000  # pictures that take longer than to start a process for each core
+_AT_ONCE = 128  # pictures that a process takes at a time
 _LABEL_PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -62,15 +67,17 @@ def read_pictures(path: Path, options: ImportOptions, progress: Progress) -> Fou
         raise DataError(path, f"there are {len(files):,} pictures; at most {_MOST_PICTURES:,} are read.")
     piles: dict[str, _Pile] = {}
     unread = []
-    for number, (file, part, label) in enumerate(_labelled(path, files)):
-        try:
+    labelled = list(_labelled(path, files))
+    taken = _taken([file for file, _, _ in labelled], options)
+    for number, ((_, part, label), image) in enumerate(zip(labelled, taken, strict=True)):
+        if isinstance(image, str):
+            unread.append(image)
+        else:
             pile = piles.setdefault(part, _Pile())
-            pile.images.append(_read(file, options))
+            pile.images.append(image)
             pile.labels.append(label)
-        except DataError as error:
-            unread.append(str(error))
         progress(number + 1, len(files))
-    parts = {name: _part(pile, path) for name, pile in piles.items() if pile.images}
+    parts = {name: _part(pile, path) for name, pile in piles.items()}
     if "train" not in parts:
         raise DataError(path, f"none of its {len(files):,} pictures could be used. {_listed(unread)}")
     return Found(parts, (f"{len(unread):,} pictures were left out. {_listed(unread)}",) if unread else ())
@@ -119,6 +126,28 @@ def _labels_in_names(stems: Sequence[str], root: Path) -> list[str]:
         f"the names of its pictures, such as {stems[0]}, do not say what they show; put those of each "
         "class into a folder of its own, or begin the names with the class: 7_001.png.",
     )
+
+
+def _taken(files: Sequence[Path], options: ImportOptions) -> Iterator[Images | str]:
+    """Yield each picture as the networks see it, or why it cannot be used; all cores share many of them."""
+    take = partial(_image_or_fault, options)
+    if len(files) < _MANY:
+        yield from map(take, files)
+        return
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _leave_signals) as pool:
+        yield from pool.imap(take, files, _AT_ONCE)
+
+
+def _leave_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _image_or_fault(options: ImportOptions, file: Path) -> Images | str:
+    try:
+        return _read(file, options)
+    except DataError as error:
+        return str(error)
 
 
 def _read(file: Path, options: ImportOptions) -> Images:

@@ -68,9 +68,7 @@ def settle(
         When labels or images do not make a data set.
     """
     notes = list(found.remarks)
-    parts = {
-        name: _upright(found.parts[name], options, path, notes) for name in PARTS if name in found.parts
-    }
+    parts = {name: _upright(found.parts[name], options, path, notes) for name in PARTS if name in found.parts}
     if _is_dark_on_light(parts["train"], options):
         notes.append("The ink was dark on light; the images were inverted.")
         parts = {name: _inverted(part) for name, part in parts.items()}
