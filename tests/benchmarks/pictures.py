@@ -10,6 +10,7 @@ import csv
 import os
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from engine.commands.sources import load_model
@@ -36,8 +37,15 @@ def read_all(folder: Path) -> tuple[Counter[str], Counter[str]]:
             model = row["model"]
             predictor = predictors.setdefault(model, Predictor(load_model(model)))
             total[row["set"]] += 1
-            right[row["set"]] += read(predictor, folder / row["file"]) == row["label"]
+            right[row["set"]] += read(predictor, folder / row["file"]) == class_of(
+                row["label"], predictor.classes
+            )
     return right, total
+
+
+def class_of(label: str, classes: Sequence[str]) -> str:
+    """Return the class of a label: that of the capital for letters whose two cases are one class."""
+    return label if label in classes else label.upper()
 
 
 def read(predictor: Predictor, path: Path) -> str:
