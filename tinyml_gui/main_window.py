@@ -36,7 +36,7 @@ from tinyml_gui.look.widgets import Fitting, set_state
 from tinyml_gui.panels.draw.panel import DrawPanel
 from tinyml_gui.panels.message_area import MessageArea, Topic
 from tinyml_gui.panels.navigation import Navigation
-from tinyml_gui.panels.pages import PAGES
+from tinyml_gui.panels.pages import FIRST_SHOWN, PAGES
 from tinyml_gui.panels.placement import Placement
 from tinyml_gui.panels.recovery import RecoveryBanner
 from tinyml_gui.panels.title_bar import TitleBar
@@ -291,8 +291,8 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         self._placement.restore()
-        names = [page.name for page in PAGES]
-        self.show_page(names.index(self._settings.page) if self._settings.page in names else 0)
+        names, last = [page.name for page in PAGES], self._settings.page
+        self.show_page(names.index(last if last in names else FIRST_SHOWN))
         self.commands[f"theme_{self._look.mode}"].setChecked(True)
 
     def event(self, event: QEvent) -> bool:

@@ -34,6 +34,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     _add_named(actions, "download", _download, "download a data set")
     _add_named(actions, "check", _check, "look for what is wrong with a data set")
     _add_import(actions)
+    _add_named(actions, "remove", _remove, "remove imported data; your own files stay")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -157,6 +158,14 @@ def _import(arguments: argparse.Namespace, console: Console) -> None:
         f"It is in {imported.folder}; use it with --data {arguments.name}.",
     ]
     console.show({"name": arguments.name, "folder": str(imported.folder), **asdict(manifest)}, lines)
+
+
+def _remove(arguments: argparse.Namespace, console: Console) -> None:
+    from engine.data.importing import Place, remove
+
+    name = _name(arguments)
+    remove(Place(Path(arguments.data_dir or user_data_dir()), name))
+    console.show({"removed": name}, [f"{name} was removed."])
 
 
 def _check(arguments: argparse.Namespace, console: Console) -> None:

@@ -26,8 +26,8 @@ def test_a_drawn_digit_is_answered_and_the_window_closes(
     window.keys("ctrl+shift+z")
     assert desktop.wait(lambda: window.picture(*answer) == drawn), "redo did not bring it back"
 
-    window.keys("ctrl+2")
-    assert desktop.wait(lambda: window.picture(*page) != title), "Ctrl+2 did not change the page"
+    window.keys("ctrl+3")
+    assert desktop.wait(lambda: window.picture(*page) != title), "Ctrl+3 did not change the page"
     window.keys("alt+F4")
     errors = program.communicate(timeout=PATIENCE)[1]
     assert program.returncode == 0, errors

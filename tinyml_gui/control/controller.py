@@ -19,6 +19,7 @@ from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
+from tinyml_gui.control.data import DataController
 from tinyml_gui.control.deployment import DeploymentController
 from tinyml_gui.control.pictures import PictureReader
 from tinyml_gui.control.quantization import QuantizationController
@@ -102,6 +103,8 @@ class Controller(QObject):
         self.training = TrainingController(
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
+        self.data = DataController(self.training.catalogue, self)
+        self.data.told.connect(self.message)
         self.deployment = DeploymentController(self.state, settings, self.tasks, self)
         self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
         self._seen = self._snapshot()
@@ -300,6 +303,7 @@ class Controller(QObject):
         self.quantization.shut_down()
         self.tasks.shut_down()
         self.pictures.shut_down()
+        self.data.shut_down()
         if self.autosave is not None:
             self.autosave.close()
         if self.recovery_files is not None:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from tinyml_gui.panels import deploy, model, train
+from tinyml_gui.panels import data, deploy, model, train
 from tinyml_gui.panels.page import Page
 
-__all__ = ["PAGES"]
+__all__ = ["FIRST_SHOWN", "PAGES"]
 
 PAGES: Final[tuple[Page, ...]] = (
+    data.PAGE,
     model.PAGE,
     train.PAGE,
     deploy.PAGE,
 )
+
+FIRST_SHOWN: Final = model.PAGE.name
+"""The page that is shown at the first start."""

@@ -11,6 +11,6 @@ from __future__ import annotations
 from engine.data.importing.importer import Imported, import_data
 from engine.data.importing.options import ImportOptions
 from engine.data.importing.readers import READERS
-from engine.data.importing.store import Place
+from engine.data.importing.store import Place, remove
 
-__all__ = ["READERS", "ImportOptions", "Imported", "Place", "import_data"]
+__all__ = ["READERS", "ImportOptions", "Imported", "Place", "import_data", "remove"]

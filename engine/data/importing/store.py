@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,13 +17,14 @@ from numpy.typing import NDArray
 
 from engine.data.catalogue import is_known
 from engine.data.dataset import Dataset
+from engine.data.folders import PARTS
 from engine.data.idx import write_idx
 from engine.data.imported import MANIFEST, Manifest, is_imported, part_files
 from engine.data.importing.settle import Settled
 from engine.errors import DataError
 from engine.files import file_faults, write_all
 
-__all__ = ["Place", "check_place", "store"]
+__all__ = ["Place", "check_place", "remove", "store"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,59}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IGNORECASE)
@@ -115,6 +117,25 @@ def store(settled: Settled, place: Place, origin: str, kind: str) -> tuple[Path,
                 target.rmdir()
         raise
     return target, manifest
+
+
+def remove(place: Place) -> None:
+    """Remove the imported data set in `place`; other files that lie beside its own stay.
+
+    Raises
+    ------
+    DataError
+        When there is no imported data set, or it cannot be removed.
+    """
+    if not is_imported(place.folder):
+        raise DataError(place.name, "there is no imported data set of this name; see `tinyml data list`.")
+    with file_faults(place.folder, DataError):
+        for part, channels in itertools.product(PARTS, (1, 3)):
+            for path in part_files(place.folder, part, channels):
+                path.unlink(missing_ok=True)
+        (place.folder / MANIFEST).unlink()
+        with suppress(OSError):  # something else lies there
+            place.folder.rmdir()
 
 
 def _idx(array: NDArray[np.uint8]) -> bytes:

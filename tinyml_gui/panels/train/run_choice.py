@@ -51,7 +51,9 @@ class RunChoice(QWidget):
         self.data_combo.activated.connect(self._choose_data)
         self.start_combo.activated.connect(self.start_changed)
         self._training.data_changed.connect(self._data_changed)
-        self._training.downloads.fetched.connect(self._take_fetched)
+        self._training.downloads.fetched.connect(self._take_new)
+        controller.data.used.connect(self._take_new)
+        controller.data.listed.connect(self._fill_again)
         controller.model_changed.connect(self.show_notes)
         controller.opened.connect(self.propose)
         self.propose()
@@ -174,11 +176,16 @@ class RunChoice(QWidget):
         self._training.choose_data(name)
         self.propose()
 
-    def _take_fetched(self, name: str) -> None:
-        """Train on what was fetched, unless a run holds the data that are chosen."""
+    def _take_new(self, name: str) -> None:
+        """Train on what was fetched or imported, unless a run holds the data that are chosen."""
         self._fill_data()
         if not self._training.is_running:
             self._take(name)
+        self._show_chosen()
+
+    def _fill_again(self) -> None:
+        """List the data sets anew: there are others than before."""
+        self._fill_data()
         self._show_chosen()
 
     def _show_chosen(self) -> None:
