@@ -71,7 +71,7 @@ def with_the_page(tmp_path: Path) -> Path:
     tree = copy_of_tree(tmp_path)
     (tree / PANELS / "hello.py").write_text(PANEL, encoding="utf-8")
     registry = tree / PANELS / "pages.py"
-    replace_once(registry, " deploy, model, train\n", " deploy, hello, model, train\n")
+    replace_once(registry, " deploy, model, sweep, train\n", " deploy, hello, model, sweep, train\n")
     replace_once(registry, "    deploy.PAGE,\n", "    deploy.PAGE,\n    hello.PAGE,\n")
     return tree
 
@@ -92,7 +92,10 @@ def test_two_files_make_a_page(tmp_path: Path) -> None:
     tree = with_the_page(tmp_path)
     assert touched(tree) == FILES
     (tree / "visit.py").write_text(VISIT, encoding="utf-8")
-    assert run_in(tree, "visit").stdout.strip() == "Hello|Hello, digits|&Data|&Model|&Train|&Deploy|&Hello"
+    assert (
+        run_in(tree, "visit").stdout.strip()
+        == "Hello|Hello, digits|&Data|&Model|&Train|&Sweep|&Deploy|&Hello"
+    )
 
 
 def test_the_contract_test_tries_the_page_on_arrival(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tinyml_gui.control.pictures import PictureReader
 from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.control.recovery import RecoveryController
 from tinyml_gui.control.remarks import Remarks
+from tinyml_gui.control.sweep import SweepController
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.document import Document
 from tinyml_gui.document.edits import Edit
@@ -104,7 +105,7 @@ class Controller(QObject):
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
         self.data = DataController(self.training.catalogue, self)
-        self.data.told.connect(self.message)
+        self.sweep = SweepController(self.state, self.training, self._begin, self)
         self.deployment = DeploymentController(self.state, settings, self.tasks, self)
         self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
         self._seen = self._snapshot()
@@ -123,10 +124,15 @@ class Controller(QObject):
         self.training.keep_path = None if recovery_files is None else recovery_files.run
         self.training.failed_to_keep.connect(self.unkept)
         self.training.keeps_again.connect(self.kept_again)
-        self.training.noted.connect(self.message)
-        self.training.told.connect(self.message)
+        for told in (
+            self.training.noted,
+            self.training.told,
+            self.data.told,
+            self.sweep.told,
+            self.quantization.told,
+        ):
+            told.connect(self.message)
         self.training.told.connect(self.quantization.prepare)
-        self.quantization.told.connect(self.message)
         self.remarks = Remarks(self.state, self.tasks, self)
         self.opened.connect(self.remarks.look)
         self.training.told.connect(self.remarks.look)
@@ -260,10 +266,13 @@ class Controller(QObject):
         if self.training.is_running:
             return
         try:
-            self.state.begin(self._preset(name))
+            self._begin(self._preset(name))
         except TinyMLError as error:
             self.error.emit(_misfit(name, error))
-            return
+
+    def _begin(self, model: Model) -> None:
+        """Take `model` in place of the current one; it has no file yet. This can be undone."""
+        self.state.begin(model)
         self.settled.emit()
 
     def adapt(self, classes: tuple[str, ...]) -> None:
@@ -304,6 +313,7 @@ class Controller(QObject):
         self.tasks.shut_down()
         self.pictures.shut_down()
         self.data.shut_down()
+        self.sweep.shut_down()
         if self.autosave is not None:
             self.autosave.close()
         if self.recovery_files is not None:

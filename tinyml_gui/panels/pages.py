@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tinyml_gui.panels import data, deploy, model, train
+from tinyml_gui.panels import data, deploy, model, sweep, train
 from tinyml_gui.panels.page import Page
 
 __all__ = ["FIRST_SHOWN", "PAGES"]
@@ -16,6 +16,7 @@ PAGES: Final[tuple[Page, ...]] = (
     data.PAGE,
     model.PAGE,
     train.PAGE,
+    sweep.PAGE,
     deploy.PAGE,
 )
 

@@ -1,0 +1,157 @@
+"""The Sweep page trains a grid, shows it in linked views, and takes a network into the editor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from tinyml_gui.control import sweep as sweep_control
+from tinyml_gui.control.controller import Controller
+from tinyml_gui.panels.sweep.panel import SweepPanel
+from tinyml_gui.viewmodels.sweep.definition import GRID
+
+
+@pytest.fixture
+def panel(
+    qtbot: QtBot, controller: Controller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> SweepPanel:
+    monkeypatch.setattr(sweep_control, "usable_cores", lambda: 1)  # in the worker's thread, not in processes
+    controller.sweep.folder = tmp_path / "sweeps"
+    made = SweepPanel(controller)
+    qtbot.addWidget(made)
+    made.resize(900, 900)
+    made.show()
+    qtbot.waitUntil(lambda: controller.training.data is not None)
+    made.definition.preset.setCurrentIndex(made.definition.preset.findData(GRID))
+    made.definition.epochs.setValue(1)
+    return made
+
+
+def fill(panel: SweepPanel, units: str = "2, 6", rates: str = "0.1, 0.5, 1.0") -> None:
+    for (field, values), path, text in zip(
+        panel.definition.fields, ("layers.1.units", "train.learning_rate"), (units, rates), strict=False
+    ):
+        field.setCurrentIndex(field.findData(path))
+        values.setText(text)
+
+
+def run(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    panel.definition.start_button.click()
+    assert controller.sweep.is_running
+    qtbot.waitUntil(lambda: not controller.sweep.is_running)
+
+
+def test_the_work_is_said_before_the_start_and_faults_too(panel: SweepPanel) -> None:
+    assert "Choose a field" in panel.definition.size_line.text()
+    assert not panel.definition.start_button.isEnabled()
+    fill(panel)
+    assert panel.definition.size_line.text().startswith("6 networks on 320 images")
+    assert panel.definition.start_button.isEnabled()
+    fill(panel, units="0")
+    assert "units" in panel.definition.size_line.text().lower()
+    assert not panel.definition.start_button.isEnabled()
+
+
+def test_a_chosen_field_gets_values_to_begin_with(panel: SweepPanel) -> None:
+    field, values = panel.definition.fields[0]
+    field.setCurrentIndex(field.findData("layers.1.units"))
+    field.activated.emit(field.currentIndex())
+    assert values.text() == "3, 6, 12"
+
+
+def test_a_sweep_fills_all_views_and_its_table_on_disk(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller, tmp_path: Path
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    assert panel.table.model().rowCount() == 6
+    assert "6 of 6 networks" in panel.status.text()
+    assert panel.head.figure.text().endswith("%")
+    assert "6 networks" in panel.front.plot.accessibleDescription()
+    (table,) = (tmp_path / "sweeps").iterdir()
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 7
+
+
+def test_a_choice_in_one_view_is_one_in_all(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    map_ = panel.heat_map
+    corner = QPoint(map_.width() - 4, 4)  # the last rate, the first number of units
+    QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=corner)
+    assert controller.sweep.chosen == 2
+    assert panel.chosen_line.text() == "units 2, learning rate 1"
+    assert panel.table.model().mapToSource(panel.table.currentIndex()).row() == 2
+    QTest.keyClick(map_, Qt.Key.Key_Down)
+    assert controller.sweep.chosen == 5
+    panel.table.selectRow(0)
+    results, chosen = controller.sweep.results, controller.sweep.chosen
+    assert results is not None
+    assert chosen is not None
+    assert results.accuracy(chosen) == max(results.accuracy(run.number) for run in results.runs)
+
+
+def test_a_network_comes_into_the_editor_with_its_weights_and_goes_again(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    before = controller.model
+    controller.sweep.choose(4)
+    panel.load_button.click()
+    assert controller.model.spec.layers[1].units == 6
+    assert controller.model.trained
+    assert controller.model.record.data == "starter"
+    assert not np.array_equal(controller.model.params, before.params)
+    controller.undo()
+    assert controller.model is before
+
+
+def test_a_sweep_that_was_stopped_goes_on_where_it_was(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    table = next(controller.sweep.folder.iterdir())
+    lines = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    table.write_text("".join(lines[:4]), encoding="utf-8")  # as if three of six had ended
+    run(qtbot, panel, controller)
+    assert controller.sweep.results is not None
+    assert controller.sweep.results.work == 3
+    assert controller.sweep.results.done == 6
+    assert len(table.read_text(encoding="utf-8").splitlines()) == 7
+
+
+def test_stop_ends_a_long_sweep(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    fill(panel)
+    panel.definition.epochs.setValue(1000)
+    panel.definition.start_button.click()
+    qtbot.waitUntil(lambda: controller.sweep.results is not None)
+    panel.definition.stop_button.click()
+    qtbot.waitUntil(lambda: not controller.sweep.is_running)
+    assert "0 of 6 networks" in panel.status.text()
+    assert panel.definition.start_button.isVisible()
+
+
+def test_no_sweep_begins_while_a_training_runs(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(panel)
+    monkeypatch.setattr(type(controller.training), "is_running", True)
+    controller.training.changed.emit()
+    assert not panel.definition.start_button.isEnabled()
+    assert "training is running" in panel.definition.size_line.text()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller, tmp_path: Path
+) -> None:
+    fill(panel)
+    (tmp_path / "sweeps").write_text("a file")
+    run(qtbot, panel, controller)
+    assert "sweeps" in panel.banner.text
+    assert not panel.banner.isHidden()

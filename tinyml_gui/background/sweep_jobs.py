@@ -1,0 +1,129 @@
+"""A sweep as background work: networks train in processes, and what ends is written at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data import Catalogue, Dataset
+from engine.errors import DataError, FileError
+from engine.files import file_faults
+from engine.nn.model import Model
+from engine.record import Metrics, TrainingRecord
+from engine.sweep.columns import Row, row_of
+from engine.sweep.description import Run, Sweep
+from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished, Trained
+from engine.sweep.processes import carried_out
+from engine.sweep.results_file import ResultsFile
+from engine.sweep.tasks import tasks_for
+
+__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "model_of", "run_sweep"]
+
+
+@dataclass(frozen=True)
+class SweepOrder:
+    """What to train, on which data, and the folder that the table of results is kept in."""
+
+    sweep: Sweep
+    data: Dataset
+    catalogue: Catalogue
+    folder: Path
+    processes: int
+
+
+@dataclass(frozen=True)
+class Began:
+    """The runs of a sweep, and the rows of those that had ended before, by their keys."""
+
+    runs: tuple[Run, ...]
+    rows: dict[str, Row]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that ended: its row, its network where it ended well, else why not."""
+
+    row: Row
+    trained: Trained | None
+    sentence: str = ""
+
+
+@dataclass(frozen=True)
+class NotWritten:
+    """A result could not be written; it is tried again with the next one."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where the table of results is."""
+
+    path: Path
+
+
+Step = Began | Advanced | EpochScores | Ended | NotWritten
+
+
+def run_sweep(order: SweepOrder, stopping: threading.Event) -> Generator[Step, None, Kept]:
+    """Train all networks that are not in the table yet; stopped, it can go on later.
+
+    Raises
+    ------
+    TinyMLError
+        When a network does not fit the data, or the table cannot be written.
+    """
+    yield from ()
+    runs = order.sweep.checked_runs(order.data)
+    fingerprint = order.sweep.fingerprint(order.data)
+    with file_faults(order.folder):
+        order.folder.mkdir(parents=True, exist_ok=True)
+    file = ResultsFile(order.folder / f"{order.sweep.name}-{fingerprint}.csv", fingerprint, resume=True)
+    yield Began(runs, dict(file.rows))
+    test = None
+    with suppress(DataError):  # then there is no test accuracy
+        test = order.catalogue.load(order.data.name, "test")
+    left = [run for run in runs if run.key not in file.rows]
+    tasks = tasks_for(left, order.processes)
+    with closing(carried_out(tasks, order.data, test, order.processes)) as events:
+        for event in events:
+            if stopping.is_set():
+                break
+            if isinstance(event, (Advanced, EpochScores)):
+                yield event
+            else:
+                yield from _ended(event, file, fingerprint)
+    file.append([])
+    return Kept(file.path)
+
+
+def _ended(
+    event: Finished | Failed, file: ResultsFile, fingerprint: str
+) -> Generator[Ended | NotWritten, None, None]:
+    row = row_of(event, fingerprint)
+    try:
+        file.append([row])
+    except FileError as error:
+        yield NotWritten(str(error))
+    if isinstance(event, Failed):
+        yield Ended(row, None, event.sentence)
+    else:
+        yield Ended(row, event.trained)
+
+
+def model_of(trained: Trained, data: Dataset) -> Model:
+    """Return the network of a run with its parameters, and how they were trained."""
+    score = trained.test if trained.test.images else trained.validation
+    metrics = Metrics(data=data.name, images=score.images, accuracy=score.accuracy, loss=score.loss)
+    config = trained.run.config
+    record = TrainingRecord(
+        data=data.name,
+        config=config.to_json(),
+        threads=config.threads,
+        reason=trained.reason.value,
+        metrics=metrics,
+    )
+    return trained.run.model(data.classes, trained.params).replace(record=record)

@@ -1,0 +1,211 @@
+"""What the Sweep page asks for: start a sweep, stop it, take one of its networks into the editor."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+from PySide6.QtCore import QObject, Signal
+
+from engine.data import Dataset
+from engine.errors import TinyMLError
+from engine.nn.losses import suitable_loss
+from engine.nn.model import Model
+from engine.sweep.description import Sweep
+from engine.sweep.outcome import Advanced, EpochScores, Trained
+from engine.training.config import usable_cores
+from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, model_of, run_sweep
+from tinyml_gui.background.worker import Job, JobOutcome, Worker
+from tinyml_gui.control.training import TrainingController
+from tinyml_gui.document.state import State
+from tinyml_gui.viewmodels.sweep.definition import Definition, size_words, sweep_of
+from tinyml_gui.viewmodels.sweep.results import SweepResults
+
+__all__ = ["SweepController"]
+
+_MOST_KEPT: Final = 128 << 20  # bytes of parameters that are kept; the least accurate networks go first
+
+
+def results_folder() -> Path:
+    """Return the folder for the tables of sweeps; it may not exist yet."""
+    return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "sweeps"
+
+
+class SweepController(QObject):
+    """One sweep at a time, which goes on while other pages are used. Started again, it goes on where it was.
+
+    Signals
+    -------
+    changed()
+        Results or status changed; at most 30 times a second.
+    told(str)
+        How a sweep ended, or what was loaded.
+    refused(str)
+        Why it cannot start, or a network cannot be loaded.
+
+    Attributes
+    ----------
+    results : SweepResults or None
+    chosen : int or None
+        The number of the run that is selected in all views.
+    folder : Path
+        Where the tables are.
+    """
+
+    changed = Signal()
+    told = Signal(str)
+    refused = Signal(str)
+
+    def __init__(
+        self,
+        state: State,
+        training: TrainingController,
+        take: Callable[[Model], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._training, self._take = state, training, take
+        self._worker = Worker("sweep", self)
+        self._job: Job | None = None
+        self._data: Dataset | None = None
+        self._kept: dict[int, Trained] = {}
+        self._began = self._ended = 0.0
+        self.sweep: Sweep | None = None
+        self.results: SweepResults | None = None
+        self.chosen: int | None = None
+        self.warning = ""
+        self.folder = results_folder()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether networks are being trained."""
+        return self._job is not None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the sweep was told to stop and has not ended yet."""
+        return self._job is not None and self._job.stopping.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """How long the sweep has been going, or took."""
+        return (time.monotonic() if self.is_running else self._ended) - self._began
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it will take at the speed so far; infinity where that is not known."""
+        share = 0.0 if self.results is None else self.results.share
+        return self.seconds * (1 - share) / share if share > 0 else float("inf")
+
+    def obstacle(self) -> str:
+        """Return why no sweep can start now; empty where one can."""
+        if self._training.is_running:
+            return "A training is running; stop it first."
+        if self._training.data is None:
+            return self._training.data_error or "The data set is being read."
+        return ""
+
+    def size_words(self, definition: Definition) -> str:
+        """Return how large the sweep would be; raise `TinyMLError` if it cannot be made."""
+        data = self._training.data
+        return "" if data is None else size_words(self._described(definition, data), data)
+
+    def start(self, definition: Definition) -> None:
+        """Begin a sweep on the data of the Train page, or go on with it."""
+        data = self._training.data
+        if self._job is not None or data is None:
+            return
+        try:
+            self.sweep = self._described(definition, data)
+        except TinyMLError as error:
+            self.refused.emit(str(error))
+            return
+        self._data, self.results, self.chosen, self.warning = data, None, None, ""
+        self._kept.clear()
+        self._began = time.monotonic()
+        order = SweepOrder(self.sweep, data, self._training.catalogue, self.folder, usable_cores())
+        make = functools.partial(run_sweep, order)
+        self._job = self._worker.submit(Job(make, self._stopped, self._progressed))
+        self.changed.emit()
+
+    def stop(self) -> None:
+        """End the sweep; runs that ended are kept, the others begin again with the next start."""
+        if self._job is not None:
+            self._job.stop()
+            self.changed.emit()
+
+    def choose(self, number: int | None) -> None:
+        """Select a run in all views."""
+        if number != self.chosen:
+            self.chosen = number
+            self.changed.emit()
+
+    def can_load(self, number: int | None) -> bool:
+        """Return whether the weights of a run are at hand."""
+        return number in self._kept and not self._training.is_running
+
+    def load(self, number: int) -> None:
+        """Take the network of a run into the editor, with its weights; this can be undone."""
+        if self._data is None or not self.can_load(number):
+            self.refused.emit("The weights of this network are not at hand; run the sweep again.")
+            return
+        model = model_of(self._kept[number], self._data)
+        self._take(model)
+        self.told.emit(f"Loaded {model.name} of the sweep; Undo brings the network before it back")
+
+    def shut_down(self) -> None:
+        """End the processes and the thread."""
+        self._worker.shut_down()
+
+    def _described(self, definition: Definition, data: Dataset) -> Sweep:
+        spec = self._state.document.spec
+        return sweep_of(definition, spec, suitable_loss(spec).name, data)
+
+    def _progressed(self, items: list[Any]) -> None:
+        for item in items:
+            self._fold(item)
+        self.changed.emit()
+
+    def _fold(self, item: Began | Advanced | EpochScores | Ended | NotWritten) -> None:
+        if isinstance(item, Began):
+            assert self.sweep is not None
+            assert self._data is not None
+            self.results = SweepResults(self.sweep, item.runs, len(self._data.classes), item.rows)
+        elif isinstance(item, NotWritten):
+            self.warning = f"A result could not be written and is tried again. {item.reason}"
+        elif self.results is not None:
+            self._fold_result(self.results, item)
+
+    def _fold_result(self, results: SweepResults, item: Advanced | EpochScores | Ended) -> None:
+        if isinstance(item, Advanced):
+            results.advance(item.epochs)
+        elif isinstance(item, EpochScores):
+            results.judge(item)
+        else:
+            results.end(item.row, item.sentence)
+            if item.trained is not None:
+                self._keep(item.trained)
+
+    def _keep(self, trained: Trained) -> None:
+        """Keep a network; where too many are kept, the least accurate is dropped."""
+        self._kept[trained.run.number] = trained
+        while sum(kept.params.nbytes for kept in self._kept.values()) > _MOST_KEPT:
+            worst = min(self._kept.values(), key=lambda kept: kept.validation.accuracy)
+            del self._kept[worst.run.number]
+
+    def _stopped(self, outcome: JobOutcome) -> None:
+        self._job, self._ended = None, time.monotonic()
+        if outcome.error is not None:
+            self.refused.emit(str(outcome.error))
+        elif not outcome.cancelled and self.results is not None:
+            done, total = self.results.done, len(self.results.runs)
+            self.told.emit(
+                f"Sweep finished: {total:,} networks"
+                if done == total
+                else f"Sweep stopped: {done:,} of {total:,} networks are kept; start it again to go on"
+            )
+        self.changed.emit()
