@@ -1,0 +1,50 @@
+"""Read a file of any kind that a reader knows: the kind is recognised by content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from engine.errors import FileError, SpecError
+from engine.files import file_faults, open_file
+from engine.formats import READERS
+from engine.formats.reader import HEAD_BYTES, Imported, Reader, ReadOptions
+
+__all__ = ["find_reader", "read_with"]
+
+
+def find_reader(path: Path) -> Reader:
+    """Return the reader that knows the file `path`.
+
+    Raises
+    ------
+    FileError
+        When no reader knows it, or it cannot be read.
+    """
+    with file_faults(path), open_file(path) as stream:
+        head = stream.read(HEAD_BYTES)
+    for reader in READERS.values():
+        if reader.recognizes(head):
+            return reader
+    known = ", ".join(reader.title for reader in READERS.values())
+    raise FileError(path, f"this is no kind of file that can come in; these can: {known}.")
+
+
+def read_with(reader: Reader, path: Path, options: ReadOptions) -> Imported:
+    """Return the model that `reader` finds in the file `path`, named like the file.
+
+    Raises
+    ------
+    FileError
+        Naming the layer that cannot come in, and what to do.
+    MissingToolError
+        When the reader needs a package that is not installed.
+    """
+    if reader.weights_only and options.network is None:
+        reason = f"{reader.title} are numbers without a network; name the network that they belong to"
+        raise FileError(path, f"{reason} (--network: a preset, a JSON description or a model).")
+    try:
+        found = reader.read(path, options)
+    except SpecError as error:
+        raise FileError(path, str(error)) from error
+    return replace(found, model=found.model.replace(name=path.stem))
