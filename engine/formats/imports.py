@@ -10,7 +10,12 @@ from engine.files import file_faults, open_file
 from engine.formats import READERS
 from engine.formats.reader import HEAD_BYTES, Imported, Reader, ReadOptions
 
-__all__ = ["find_reader", "read_with"]
+__all__ = ["find_reader", "read_with", "usual_suffixes"]
+
+
+def usual_suffixes() -> tuple[str, ...]:
+    """Return the extensions that files which can come in usually have, each once."""
+    return tuple(dict.fromkeys(suffix for reader in READERS.values() for suffix in reader.suffixes))
 
 
 def find_reader(path: Path) -> Reader:
