@@ -10,10 +10,14 @@ from collections.abc import Mapping
 
 from engine.formats.genann_files import read as genann
 from engine.formats.reader import Reader
+from engine.formats.sequential_files import read as sequential
 
 __all__ = ["READERS"]
 
-_READERS: tuple[Reader, ...] = (genann.READER,)
+_READERS: tuple[Reader, ...] = (
+    genann.READER,
+    sequential.READER,
+)
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}
 """Every reader by name, in the order in which they are asked whether they know a file."""

@@ -10,7 +10,7 @@ from engine.errors import SpecError
 from engine.nn.model import Model
 from engine.nn.param import FloatArray
 from engine.nn.param_layout import ParamLayout
-from engine.nn.specs import ModelSpec
+from engine.nn.specs import MAX_LAYERS, ModelSpec
 from engine.shapes import describe_shape
 
 __all__ = ["assembled", "checked"]
@@ -19,6 +19,8 @@ __all__ = ["assembled", "checked"]
 def checked(spec: ModelSpec) -> ModelSpec:
     """Return `spec`; raise `SpecError` where it describes no network or one that is too large."""
     spec.rows()
+    if len(spec.layers) > MAX_LAYERS:
+        raise SpecError(f"a network has at most {MAX_LAYERS} layers, this has {len(spec.layers)}.")
     return spec
 
 

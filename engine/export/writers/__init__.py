@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8, genann
+from engine.export.writers import c_float32, c_int8, genann, sequential
 
 __all__ = ["FORMATS"]
 
@@ -15,6 +15,7 @@ FORMATS: Mapping[str, Format] = {
         c_float32.FORMAT,
         c_int8.FORMAT,
         genann.FORMAT,
+        sequential.FORMAT,
     )
 }
 """Every format by name."""

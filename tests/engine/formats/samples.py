@@ -9,12 +9,23 @@ import numpy as np
 
 from engine.export import FORMATS, ExportOptions
 from engine.formats.reader import ReadOptions
-from engine.nn.layers import Dense, Flatten
+from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from tests.engine.export.int8_programs import quantized
 
 DENSE = ModelSpec((Flatten(), Dense(3, "sigmoid"), Dense(3, "sigmoid"), Dense(2, "sigmoid")), (4, 4, 1))
+
+CONVOLUTIONAL = ModelSpec(
+    (
+        Conv2D(2, 3, activation="sigmoid", bias=False),
+        MaxPool2D(2),
+        Conv2D(2, 3, activation="linear", bias=False),
+        Flatten(),
+        Dense(2, "sigmoid"),
+    ),
+    (6, 6, 1),
+)
 
 
 def random_model(spec: ModelSpec, seed: int = 0) -> Model:
@@ -36,6 +47,7 @@ Make = Callable[[], Sequence[tuple[bytes, ReadOptions]]]
 
 SAMPLES: Mapping[str, Make] = {
     "genann": lambda: [(exported("genann", ".ann", DENSE), ReadOptions())],
+    "sequential": lambda: [(exported("sequential", ".txt", CONVOLUTIONAL), ReadOptions())],
 }
 
 
