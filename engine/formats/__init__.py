@@ -11,12 +11,18 @@ from collections.abc import Mapping
 from engine.formats.genann_files import read as genann
 from engine.formats.reader import Reader
 from engine.formats.sequential_files import read as sequential
+from engine.formats.weight_files import keras, pytorch
 
 __all__ = ["READERS"]
 
 _READERS: tuple[Reader, ...] = (
     genann.READER,
     sequential.READER,
+    pytorch.SAFETENSORS,
+    pytorch.NPZ,
+    pytorch.PT,
+    keras.HDF5,
+    keras.ARCHIVE,
 )
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}

@@ -41,6 +41,9 @@ def assembled(spec: ModelSpec, arrays: Sequence[Mapping[str, FloatArray]], class
             got = "none" if found is None else describe_shape(found.shape)
             reason = f"its {view.name} must be {describe_shape(wanted)} numbers, the file has {got}."
             raise SpecError(reason, view.layer)
-        view.of(params)[...] = found
+        with np.errstate(over="ignore"):
+            view.of(params)[...] = found
+        if not np.isfinite(view.of(params)).all():
+            raise SpecError(f"its {view.name} holds numbers that 32 bits cannot hold.", view.layer)
     params.setflags(write=False)
     return Model(spec, params, classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8, genann, sequential
+from engine.export.writers import c_float32, c_int8, genann, sequential, weights
 
 __all__ = ["FORMATS"]
 
@@ -16,6 +16,8 @@ FORMATS: Mapping[str, Format] = {
         c_int8.FORMAT,
         genann.FORMAT,
         sequential.FORMAT,
+        weights.NPZ,
+        weights.CSV,
     )
 }
 """Every format by name."""
