@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from engine.commands.sources import find_model, load_model
-from engine.errors import FileError
-from engine.formats.imports import find_reader, read_with
+from engine.formats.imports import find_reader, read_with, taken
 from engine.formats.reader import Imported, ReadOptions
 from engine.nn.presets import PRESETS
 from engine.storage.model_file import SUFFIX
@@ -45,13 +44,15 @@ def chosen_read_options(arguments: argparse.Namespace, usual: tuple[str, ...] | 
 
 
 def load_any(text: str, options: ReadOptions) -> Imported:
-    """Return the model that `text` names: a ``.tinyml`` file, a shipped model, a file of another program."""
+    """Return the model that `text` names: a ``.tinyml`` file, a shipped model, a file of another program.
+
+    Options that its reader does not use are left out; they may be meant for another file.
+    """
     if is_shipped(text) or Path(text).suffix.lower() == SUFFIX:
         return Imported(load_model(text))
     path = Path(text)
-    if not path.exists():
-        raise FileError(text, "there is no such file; check the path.")
-    return read_with(find_reader(path), path, options)
+    reader = find_reader(path)
+    return read_with(reader, path, taken(reader, options))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

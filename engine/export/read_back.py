@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from engine.boards.programs import Cancel
 from engine.errors import VerifyError
 from engine.export.formats import PROVED_VECTORS, Proof, Prove
 from engine.export.options import ExportOptions
 from engine.export.vectors import agree, make_vectors
+from engine.files import file_faults
 from engine.formats.reader import Reader, ReadOptions
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.nn.specs import ModelSpec
+from engine.temporary import work_folder
 
 __all__ = ["prove_by_reading"]
 
@@ -31,8 +32,8 @@ def prove_by_reading(
         model: Model, files: Mapping[str, bytes], options: ExportOptions, cancel: Cancel | None
     ) -> Proof:
         content = next(data for path, data in files.items() if path.endswith(suffix))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f"{options.name}{suffix}")
+        with file_faults(tempfile.gettempdir()), work_folder() as folder:
+            path = folder / f"{options.name}{suffix}"
             path.write_bytes(content)
             found = reader.read(path, ReadOptions(network(model), model.classes)).model
         vectors = make_vectors(model, PROVED_VECTORS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from engine.errors import FileError, SpecError
@@ -10,7 +10,7 @@ from engine.files import file_faults, open_file
 from engine.formats import READERS
 from engine.formats.reader import HEAD_BYTES, Imported, Reader, ReadOptions
 
-__all__ = ["find_reader", "read_with", "usual_suffixes"]
+__all__ = ["find_reader", "read_with", "taken", "usual_suffixes"]
 
 
 def usual_suffixes() -> tuple[str, ...]:
@@ -35,16 +35,24 @@ def find_reader(path: Path) -> Reader:
     raise FileError(path, f"this is no kind of file that can come in; these can: {known}.")
 
 
+def taken(reader: Reader, options: ReadOptions) -> ReadOptions:
+    """Return those of the `options` that `reader` uses."""
+    return ReadOptions(**{name: getattr(options, name) for name in reader.takes})
+
+
 def read_with(reader: Reader, path: Path, options: ReadOptions) -> Imported:
     """Return the model that `reader` finds in the file `path`, named like the file.
 
     Raises
     ------
     FileError
-        Naming the layer that cannot come in, and what to do.
+        Naming the layer that cannot come in, or the option that the reader does not use, and what to do.
     MissingToolError
         When the reader needs a package that is not installed.
     """
+    for field in fields(options):
+        if getattr(options, field.name) and field.name not in reader.takes:
+            raise FileError(path, f"{reader.title} says its {field.name} itself; leave that option out.")
     if reader.weights_only and options.network is None:
         reason = f"{reader.title} are numbers without a network; name the network that they belong to"
         raise FileError(path, f"{reason} (--network: a preset, a JSON description or a model).")

@@ -72,6 +72,8 @@ class Reader:
     read : callable
         ``read(path, options)`` returns an `Imported`. It raises `FileError`, whose sentence names the node or
         layer that cannot come in, and `MissingToolError` where a package is missing.
+    takes : frozenset of str
+        The fields of `ReadOptions` that it uses.
     weights_only : bool
         Whether its files describe no network, so that `ReadOptions.network` must.
     """
@@ -82,6 +84,7 @@ class Reader:
     suffixes: tuple[str, ...]
     recognizes: Callable[[bytes], bool]
     read: Callable[[Path, ReadOptions], Imported]
+    takes: frozenset[str] = frozenset({"classes"})
     weights_only: bool = False
 
 

@@ -78,6 +78,10 @@ def _image(inputs: int) -> tuple[Shape, tuple[str, ...]]:
 
 def _into(path: Path, connections: tuple[Connection, ...], options: ReadOptions) -> Filled:
     """Return the network that the user names, with the file's weights."""
+    if options.activations:
+        raise FileError(
+            path, "the network that was named has its activation functions; leave --activation out."
+        )
     spec = checked(options.network or ModelSpec(()))
     arrays: list[dict[str, FloatArray]] = []
     left = list(connections)
@@ -104,4 +108,5 @@ READER = Reader(
     (".ann",),
     _recognizes,
     _read,
+    takes=frozenset({"classes", "network", "activations"}),
 )

@@ -47,6 +47,8 @@ class _Found:
 
     def apply(self, index: int, function: str) -> None:
         """Note the function after the last connection."""
+        if function == LINEAR.name:
+            return
         if self.last_function != LINEAR.name:
             self.lose(index, "does not follow a linear dense layer", "put it there")
         elif function not in FUNCTIONS:
@@ -79,8 +81,7 @@ def _take_dense(found: _Found, place: _Place) -> None:
     found.connections.append(Connection(weight, bias))
     found.places.append(place.index)
     found.functions.append(LINEAR.name)
-    if layer.activation != LINEAR.name:
-        found.apply(place.index, layer.activation)
+    found.apply(place.index, layer.activation)
 
 
 def _take_activation(found: _Found, place: _Place) -> None:

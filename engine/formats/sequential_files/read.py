@@ -40,6 +40,8 @@ class _Network:
     ----------
     map : FileMap or None
         The feature map after the last layer; None once it is flat.
+    width : int
+        How many numbers it gives once it is flat.
     order : Order or None
         For each number of the flat vector in the file, its index in the engine; None where they are equal.
     """
@@ -50,6 +52,7 @@ class _Network:
         self.arrays: list[dict[str, FloatArray]] = []
         width, height = text.count("the image's width"), text.count("the image's height")
         self.map: FileMap | None = FileMap(width, height, 1)
+        self.width = 0
         self.order: Order | None = None
         self.what = ""
         self.input_shape = (height, width, 1)
@@ -78,7 +81,7 @@ class _Network:
     def flatten(self) -> None:
         """Make a vector of the feature map."""
         if self.map is not None:
-            self.order, self.map = self.map.flat_order, None
+            self.order, self.width, self.map = self.map.flat_order, self.map.size, None
             self.add(Flatten())
 
     def fault(self, reason: str) -> FileError:
@@ -106,12 +109,11 @@ def _dense(net: _Network) -> None:
     """Read a Genann network; all its layers end in a sigmoid."""
     net.flatten()
     for connection in read_connections(net.text, net.what):
-        if net.order is not None and len(net.order) != connection.features:
-            reason = f"dense has {connection.features:,} inputs, but gets {len(net.order):,} numbers."
-            raise net.fault(reason)
+        if connection.features != net.width:
+            raise net.fault(f"dense has {connection.features:,} inputs, but gets {net.width:,} numbers.")
         weight = from_file(connection.weight, net.order, axis=1)
         net.add(Dense(connection.units, "sigmoid"), weight=weight, bias=connection.bias)
-        net.order = None
+        net.order, net.width = None, connection.units
 
 
 def _convolution(net: _Network) -> None:
@@ -179,7 +181,7 @@ def _pooling(net: _Network) -> None:
         )
     if size == side > _MOST_POOL and kind in _WHOLE:
         net.add(_WHOLE[kind]())
-        net.map = None
+        net.map, net.width = None, depth
         return
     net.add(_POOLS[kind](size))
     net.map = found.pooled(size)

@@ -21,7 +21,7 @@ from engine.files import read_limited
 from engine.formats.reader import Imported, Reader, ReadOptions
 from engine.formats.weight_files.conventions import KERAS
 from engine.formats.weight_files.decoding import MAX_BYTES, Budget, decoding, first_entry
-from engine.formats.weight_files.matching import Arrays, filled, natural
+from engine.formats.weight_files.matching import WEIGHTS_TAKE, Arrays, filled, natural
 from engine.storage.zip_archive import ArchiveFaultError, open_archive, read_entry
 
 __all__ = ["ARCHIVE", "HDF5"]
@@ -153,6 +153,7 @@ HDF5 = Reader(
     (".h5", ".hdf5"),
     _is_hdf5,
     _read_hdf5,
+    takes=WEIGHTS_TAKE,
     weights_only=True,
 )
 ARCHIVE = Reader(
@@ -162,5 +163,6 @@ ARCHIVE = Reader(
     (".keras",),
     _is_archive,
     _read_archive,
+    takes=WEIGHTS_TAKE,
     weights_only=True,
 )

@@ -26,9 +26,12 @@ from engine.nn.specs import LayerRow, ModelSpec
 from engine.shapes import Shape, describe_shape
 from engine.words import short
 
-__all__ = ["Arrays", "filled", "natural"]
+__all__ = ["WEIGHTS_TAKE", "Arrays", "filled", "natural"]
 
 Arrays = Mapping[str, NDArray[Any]]
+WEIGHTS_TAKE: Final = frozenset({"classes", "network"})
+"""The options that readers of weights use."""
+
 _LISTED: Final = 6
 
 

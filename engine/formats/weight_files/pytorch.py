@@ -23,7 +23,7 @@ from engine.files import read_limited
 from engine.formats.reader import Imported, Reader, ReadOptions
 from engine.formats.weight_files.conventions import PYTORCH
 from engine.formats.weight_files.decoding import MAX_BYTES, Budget, decoding, first_entry
-from engine.formats.weight_files.matching import Arrays, filled, natural
+from engine.formats.weight_files.matching import WEIGHTS_TAKE, Arrays, filled, natural
 from engine.shapes import size
 from engine.storage.zip_archive import ArchiveFaultError, open_archive, read_entry
 
@@ -130,6 +130,7 @@ SAFETENSORS = Reader(
     (".safetensors",),
     _is_safetensors,
     _reader(_read_safetensors),
+    takes=WEIGHTS_TAKE,
     weights_only=True,
 )
 NPZ = Reader(
@@ -139,6 +140,7 @@ NPZ = Reader(
     (".npz",),
     _is_npz,
     _reader(_read_npz),
+    takes=WEIGHTS_TAKE,
     weights_only=True,
 )
 PT = Reader(
@@ -148,5 +150,6 @@ PT = Reader(
     (".pt", ".pth"),
     _is_pt,
     _reader(_read_pt),
+    takes=WEIGHTS_TAKE,
     weights_only=True,
 )

@@ -161,6 +161,18 @@ def test_the_loss_report_names_every_layer_and_what_to_do() -> None:
     )
 
 
+def test_a_linear_activation_changes_nothing(tmp_path: Path) -> None:
+    layers = (Flatten(), Dense(4, "sigmoid"), Activation("linear"), Dense(2, "sigmoid"))
+    model = random_model(ModelSpec(layers, (3, 3, 1)))
+    back = read(tmp_path, files_of(model)["net.ann"])
+    assert back.params.tobytes() == model.params.tobytes()
+
+
+def test_functions_are_named_once(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="has its activation functions; leave --activation out"):
+        read(tmp_path, XOR, network=DENSE, activations=("relu",))
+
+
 def test_batch_norm_that_cannot_be_folded_is_refused() -> None:
     late = ModelSpec((Flatten(), Dense(4, "relu"), BatchNorm(), Dense(2)), (3, 3, 1))
     assert "layer 3, Batch norm, is not part of a dense network" in refusal(late)

@@ -142,6 +142,12 @@ def test_six_printed_decimals_are_taken_as_they_are(tmp_path: Path) -> None:
     assert np.float32(-0.3) in model.params
 
 
+def test_what_the_file_says_cannot_be_told_again(tmp_path: Path) -> None:
+    path = written(tmp_path, OBLONG.encode(), ".txt")
+    with pytest.raises(FileError, match="Sequential text says its network itself; leave that option out"):
+        read_with(SEQUENTIAL, path, ReadOptions(PRESETS["lenet"].build()))
+
+
 def test_a_dense_layer_straight_after_a_pool_is_flattened_first(tmp_path: Path) -> None:
     text = "4 4 2\n3\n0 2 4 1\n1\n4 0 0 1 0.5 1 2 3 4"
     check_same(read(tmp_path, text), text)
@@ -213,6 +219,10 @@ def test_colours_are_refused() -> None:
         ("4 4 1\n4\n4 4 1 softmax", "its function 'softmax' is unknown; known are linear, relu"),
         ("4 4 2\n5\n4 4 1\n1\n9 0 0 1 " + "1 " * 10, "dense has 9 inputs, but gets 16 numbers"),
         ("4 4 1\n5\n4 4 1", "it needs a dense layer"),
+        (
+            "4 4 2\n1\n16 0 0 2 " + "1 " * 34 + "\n1\n3 0 0 1 1 1 1 1",
+            "layer 2: dense has 3 inputs, but gets 2",
+        ),
         ("4 4 1\n3\n0 2 4 1", "must end in one number for each class"),
         ("4 4 1\n1\n16 0 0 1 1", "layer 1, its layer 1: the weights must be 17 numbers"),
     ],
