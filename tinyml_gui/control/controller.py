@@ -119,7 +119,6 @@ class Controller(QObject):
         self.recovery = RecoveryController(recovery_files, self.tasks, self._take_left, self)
         self.recovery.error.connect(self.error)
         self.imports = ImportController(self.state, self.tasks, self)
-        self.imports.refused.connect(self.error)
         self.autosave = None if recovery_files is None else Autosave(self.state, recovery_files, self)
         if self.autosave is not None:
             self.autosave.failed.connect(self.unkept)

@@ -47,6 +47,7 @@ class FileController(QObject):
         actions["open"].triggered.connect(self._open)
         actions["import"].triggered.connect(self._import)
         controller.imports.read.connect(self._take_in)
+        controller.imports.refused.connect(controller.error)
         actions["save"].triggered.connect(self.save)
         actions["save_as"].triggered.connect(self.save_as)
         actions["forget_recent"].triggered.connect(settings.clear_recent_files)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from engine.errors import FileError
@@ -24,13 +23,12 @@ from engine.formats.reader import Imported, Reader, ReadOptions
 from engine.formats.weight_files.conventions import PYTORCH
 from engine.formats.weight_files.decoding import MAX_BYTES, Budget, decoding, first_entry
 from engine.formats.weight_files.matching import WEIGHTS_TAKE, Arrays, filled, natural
-from engine.shapes import size
+from engine.npy import read_npy_header
 from engine.storage.zip_archive import ArchiveFaultError, open_archive, read_entry
 
 __all__ = ["NPZ", "PT", "SAFETENSORS"]
 
 _MAX_HEADER: Final = 1 << 20
-_NPY_HEADER: Final = 1 << 12
 _NPY: Final = ".npy"
 _BFLOAT16: Final = "BF16"
 _DTYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2", _BFLOAT16: "<u2", "I64": "<i8", "I32": "<i4"}
@@ -87,14 +85,11 @@ def _npy(path: Path, archive: zipfile.ZipFile, name: str, length: int) -> NDArra
     """Return one array of an NPZ file."""
     stream = io.BytesIO(read_entry(archive, name, length))
     with decoding(path):
-        read_header = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        shape, is_fortran, dtype = read_header[npy.read_magic(stream)](stream, max_header_size=_NPY_HEADER)
-        if dtype.kind not in "fiu":
+        header = read_npy_header(stream)
+        if header.dtype.kind not in "fiu":
             raise FileError(path, f"{name} holds no numbers; save the weights as float32.")
-        content = stream.read()
-        if min(shape, default=0) < 0 or size(shape) * dtype.itemsize != len(content):
-            raise ValueError(shape)
-        return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
+        values = np.frombuffer(stream.read(), header.dtype)
+        return values.reshape(header.shape, order="F" if header.fortran_order else "C")
 
 
 def _is_pt(head: bytes) -> bool:
