@@ -20,7 +20,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=import_model)
     known = "; ".join(f"{reader.title}: {reader.doc}" for reader in READERS.values())
     parser.add_argument(
-        "path", metavar="PATH", help=f"the file, whose kind is recognised by its content. {known}"
+        "path",
+        metavar="PATH",
+        help=f"the file, whose kind is recognised by its content. {known.replace('%', '%%')}",
     )
     parser.add_argument("--out", required=True, metavar="F.tinyml", help="where to save the model")
     add_read_options(parser)

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import struct
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.errors import FileError
+from engine.errors import FileError, MissingToolError
 from engine.export import FORMATS, ExportOptions
 from engine.formats import READERS
 from engine.formats.imports import find_reader, read_with
@@ -363,3 +364,17 @@ def test_a_model_file_is_not_taken_for_weights() -> None:
         archive.fp.seek(0)  # type: ignore[union-attr]
         head = archive.fp.read(4096)  # type: ignore[union-attr]
     assert [reader.name for reader in READERS.values() if reader.recognizes(head)] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"), [("pt", "torch", "torch"), ("keras-h5", "h5py", "keras")]
+)
+def test_a_missing_package_is_named_with_its_extra(
+    name: str, module: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = b"\x89HDF\r\n\x1a\n" if name == "keras-h5" else b"\x80\x02"
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(
+        MissingToolError, match=re.escape(f"package {module}; run \"pip install 'tinyml-studio[{extra}]'")
+    ):
+        read_with(READERS[name], written(tmp_path, head, ".dat"), ReadOptions(NORMED))

@@ -9,15 +9,19 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from engine.formats.imports import usual_suffixes
+from engine.formats.weight_files.write import npz_bytes
 from engine.storage import model_file
 from tests.tinyml_gui.tiny import TinyCatalogue, spot_model
 from tinyml_gui.control import files as files_module
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.control.files import FileController
 from tinyml_gui.document.settings import Settings
+from tinyml_gui.drawing.paste_and_drop import model_of
+from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.question import Answer
 from tinyml_gui.look.theme_switch import Theme
 from tinyml_gui.main_window import MainWindow
@@ -26,13 +30,27 @@ XOR = "2 1 2 1 -1.777 -5.734 -6.029 -4.460 -3.261 -3.172 2.444 -6.581 5.826\n"
 
 
 @pytest.fixture
-def window(qtbot: QtBot, settings: Settings, look: Theme) -> Iterator[MainWindow]:
-    controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
-    made = MainWindow(controller, settings, look)
-    qtbot.addWidget(made, before_close_func=lambda _: controller.state.mark_saved())
-    made.show()
+def controller(settings: Settings, qtbot: QtBot) -> Iterator[Controller]:
+    made = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
     yield made
-    controller.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def holder(qtbot: QtBot) -> QWidget:
+    made = QWidget()
+    qtbot.addWidget(made)
+    return made
+
+
+@pytest.fixture
+def actions(holder: QWidget) -> Actions:
+    return Actions(holder)
+
+
+@pytest.fixture
+def files(holder: QWidget, actions: Actions, controller: Controller, settings: Settings) -> FileController:
+    return FileController(holder, actions, controller, settings)
 
 
 @pytest.fixture
@@ -50,31 +68,56 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
     return given
 
 
-def drop(window: MainWindow, path: Path) -> bool:
-    """Drop a file on the window; return whether it was taken."""
+def mime_of(path: Path) -> QMimeData:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path))])
+    return data
+
+
+def drop(window: MainWindow, path: Path) -> None:
+    """Drop a file on the window."""
+    data, place = mime_of(path), QPoint(9, 9)
     copy, none, left = Qt.DropAction.CopyAction, Qt.KeyboardModifier.NoModifier, Qt.MouseButton.LeftButton
-    enter = QDragEnterEvent(QPoint(9, 9), copy, data, left, none)
+    enter = QDragEnterEvent(place, copy, data, left, none)
     QApplication.sendEvent(window, enter)
-    if enter.isAccepted():
-        QApplication.sendEvent(window, QDropEvent(QPointF(9, 9), copy, data, left, none))
-    return enter.isAccepted()
+    assert enter.isAccepted()
+    QApplication.sendEvent(window, QDropEvent(QPointF(place), copy, data, left, none))
 
 
-def test_a_dropped_network_is_open_and_not_saved_yet(window: MainWindow, xor: Path, qtbot: QtBot) -> None:
-    with qtbot.waitSignal(window.controller.message) as told:
-        assert drop(window, xor)
-        qtbot.waitUntil(lambda: window.controller.model.name == "xor")
-    assert told.args[0].startswith("Imported xor.ann as Genann; it is not saved yet. The file does not name")
-    assert window.controller.is_modified
-    assert window.controller.path is None
-    assert not window.controller.can_undo
-    assert window.controller.model.spec.input_shape == (1, 2, 1)
+def test_dropped_on_the_window_a_network_opens_and_a_bad_file_is_told(
+    controller: Controller, settings: Settings, look: Theme, xor: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    window, bad = MainWindow(controller, settings, look), tmp_path / "bad.ann"
+    qtbot.addWidget(window, before_close_func=lambda _: controller.state.mark_saved())
+    window.show()
+    drop(window, xor)
+    qtbot.waitUntil(lambda: controller.model.name == "xor")
+    assert window.messages.message.startswith("Imported xor.ann as Genann; it is not saved yet.")
+    bad.write_text("Dear network")
+    drop(window, bad)
+    qtbot.waitUntil(lambda: "bad.ann: this is no kind of file" in window.messages.message)
+    assert controller.model.name == "xor"
+
+
+def test_what_came_in_is_not_saved_yet(
+    files: FileController, controller: Controller, xor: Path, qtbot: QtBot
+) -> None:
+    with qtbot.waitSignal(controller.message) as told:
+        files.open(xor)
+    assert "it is not saved yet. The file does not name its activation functions" in told.args[0]
+    assert controller.is_modified
+    assert controller.path is None
+    assert not controller.can_undo
+    assert controller.model.spec.input_shape == (1, 2, 1)
 
 
 def test_the_menu_offers_every_kind_that_can_come_in(
-    window: MainWindow, xor: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    files: FileController,
+    actions: Actions,
+    controller: Controller,
+    xor: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[str] = []
 
@@ -83,53 +126,72 @@ def test_the_menu_offers_every_kind_that_can_come_in(
         return str(xor), ""
 
     monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
-    window.commands["import"].trigger()
-    qtbot.waitUntil(lambda: window.controller.model.name == "xor")
+    actions["import"].trigger()
+    qtbot.waitUntil(lambda: controller.model.name == "xor")
     assert all(f"*{suffix}" in asked[0] for suffix in usual_suffixes())
-
-
-def test_what_cannot_be_read_leaves_the_model(window: MainWindow, tmp_path: Path, qtbot: QtBot) -> None:
-    before, path = window.controller.model, tmp_path / "bad.ann"
-    path.write_text("Dear network")
-    with qtbot.waitSignal(window.controller.error) as told:
-        drop(window, path)
-    assert "bad.ann: this is no kind of file that can come in" in told.args[0]
-    assert window.controller.model is before
-    assert "bad.ann" in window.messages.message
 
 
 @pytest.mark.parametrize("answer", [Answer.Cancel, Answer.Discard])
 def test_unsaved_changes_are_asked_about(
-    answer: Answer, window: MainWindow, xor: Path, qtbot: QtBot, answers: list[Answer]
+    answer: Answer,
+    files: FileController,
+    controller: Controller,
+    xor: Path,
+    qtbot: QtBot,
+    answers: list[Answer],
 ) -> None:
-    controller, model = window.controller, spot_model()
+    model = spot_model()
     controller.state.reset(model, saved=False)
     answers.append(answer)
-    drop(window, xor)
+    files.open(xor)
     qtbot.waitUntil(lambda: not answers)
     assert (controller.model.name == "xor") == (answer == Answer.Discard)
     assert (controller.model is model) == (answer == Answer.Cancel)
 
 
-def test_only_the_last_file_is_opened(window: MainWindow, xor: Path, tmp_path: Path, qtbot: QtBot) -> None:
-    other = tmp_path / "other.ann"
+def test_a_file_that_cannot_be_used_is_not_asked_about(
+    files: FileController, controller: Controller, tmp_path: Path, qtbot: QtBot, answers: list[Answer]
+) -> None:
+    controller.state.reset(spot_model(), saved=False)
+    (tmp_path / "bad.ann").write_text("Dear network")
+    with qtbot.waitSignal(controller.error):  # an answer would be missing
+        files.open(tmp_path / "bad.ann")
+
+
+def test_only_the_last_file_is_opened(
+    files: FileController, controller: Controller, xor: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    other, opened = tmp_path / "other.ann", list[str]()
     other.write_text(XOR)
-    opened: list[str] = []
-    window.controller.opened.connect(lambda: opened.append(window.controller.model.name))
-    window.controller.imports.start(xor)
-    window.controller.imports.start(other)
+    controller.opened.connect(lambda: opened.append(controller.model.name))
+    files.open(xor)
+    files.open(other)
     qtbot.waitUntil(lambda: opened == ["other"])
 
 
-def test_saved_it_is_a_file_like_any_other(
-    window: MainWindow, xor: Path, tmp_path: Path, qtbot: QtBot
+def test_weights_alone_are_for_the_network_that_is_open(
+    files: FileController, controller: Controller, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    drop(window, xor)
-    qtbot.waitUntil(lambda: window.controller.model.name == "xor")
-    window.controller.save_file(tmp_path / "mine.tinyml")
-    assert not window.controller.is_modified
-    assert model_file.load(tmp_path / "mine.tinyml").spec == window.controller.model.spec
+    model = spot_model()
+    controller.state.reset(model)
+    (tmp_path / "net.npz").write_bytes(npz_bytes(model.replace(params=model.params * 2)))
+    files.open(tmp_path / "net.npz")
+    qtbot.waitUntil(lambda: controller.model.name == "net")
+    assert (controller.model.spec, controller.model.classes) == (model.spec, model.classes)
+    np.testing.assert_array_equal(controller.model.params, model.params * 2)
 
 
-def test_other_files_are_not_taken_for_networks(window: MainWindow, tmp_path: Path) -> None:
-    assert not drop(window, tmp_path / "notes.odt")
+def test_saved_it_is_a_file_like_any_other(
+    files: FileController, controller: Controller, xor: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    files.open(xor)
+    qtbot.waitUntil(lambda: controller.model.name == "xor")
+    controller.save_file(tmp_path / "mine.tinyml")
+    assert not controller.is_modified
+    assert model_file.load(tmp_path / "mine.tinyml").spec == controller.model.spec
+
+
+@pytest.mark.parametrize("suffix", [".tinyml", *usual_suffixes()])
+def test_a_dragged_network_is_known_by_its_suffix(suffix: str) -> None:
+    assert model_of(mime_of(Path(f"net{suffix.upper()}"))) is not None
+    assert model_of(mime_of(Path("notes.odt"))) is None
