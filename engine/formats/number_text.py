@@ -25,6 +25,7 @@ _WORD: Final = re.compile(rb"\S+")
 _COUNT: Final = re.compile(rb"[0-9]{1,9}")
 _NUMBER: Final = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _LARGEST: Final = float(np.finfo(np.float32).max)
+_LONGEST: Final = 400  # characters; the largest double has 309 digits
 _MOST_SHOWN: Final = 40
 
 
@@ -67,15 +68,19 @@ class NumberText:
 
     def numbers(self, count: int, what: str) -> NDArray[np.float32]:
         """Return the next `count` numbers, (count,), each rounded to float32."""
-        if 2 * count > len(self._data) - self._place + 1:
-            raise self.fault(
-                f"{what} must be {count:,} numbers, more than the file has; take an intact copy."
-            )
+        self.check_room(count, what)
         words = islice(_WORD.finditer(self._data, self._place), count)
         values = np.fromiter((self._number(word, what) for word in words), np.float64)
         if len(values) < count:
             raise self.fault(f"{what} must be {count:,} numbers, the file has {len(values):,} of them.")
         return values.astype(np.float32)
+
+    def check_room(self, count: int, what: str) -> None:
+        """Raise `FileError` if the rest of the text cannot hold `count` numbers."""
+        if 2 * count > len(self._data) - self._place + 1:
+            raise self.fault(
+                f"{what} must be {count:,} numbers, more than the file has; take an intact copy."
+            )
 
     def end(self) -> None:
         """Raise `FileError` unless everything was read."""
@@ -85,7 +90,8 @@ class NumberText:
     def _number(self, found: re.Match[bytes], what: str) -> float:
         word = found[0]
         self._place = found.end()
-        value = float(word) if _NUMBER.fullmatch(word) else np.inf
+        is_number = len(word) <= _LONGEST and _NUMBER.fullmatch(word)
+        value = float(word) if is_number else np.inf
         if abs(value) > _LARGEST:
             raise self.fault(f"{what}: {_shown(word)} is no number that fits 32 bits; take an intact copy.")
         return value

@@ -70,8 +70,9 @@ class Reader:
     recognizes : callable
         ``recognizes(head)`` tells from the first `HEAD_BYTES` bytes whether the file is of this kind.
     read : callable
-        ``read(path, options)`` returns an `Imported`. It raises `FileError`, whose sentence names the node or
-        layer that cannot come in, and `MissingToolError` where a package is missing.
+        ``read(path, options)`` returns an `Imported`. It raises `FileError`, or `SpecError` without the path,
+        whose sentence names the node or layer that cannot come in, and `MissingToolError` where a package is
+        missing. It is called by `engine.formats.imports.read_with`, which adds the path.
     takes : frozenset of str
         The fields of `ReadOptions` that it uses.
     weights_only : bool

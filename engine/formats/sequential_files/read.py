@@ -29,6 +29,7 @@ __all__ = ["READER"]
 _HEAD: Final = re.compile(rb"\s*\d{1,6}[ \t]+\d{1,6}[ \t]+\d{1,4}[ \t]*\r?\n\s*[1-5]\s")
 _MOST_KERNEL: Final = 15
 _MOST_POOL: Final = 14
+_MOST_WEIGHTS: Final = 1 << 24  # oblong kernels grow up to fifteen times
 _WHOLE: Final = {1: GlobalAvgPool2D}  # for maps that are larger than the squares of a pool
 _POOLS: Final[Mapping[int, type[MaxPool2D] | type[AvgPool2D]]] = {0: MaxPool2D, 1: AvgPool2D}
 
@@ -81,6 +82,7 @@ class _Network:
     def flatten(self) -> None:
         """Make a vector of the feature map."""
         if self.map is not None:
+            self.text.check_room(self.map.size, f"{self.what}: the weights behind it")
             self.order, self.width, self.map = self.map.flat_order, self.map.size, None
             self.add(Flatten())
 
@@ -155,6 +157,8 @@ def _fitted(
             spans = [span_of(n, side, stride) for n in found.shape[:2]]
             wanted = zip(spans, sides, pads, strict=True)
             if all(_holds(span, length, pad) for span, length, pad in wanted):
+                if filters * depth * side**2 > _MOST_WEIGHTS:
+                    raise net.fault(f"convolution would have more than {_MOST_WEIGHTS:,} weights.")
                 square = np.zeros((filters, depth, side, side), np.float32)
                 rows, columns = (span.before - pad for span, pad in zip(spans, pads, strict=True))
                 square[..., rows : rows + sides[0], columns : columns + sides[1]] = kernels

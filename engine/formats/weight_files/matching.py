@@ -69,8 +69,10 @@ def filled(
 
     Raises
     ------
+    SpecError
+        Naming the layer that finds no arrays, and those that are left.
     FileError
-        Naming the layer that finds no arrays, and the arrays that are left.
+        When the network has no layer for some arrays.
     """
     assert options.network is not None
     spec, groups = checked(options.network), _groups(arrays, convention)
@@ -128,11 +130,8 @@ def _take(groups: list[_Group], row: LayerRow, slots: Slots) -> Arrays:
         if group.shapes == wanted:
             return groups.pop(place).arrays
     rest = ", ".join(group.words for group in groups[:_LISTED]) or "nothing more"
-    raise SpecError(
-        f"{row.layer.title} needs {_described(wanted)}; the file has {rest}. "
-        "Name the network that was trained.",
-        row.index,
-    )
+    reason = f"{row.layer.title} needs {_described(wanted)}; the file has {rest}"
+    raise SpecError(f"{reason}; name the network that was trained.", row.index)
 
 
 def _described(shapes: Mapping[str, Shape]) -> str:

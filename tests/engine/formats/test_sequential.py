@@ -13,6 +13,7 @@ from engine.export import ExportOptions, prepare_export
 from engine.formats import READERS
 from engine.formats.imports import read_with
 from engine.formats.reader import ReadOptions
+from engine.formats.sequential_files import read as read_module
 from engine.nn.layers import (
     Activation,
     AvgPool2D,
@@ -215,21 +216,31 @@ def test_colours_are_refused() -> None:
         ("4 4 1\n2\n4 4 1 3 3 0 0 999999 1\n3 3 1\n1", "more than the file has"),
         ("4 4 1\n3\n2 2 4 1", "pooling has the kind 2"),
         ("4 5 1\n3\n0 2 4 1", "pooling states an input of 4×4×1, but gets 4×5×1"),
-        ("4 4 2\n5\n4 4 1\n3\n0 2 4 1", "layer 2: pooling after the network was flattened"),
+        ("4 4 2\n5\n4 4 1\n3\n0 2 4 1" + " " * 40, "layer 2: pooling after the network was flattened"),
         ("4 4 1\n4\n4 4 1 softmax", "its function 'softmax' is unknown; known are linear, relu"),
         ("4 4 2\n5\n4 4 1\n1\n9 0 0 1 " + "1 " * 10, "dense has 9 inputs, but gets 16 numbers"),
-        ("4 4 1\n5\n4 4 1", "it needs a dense layer"),
+        ("4 4 1\n5\n4 4 1" + " " * 40, "it needs a dense layer"),
+        ("9 9 1\n5\n9 9 1\n1\n81", "the weights behind it must be 81 numbers, more than the file has"),
+        ("900000 900000 1\n5\n900000 900000 1", "the weights behind it must be 810,000,000,000 numbers"),
         (
             "4 4 2\n1\n16 0 0 2 " + "1 " * 34 + "\n1\n3 0 0 1 1 1 1 1",
             "layer 2: dense has 3 inputs, but gets 2",
         ),
         ("4 4 1\n3\n0 2 4 1", "must end in one number for each class"),
-        ("4 4 1\n1\n16 0 0 1 1", "layer 1, its layer 1: the weights must be 17 numbers"),
+        ("4 4 1\n1\n16 0 0 1 1" + " " * 20, "layer 1, its layer 1: the weights must be 17 numbers"),
     ],
 )
 def test_faults_name_the_layer(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(FileError, match=re.escape(words)):
         read(tmp_path, text)
+
+
+def test_oblong_kernels_do_not_grow_beyond_all_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_module, "_MOST_WEIGHTS", 24)
+    with pytest.raises(FileError, match="layer 1: convolution would have more than 24 weights"):
+        read(tmp_path, OBLONG)
 
 
 def random_spec(rng: np.random.Generator) -> ModelSpec:
