@@ -194,6 +194,7 @@ class MainWindow(QMainWindow):
         canvas.given.connect(pictures.start)
         pictures.read.connect(canvas.put)
         pictures.told.connect(self.messages.show_tip)
+        self.controller.imports.told.connect(self.messages.show_tip)
         self.messages.follow(Topic.DRAWING, pictures.refused, canvas.changed)
         drop = ModelDrop(self)
         drop.hovered.connect(self._show_target)

@@ -7,6 +7,7 @@ user can mend. A module is imported when its command is called, so ``tinyml --he
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import NamedTuple
 
 __all__ = ["COMMANDS", "Command"]
@@ -20,8 +21,8 @@ class Command(NamedTuple):
 
     @property
     def module(self) -> str:
-        """The module that has it."""
-        return f"{__name__}.{self.name.replace('-', '_')}"
+        """The module that has it; its name has an underscore more where the command's is a word of Python."""
+        return f"{__name__}.{self.name.replace('-', '_')}{'_' * iskeyword(self.name)}"
 
 
 COMMANDS = (
@@ -34,6 +35,8 @@ COMMANDS = (
     Command("info", "list the layers of a network and what they cost"),
     Command("quantize", "find the calibration ranges for a model in int8"),
     Command("export", "write a model as code for a microcontroller"),
+    Command("import", "take in a network that another program made"),
+    Command("compare", "run two models on the same images and show where they differ"),
     Command("verify", "compile a model's export, run it and compare"),
 )
 """Every command, in the order of the help text."""

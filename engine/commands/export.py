@@ -35,8 +35,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.set_defaults(run=export)
     parser.add_argument("model", metavar="F.tinyml", help=MODEL_HELP)
+    known = "; ".join(f"{form.name}: {form.doc}" for form in FORMATS.values())
     parser.add_argument(
-        "--format", choices=tuple(FORMATS), default=next(iter(FORMATS)), help="default: %(default)s"
+        "--format",
+        choices=tuple(FORMATS),
+        default=next(iter(FORMATS)),
+        help=f"default: %(default)s. {known.replace('%', '%%')}",
     )
     parser.add_argument(
         "--out", required=True, metavar="PATH", help="folder for the files, or one file's path"

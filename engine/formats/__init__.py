@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.formats.genann_files import read as genann
 from engine.formats.reader import Reader
+from engine.formats.sequential_files import read as sequential
+from engine.formats.weight_files import keras, pytorch
 
 __all__ = ["READERS"]
 
-_READERS: tuple[Reader, ...] = ()
+_READERS: tuple[Reader, ...] = (
+    genann.READER,
+    sequential.READER,
+    pytorch.SAFETENSORS,
+    pytorch.NPZ,
+    pytorch.PT,
+    keras.HDF5,
+    keras.ARCHIVE,
+)
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}
 """Every reader by name, in the order in which they are asked whether they know a file."""

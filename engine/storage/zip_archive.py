@@ -34,6 +34,7 @@ __all__ = [
     "open_archive",
     "pack",
     "read_array",
+    "read_entry",
     "read_json",
 ]
 
@@ -213,6 +214,12 @@ def _check_writable(value: object, depth: int) -> None:
             raise ValueError("nested too deeply")
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
             _check_writable(item, depth - 1)
+
+
+def read_entry(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Return the content of the entry `name`, of at most `limit` bytes."""
+    with _entry(archive, name, limit) as stream:
+        return stream.read(limit + 1)
 
 
 def read_array(archive: zipfile.ZipFile, name: str, shape: Shape) -> NDArray[np.float32]:

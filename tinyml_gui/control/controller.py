@@ -17,10 +17,12 @@ from engine.data import Catalogue, default_data_dirs
 from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from tinyml_gui.background.import_jobs import TakenIn
 from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.data import DataController
 from tinyml_gui.control.deployment import DeploymentController
+from tinyml_gui.control.imports import ImportController
 from tinyml_gui.control.pictures import PictureReader
 from tinyml_gui.control.quantization import QuantizationController
 from tinyml_gui.control.recovery import RecoveryController
@@ -117,6 +119,7 @@ class Controller(QObject):
         self.recovery_files = recovery_files
         self.recovery = RecoveryController(recovery_files, self.tasks, self._take_left, self)
         self.recovery.error.connect(self.error)
+        self.imports = ImportController(self.state, self.tasks, self)
         self.autosave = None if recovery_files is None else Autosave(self.state, recovery_files, self)
         if self.autosave is not None:
             self.autosave.failed.connect(self.unkept)
@@ -190,6 +193,11 @@ class Controller(QObject):
         self._take(model, Path(path))
         if run is not None:
             self.training.offer(Interrupted(model, run))
+
+    def open_import(self, found: TakenIn) -> None:
+        """Open a network that another program made; it has no file yet."""
+        self._take(found.model, None, saved=False)
+        self.message.emit(found.sentence)
 
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""

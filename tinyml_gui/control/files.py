@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from engine.storage.model_file import SUFFIX
 from engine.words import short
+from tinyml_gui.background.import_jobs import TakenIn
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
 from tinyml_gui.look.actions import Actions
@@ -44,6 +45,9 @@ class FileController(QObject):
         self._controller = controller
         self._settings = settings
         actions["open"].triggered.connect(self._open)
+        actions["import"].triggered.connect(self._import)
+        controller.imports.read.connect(self._take_in)
+        controller.imports.refused.connect(controller.error)
         actions["save"].triggered.connect(self.save)
         actions["save_as"].triggered.connect(self.save_as)
         actions["forget_recent"].triggered.connect(settings.clear_recent_files)
@@ -52,8 +56,15 @@ class FileController(QObject):
         self._fill_shipped(actions.shipped_menu)
 
     def open(self, path: str | Path) -> None:
-        """Open a file after asking about unsaved changes; faults go to the controller's ``error``."""
-        if self.may_discard():
+        """Open a file after asking about unsaved changes; faults go to the controller's ``error``.
+
+        What another program made is read first, beside the window, and asked about once it can be used.
+        """
+        from engine.formats.imports import usual_suffixes
+
+        if Path(path).suffix.lower() in usual_suffixes():
+            self._controller.imports.start(Path(path))
+        elif self.may_discard():
             self._controller.open_file(Path(path))
             if self._controller.path == Path(path):
                 self._settings.add_recent_file(path)
@@ -117,6 +128,22 @@ class FileController(QObject):
         name, _ = QFileDialog.getOpenFileName(self._window, "Open a model", str(self._folder()), _FILTER)
         if name:
             self.open(name)
+
+    def _import(self) -> None:
+        from engine.formats.imports import usual_suffixes
+
+        kinds = " ".join(f"*{suffix}" for suffix in usual_suffixes())
+        kinds = f"Networks of other programs ({kinds});;All files (*)"
+        name, _ = QFileDialog.getOpenFileName(self._window, "Import a network", str(self._folder()), kinds)
+        if Path(name).suffix.lower() == SUFFIX:
+            self.open(name)
+        elif name:
+            self._controller.imports.start(Path(name))
+
+    @Slot(object)
+    def _take_in(self, found: TakenIn) -> None:
+        if self.may_discard():
+            self._controller.open_import(found)
 
     def _folder(self) -> Path:
         """Where the last file was."""

@@ -24,8 +24,11 @@ _SIDE: Final = 2 * SIDE  # the longer side of a picture's ink: more the canvas h
 
 
 def model_of(data: QMimeData) -> Path | None:
-    """Return the model file that `data` stands for; None where it is something else."""
-    return next((path for path in _files(data) if path.suffix.lower() == SUFFIX), None)
+    """Return the model file that `data` stands for, this program's or another's; None for anything else."""
+    from engine.formats.imports import usual_suffixes
+
+    known = {SUFFIX, *usual_suffixes()}
+    return next((path for path in _files(data) if path.suffix.lower() in known), None)
 
 
 def picture_of(data: QMimeData) -> Path | QImage | None:

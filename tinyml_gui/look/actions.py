@@ -35,6 +35,7 @@ class Command:
 
 COMMANDS: Final = {
     "open": Command("&Open…", "Open a model from a .tinyml file", _Key.Open),
+    "import": Command("&Import…", "Take in a network that another program made"),
     "save": Command("&Save", "Save the model to its file", _Key.Save),
     "save_as": Command("Save &as…", "Save the model to another file", "Ctrl+Shift+S"),
     "forget_recent": Command("&Forget these files", "Empty the list of recent files"),
@@ -94,7 +95,7 @@ class Actions:
         menu.addSeparator()
         self._add(menu, "open")
         menu.addMenu(self.recent_menu)
-        self._add(menu, None, "save", "save_as", None, "quit")
+        self._add(menu, "import", None, "save", "save_as", None, "quit")
         return menu
 
     def _add(self, menu: QMenu, *names: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8
+from engine.export.writers import c_float32, c_int8, genann, sequential, weights
 
 __all__ = ["FORMATS"]
 
@@ -14,6 +14,10 @@ FORMATS: Mapping[str, Format] = {
     for made in (
         c_float32.FORMAT,
         c_int8.FORMAT,
+        genann.FORMAT,
+        sequential.FORMAT,
+        weights.NPZ,
+        weights.CSV,
     )
 }
 """Every format by name."""

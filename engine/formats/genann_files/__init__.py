@@ -1,0 +1,1 @@
+"""Genann: dense networks as one line of text, by https://github.com/codeplea/genann."""
