@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,11 @@ def decoding(path: Path) -> Iterator[None]:
     """Turn whatever a decoder raises inside the block into a `FileError` about the file `path`.
 
     The decoders of other projects promise no exceptions: on damaged files they raise what their innermost
-    line happens to raise.
+    line happens to raise. What they warn of would stand beside the one sentence, and is left out.
     """
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     except TinyMLError:
         raise
     except Exception as error:

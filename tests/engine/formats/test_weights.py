@@ -10,8 +10,10 @@ import pickle
 import re
 import struct
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +248,20 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     assert not made.exists()
     pickle.loads(pickle.dumps(Harmful(made)))  # so it does harm where pickles are trusted
     assert made.exists()
+
+
+def test_a_damaged_pt_file_is_one_sentence_without_warnings(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    content = samples.pt(samples.state_dict(NORMED), is_zip=True)
+    odd = content.replace(b"\x80\x02", b"\x80\x75", 1)  # another version of pickles, which PyTorch warns of
+    assert odd != content
+    warnings.simplefilter("always")
+    with pytest.raises(FileError, match="damaged; take an intact copy"):
+        read_with(READERS["pt"], written(tmp_path, odd[:-40], ".pt"), ReadOptions(NORMED))
+    with suppress(FileError):
+        read_with(READERS["pt"], written(tmp_path, odd, ".pt"), ReadOptions(NORMED))
+    assert [str(found.message) for found in recwarn] == []
 
 
 @pytest.mark.parametrize(
