@@ -9,29 +9,38 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 from engine.commands.options import add_data_dir, add_knobs, count
 from engine.commands.sweep_jobs import Job, add_search_options, job_of
-from engine.errors import FileError
+from engine.data import Dataset
+from engine.errors import FileError, TinyMLError
+from engine.files import check_disk_space, write_bytes
+from engine.sweep.cluster.connection import Cluster, Tls
 from engine.sweep.columns import ACCURACY, ACCURACY_INT8, CHOOSE_BY, KEY, Row, row_of
 from engine.sweep.fields import Recipe
-from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished
+from engine.sweep.outcome import Advanced, EpochScores, Event, Failed, Finished
 from engine.sweep.presets import SWEEPS
 from engine.sweep.processes import carried_out
 from engine.sweep.report.best_models import BestModels
+from engine.sweep.report.page import report_page
 from engine.sweep.search.search import Search
 from engine.sweep.summary import summary
+from engine.sweep.tasks import Task
 from engine.terminal.console import Console, table
 from engine.training.config import TrainConfig, usable_cores
 from engine.words import short
 
 __all__ = ["register"]
 
+CarryOut = Callable[[Iterable[Task], Dataset, Dataset | None, Collection[int]], Generator[Event, None, None]]
+TLS = {"ca": "the certificates that are trusted", "cert": "its own certificate", "key": "its own key"}
+
 HOW_ON = "To go on, give the same command with --resume."
 MOST_TEXT = 60
+REPORT_BYTES = 1 << 20  # about what a page about a thousand networks needs
 SHARES = 3  # fields that are told to matter
 HEADS = (
     "hidden layers",
@@ -89,14 +98,22 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--int8", action="store_true", help="measure these models in int8 as well, on the test images"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the table, if there is one")
     parser.add_argument(
+        "--report", metavar="FILE.html", help="write a page about all runs; it needs no other file"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the table, if there is one")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--workers",
         type=count(1, 256),
-        default=usable_cores(),
         metavar="N",
         help="processes that train at the same time (default: one for each core)",
     )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="train on the workers of this Dask scheduler, tcp://HOST:PORT"
+    )
+    for name, what in TLS.items():
+        parser.add_argument(f"--tls-{name}", metavar="FILE", help=f"for a scheduler at tls://…: {what}")
     add_search_options(parser)
     add_data_dir(parser)
     add_knobs(parser, Recipe, "start")
@@ -107,16 +124,34 @@ def register(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train all networks that are not in the table yet, and report."""
     start = time.perf_counter()
-    job = job_of(arguments, console)
+    with _cluster(arguments) if arguments.scheduler else nullcontext() as cluster:
+        return _run(arguments, console, cluster, start)
+
+
+def _cluster(arguments: argparse.Namespace) -> Cluster:
+    files = [getattr(arguments, f"tls_{name}") for name in TLS]
+    if any(files) and not all(files):
+        raise TinyMLError("TLS needs --tls-ca, --tls-cert and --tls-key.")
+    return Cluster(arguments.scheduler, Tls(*files) if all(files) else None)
+
+
+def _run(arguments: argparse.Namespace, console: Console, cluster: Cluster | None, start: float) -> int:
+    if arguments.report:
+        check_disk_space(arguments.report, REPORT_BYTES)
+    processes = cluster.threads if cluster else arguments.workers or usable_cores()
+    job = job_of(arguments, console, processes)
     before = len(job.file.rows)
     best = BestModels(job.objectives, job.file.rows.values(), job.data, arguments.keep)
     try:
-        failed = _train(job, best, arguments.workers, console)
+        failed = _train(job, best, _team(cluster, processes), console)
     except KeyboardInterrupt:
         console.log(f"{len(job.file.rows)} of {job.count} runs are in {job.file.path}. {HOW_ON}")
         raise
     if arguments.int8 and job.test is not None:
-        job.file.replace(list(best.measured_in_int8(job.test, arguments.workers)))
+        job.file.replace(list(best.measured_in_int8(job.test, usable_cores())))
+    search = _search_json(job.course) if isinstance(job.course, Search) else None
+    if arguments.report:
+        _write_report(arguments.report, job, {} if search is None else search["importances"])
     found = summary(job.file.rows.values(), len(job.data.classes))
     result = {
         "runs": job.count,
@@ -126,21 +161,34 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         "seconds": time.perf_counter() - start,
         "best": [dict(row) for row in found.best],
         "front": [dict(job.file.rows[str(row[KEY])]) for row in best.rows],
-        "search": _search_json(job.course) if isinstance(job.course, Search) else None,
+        "search": search,
         "out": str(job.file.path),
     }
     console.show(result, _lines(result, found.best))
     return 1 if failed else 0
 
 
+def _write_report(path: str, job: Job, importances: Mapping[str, Mapping[str, float]]) -> None:
+    heading = f"{job.name} on {job.data.name}"
+    page = report_page(list(job.file.rows.values()), len(job.data.classes), heading, importances)
+    write_bytes(path, page.encode())
+
+
 def _search_json(search: Search) -> dict[str, Any]:
     return {"refused": search.refused, "pruned": search.pruned, "importances": search.importances}
 
 
-def _train(job: Job, best: BestModels, workers: int, console: Console) -> int:
+def _team(cluster: Cluster | None, processes: int) -> CarryOut:
+    """Return what does the tasks."""
+    if cluster is not None:
+        return cluster.carried_out
+    return lambda tasks, data, test, unwanted: carried_out(tasks, data, test, processes, unwanted)
+
+
+def _train(job: Job, best: BestModels, carry_out: CarryOut, console: Console) -> int:
     """Do the runs that are not in the table; return how many failed."""
     course, failed, highest = job.course, 0, 0.0
-    events = carried_out(course.tasks(), job.data, job.test, workers, course.unwanted)
+    events = carry_out(course.tasks(), job.data, job.test, course.unwanted)
     with console.progress(course.work, "epoch") as bar, closing(events):
         for event in events:
             match event:

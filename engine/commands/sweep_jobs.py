@@ -89,6 +89,8 @@ class Job:
         By which its networks are compared.
     count : int
         Of its runs, at most.
+    name : str
+        What is swept or searched.
     """
 
     course: Course
@@ -98,15 +100,18 @@ class Job:
     sweep: str
     objectives: tuple[Objective, ...]
     count: int
+    name: str
 
 
-def job_of(arguments: argparse.Namespace, console: Console) -> Job:
-    """Return what the options ask for; everything is checked before anything is trained."""
+def job_of(arguments: argparse.Namespace, console: Console, processes: int) -> Job:
+    """Return what the options ask for, checked, to be done by so many processes."""
     found = catalogue(arguments)
     data = found.load(arguments.data, "train")
     _check_options(arguments)
-    make = _grid_job if arguments.trials is None else _search_job
-    return make(arguments, console, data, part_for_testing(found, arguments.data, console))
+    test = part_for_testing(found, arguments.data, console)
+    if arguments.trials is not None:
+        return _search_job(arguments, console, data, test)
+    return _grid_job(arguments, console, data, test, processes)
 
 
 def _check_options(arguments: argparse.Namespace) -> None:
@@ -123,14 +128,16 @@ def _check_options(arguments: argparse.Namespace) -> None:
         raise TinyMLError(f"{option_of(idle[0])} belongs to a search; say with --trials how many networks.")
 
 
-def _grid_job(arguments: argparse.Namespace, console: Console, data: Dataset, test: Dataset | None) -> Job:
+def _grid_job(
+    arguments: argparse.Namespace, console: Console, data: Dataset, test: Dataset | None, processes: int
+) -> Job:
     sweep = _sweep(arguments, data)
     runs = sweep.checked_runs(data)
     fingerprint = sweep.fingerprint(data)
     file = ResultsFile(arguments.out, fingerprint, arguments.resume)
     left = [run for run in runs if run.key not in file.rows]
     _log(console, f"Sweep {sweep.name}: {len(runs):,} runs", data, file)
-    return Job(WholeGrid(left, arguments.workers), data, test, file, fingerprint, USUAL, len(runs))
+    return Job(WholeGrid(left, processes), data, test, file, fingerprint, USUAL, len(runs), sweep.name)
 
 
 def _search_job(arguments: argparse.Namespace, console: Console, data: Dataset, test: Dataset | None) -> Job:
@@ -145,7 +152,7 @@ def _search_job(arguments: argparse.Namespace, console: Console, data: Dataset, 
     _log(console, f"Search {space.name}: {plan.trials:,} trials", data, file)
     console.log(f"Its Optuna study is in {journal}.")
     search = Search(space, study, plan, data, file.rows)
-    return Job(search, data, test, file, fingerprint, plan.objectives, plan.trials)
+    return Job(search, data, test, file, fingerprint, plan.objectives, plan.trials, space.name)
 
 
 def _log(console: Console, what: str, data: Dataset, file: ResultsFile) -> None:

@@ -24,7 +24,7 @@ from engine.sweep.tasks import Task, tasks_for
 
 __all__ = ["Search"]
 
-IDLE = 100
+IDLE = 50
 UNBUILT = {"network": 1000.0}  # far beyond any limit: settings of which no network can be made
 
 Costs = Mapping[str, BoardCost]

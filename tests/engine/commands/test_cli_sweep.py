@@ -116,6 +116,8 @@ def test_a_file_describes_a_sweep_of_any_network(run: Run) -> None:
         (("--model", "lenet", "--grid", "train.seed=0..999999"), "1,000,000 values"),
         (("--model", "lenet", "--grid", "layers.7.units=10,11"), "Run 2 (layers.7.units 11) has 11 outputs"),
         (("no.toml",), "no.toml: there is no such file"),
+        ((*GRID, "--scheduler", "what://ever"), "There is no Dask scheduler at what://ever"),
+        ((*GRID, "--scheduler", "tls://127.0.0.1:9", "--tls-ca", "ca.pem"), "TLS needs --tls-ca, --tls-cert"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_trained(
@@ -135,7 +137,19 @@ SHORT = (*SEARCH, "--epochs", "1", "--momentum", "0", "--workers", "1", "--trial
 
 def test_a_search_keeps_its_study_and_its_best_models(run: Run) -> None:
     pytest.importorskip("optuna")
-    words = (*SHORT, "--board", "nano-33-ble", "--out", "a.csv", "--keep", "best", "--int8", "--json")
+    words = (
+        *SHORT,
+        "--board",
+        "nano-33-ble",
+        "--out",
+        "a.csv",
+        "--keep",
+        "best",
+        "--int8",
+        "--json",
+        "--report",
+        "r.html",
+    )
     code, out, err = run(*words)
     assert code == 0
     assert "Its Optuna study is in a.journal" in err
@@ -152,6 +166,7 @@ def test_a_search_keeps_its_study_and_its_best_models(run: Run) -> None:
     assert {row["Run"]: row["Accuracy int8"] for row in table() if row["Run"] in front} == {
         key: str(row["Accuracy int8"]) for key, row in front.items()
     }
+    assert "What matters for" in Path("r.html").read_text(encoding="utf-8")
     assert run(*words)[0] == 2  # the table is there already
     more = [*words, "--resume"]
     more[more.index("2")] = "3"
