@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from engine.nn.spec_json import spec_from_json
 from engine.sweep.columns import Row
+from engine.sweep.stacks.chain import chain_of
 from resources import read_text
 
 __all__ = ["WHAT_THEY_MEASURED", "Place", "place_of", "published"]
@@ -36,9 +38,7 @@ def published() -> Mapping[Place, Mapping[str, float]]:
 def place_of(row: Row) -> Place | None:
     """Return where the network of `row` stands in such a table; None if it is another kind of network."""
     depth, width = row["Hidden Layer"], row["Neuron per hidden layer"]
-    layers = json.loads(str(row["Network"]))["layers"]
-    activations = {layer.get("activation") for layer in layers[1:-1]}
-    is_dense = {layer["kind"] for layer in layers[1:]} == {"dense"}
-    if not (isinstance(depth, int) and isinstance(width, int) and is_dense and len(activations) == 1):
+    if not (isinstance(depth, int) and isinstance(width, int)):  # layers of several widths have a text
         return None
-    return str(activations.pop()), depth, width
+    chain = chain_of(spec_from_json(json.loads(str(row["Network"]))))
+    return None if chain is None else (chain.activation.name, depth, width)
