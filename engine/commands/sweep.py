@@ -1,47 +1,47 @@
 """``tinyml sweep``: train many networks, measure each, and write a table that grows run by run.
 
-The runs come from a preset, from a file, or from a model and a grid. Before anything is trained, they are
-counted and checked. The test images are used once for each network, for the table.
+The runs come from a preset, from a file, or from a model and a grid; of a search also from a space of
+convolutional networks. Before anything is trained, they are checked. The test images are used once for each
+network, for the table; what is best is chosen by the validation images.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
-import numpy as np
-
-from engine.commands.options import (
-    add_data_dir,
-    add_knobs,
-    catalogue,
-    count,
-    given_knobs,
-    part_for_testing,
-)
-from engine.commands.sources import find_model
+from engine.commands.options import add_data_dir, add_knobs, count
+from engine.commands.sweep_jobs import Job, add_search_options, job_of
 from engine.data import Dataset
 from engine.errors import FileError, TinyMLError
-from engine.sweep.columns import ACCURACY, CHOOSE_BY, Row, row_of
-from engine.sweep.description import Run, Sweep
+from engine.files import check_disk_space, write_bytes
+from engine.sweep.cluster.connection import Cluster, Tls
+from engine.sweep.columns import ACCURACY, ACCURACY_INT8, CHOOSE_BY, KEY, Row, row_of
 from engine.sweep.fields import Recipe
-from engine.sweep.grid import axis_from_text
-from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished
-from engine.sweep.presets import SWEEPS, load_sweep
+from engine.sweep.outcome import Advanced, EpochScores, Event, Failed, Finished
+from engine.sweep.presets import SWEEPS
 from engine.sweep.processes import carried_out
-from engine.sweep.results_file import ResultsFile
+from engine.sweep.report.best_models import BestModels
+from engine.sweep.report.page import report_page
+from engine.sweep.search.search import Search
 from engine.sweep.summary import summary
-from engine.sweep.tasks import tasks_for
+from engine.sweep.tasks import Task
 from engine.terminal.console import Console, table
 from engine.training.config import TrainConfig, usable_cores
+from engine.words import short
 
 __all__ = ["register"]
 
+CarryOut = Callable[[Iterable[Task], Dataset, Dataset | None, Collection[int]], Generator[Event, None, None]]
+TLS = {"ca": "the certificates that are trusted", "cert": "its own certificate", "key": "its own key"}
+
 HOW_ON = "To go on, give the same command with --resume."
+MOST_TEXT = 60
+REPORT_BYTES = 1 << 20  # about what a page about a thousand networks needs
+SHARES = 3  # fields that are told to matter
 HEADS = (
     "hidden layers",
     "neurons",
@@ -52,6 +52,7 @@ HEADS = (
     "flash",
     "RAM",
     "instructions",
+    "test in int8",
 )
 SHOWN = (
     "Hidden Layer",
@@ -63,6 +64,7 @@ SHOWN = (
     "Flash int8 (bytes)",
     "RAM int8 (bytes)",
     "Instructions int8",
+    ACCURACY_INT8,
 )
 
 
@@ -90,129 +92,136 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", required=True, metavar="RUNS.csv", help="the table; JSON lines if it ends in .jsonl"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the table, if there is one")
     parser.add_argument(
+        "--keep", metavar="FOLDER", help="save the models that no other one beats (validation and costs)"
+    )
+    parser.add_argument(
+        "--int8", action="store_true", help="measure these models in int8 as well, on the test images"
+    )
+    parser.add_argument(
+        "--report", metavar="FILE.html", help="write a page about all runs; it needs no other file"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the table, if there is one")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--workers",
         type=count(1, 256),
-        default=usable_cores(),
         metavar="N",
         help="processes that train at the same time (default: one for each core)",
     )
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="train on the workers of this Dask scheduler, tcp://HOST:PORT"
+    )
+    for name, what in TLS.items():
+        parser.add_argument(f"--tls-{name}", metavar="FILE", help=f"for a scheduler at tls://…: {what}")
+    add_search_options(parser)
     add_data_dir(parser)
     add_knobs(parser, Recipe, "start")
     usual = dict.fromkeys(vars(TrainConfig()), "as the sweep says")
     add_knobs(parser, TrainConfig, "training", usual, without=("threads",))
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A sweep that is ready to begin or to go on."""
-
-    runs: tuple[Run, ...]
-    data: Dataset
-    test: Dataset | None
-    file: ResultsFile
-    sweep: str
-    workers: int
-
-
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train all networks that are not in the table yet, and report."""
     start = time.perf_counter()
-    job = _job(arguments, console)
+    with _cluster(arguments) if arguments.scheduler else nullcontext() as cluster:
+        return _run(arguments, console, cluster, start)
+
+
+def _cluster(arguments: argparse.Namespace) -> Cluster:
+    files = [getattr(arguments, f"tls_{name}") for name in TLS]
+    if any(files) and not all(files):
+        raise TinyMLError("TLS needs --tls-ca, --tls-cert and --tls-key.")
+    return Cluster(arguments.scheduler, Tls(*files) if all(files) else None)
+
+
+def _run(arguments: argparse.Namespace, console: Console, cluster: Cluster | None, start: float) -> int:
+    if arguments.report:
+        check_disk_space(arguments.report, REPORT_BYTES)
+    processes = cluster.threads if cluster else arguments.workers or usable_cores()
+    job = job_of(arguments, console, processes)
     before = len(job.file.rows)
+    best = BestModels(job.objectives, job.file.rows.values(), job.data, arguments.keep)
     try:
-        failed = _train(job, console)
+        failed = _train(job, best, _team(cluster, processes), console)
     except KeyboardInterrupt:
-        console.log(f"{len(job.file.rows)} of {len(job.runs)} runs are in {job.file.path}. {HOW_ON}")
+        console.log(f"{len(job.file.rows)} of {job.count} runs are in {job.file.path}. {HOW_ON}")
         raise
-    done = len(job.file.rows) - before
-    seconds = time.perf_counter() - start
+    if arguments.int8 and job.test is not None:
+        job.file.replace(list(best.measured_in_int8(job.test, usable_cores())))
+    search = _search_json(job.course) if isinstance(job.course, Search) else None
+    if arguments.report:
+        _write_report(arguments.report, job, {} if search is None else search["importances"])
     found = summary(job.file.rows.values(), len(job.data.classes))
     result = {
-        "runs": len(job.runs),
-        "done": done,
+        "runs": job.count,
+        "done": len(job.file.rows) - before,
         "failed": failed,
         "at_chance": found.at_chance,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - start,
         "best": [dict(row) for row in found.best],
+        "front": [dict(job.file.rows[str(row[KEY])]) for row in best.rows],
+        "search": search,
         "out": str(job.file.path),
     }
     console.show(result, _lines(result, found.best))
     return 1 if failed else 0
 
 
-def _job(arguments: argparse.Namespace, console: Console) -> _Job:
-    found = catalogue(arguments)
-    data = found.load(arguments.data, "train")
-    sweep = _chosen(arguments, data)
-    runs = sweep.checked_runs(data)
-    fingerprint = sweep.fingerprint(data)
-    test = part_for_testing(found, arguments.data, console)
-    file = ResultsFile(arguments.out, fingerprint, arguments.resume)
-    known = f", {len(file.rows):,} of them in {arguments.out} already" if file.rows else ""
-    console.log(f"Sweep {sweep.name}: {len(runs):,} runs on {len(data):,} images of {data.name}{known}.")
-    return _Job(runs, data, test, file, fingerprint, arguments.workers)
+def _write_report(path: str, job: Job, importances: Mapping[str, Mapping[str, float]]) -> None:
+    heading = f"{job.name} on {job.data.name}"
+    page = report_page(list(job.file.rows.values()), len(job.data.classes), heading, importances)
+    write_bytes(path, page.encode())
 
 
-def _chosen(arguments: argparse.Namespace, data: Dataset) -> Sweep:
-    """Return the sweep that the options describe."""
-    ways = [arguments.file, arguments.preset, arguments.model]
-    if sum(way is not None for way in ways) != 1:
-        raise TinyMLError("A sweep needs one of FILE, --preset and --model; see `tinyml sweep --help`.")
-    if bool(arguments.grid) != (arguments.model is not None):
-        raise TinyMLError("--model and --grid go together; a file or preset has a grid of its own.")
-    if arguments.activation and not arguments.preset:
-        raise TinyMLError("--activation belongs to --preset; elsewhere it is a field of a layer.")
-    if arguments.model is not None:
-        sweep = _gridded(arguments, data)
-    elif arguments.preset is not None:
-        preset = SWEEPS[arguments.preset]
-        activations = (arguments.activation,) if arguments.activation else preset.activations
-        sweep = preset.build(activations, len(data.classes), data.image_shape)
-    else:
-        sweep = load_sweep(arguments.file)
-    training = {f"train.{name}": value for name, value in given_knobs(arguments, TrainConfig).items()}
-    return sweep.changed({**training, **given_knobs(arguments, Recipe)})
+def _search_json(search: Search) -> dict[str, Any]:
+    return {"refused": search.refused, "pruned": search.pruned, "importances": search.importances}
 
 
-def _gridded(arguments: argparse.Namespace, data: Dataset) -> Sweep:
-    """Return the sweep of ``--model`` and ``--grid``."""
-    source = find_model(arguments.model)
-    spec = source.model(data, np.random.default_rng(0), "sweep").spec
-    recipe = Recipe.of(spec, TrainConfig(loss=source.loss, threads=1))
-    return Sweep(arguments.model, recipe, tuple(axis_from_text(recipe, text) for text in arguments.grid))
+def _team(cluster: Cluster | None, processes: int) -> CarryOut:
+    """Return what does the tasks."""
+    if cluster is not None:
+        return cluster.carried_out
+    return lambda tasks, data, test, unwanted: carried_out(tasks, data, test, processes, unwanted)
 
 
-def _train(job: _Job, console: Console) -> int:
+def _train(job: Job, best: BestModels, carry_out: CarryOut, console: Console) -> int:
     """Do the runs that are not in the table; return how many failed."""
-    left = [run for run in job.runs if run.key not in job.file.rows]
-    failed, best = 0, 0.0
-    work = sum(run.config.epochs for run in left)
-    events = carried_out(tasks_for(left, job.workers), job.data, job.test, job.workers)
-    with console.progress(work, "epoch") as bar, closing(events):
+    course, failed, highest = job.course, 0, 0.0
+    events = carry_out(course.tasks(), job.data, job.test, course.unwanted)
+    with console.progress(course.work, "epoch") as bar, closing(events):
         for event in events:
             match event:
                 case Advanced():
                     bar.update(event.epochs)
                 case EpochScores():
-                    best = max(best, *event.accuracies.values())
-                    bar.set_postfix_str(f"best {100 * best:.2f} %", refresh=False)
-                case Finished() | Failed():
-                    _keep(job, row_of(event, job.sweep), console)
-            if isinstance(event, Failed):
-                failed += 1
-                console.log(f"Run {event.run.number + 1} ({event.run.words}) failed: {event.sentence}")
+                    course.judge(event)
+                    highest = max(highest, *event.accuracies.values())
+                    bar.set_postfix_str(f"best {100 * highest:.2f} %", refresh=False)
+                case Finished() | Failed() if course.is_wanted(event):
+                    _keep(job, best, event, console)
+                    failed += isinstance(event, Failed)
     job.file.append([])
     return failed
 
 
-def _keep(job: _Job, row: Row, console: Console) -> None:
+def _keep(job: Job, best: BestModels, event: Finished | Failed, console: Console) -> None:
     """Write a row; if that fails, as with a full disk, the row is written with the next one."""
+    if isinstance(event, Failed):
+        console.log(f"Run {event.run.number + 1} ({event.run.words}) failed: {event.sentence}")
+    else:
+        event = job.course.measured(event)
+    row = row_of(event, job.sweep)
     try:
         job.file.append([row])
     except FileError as error:
         console.log(f"A result could not be written and is kept for the next attempt. {error}")
+    job.course.ended(event, row)
+    if isinstance(event, Finished):
+        try:
+            best.take(event, row)
+        except FileError as error:
+            console.log(f"A model could not be saved. {error}")
 
 
 def _lines(result: dict[str, Any], best: Sequence[Row]) -> Iterator[str]:
@@ -221,11 +230,22 @@ def _lines(result: dict[str, Any], best: Sequence[Row]) -> Iterator[str]:
     yield f"{result['at_chance']:,} networks are at chance level."
     if failed:
         yield f"{failed:,} failed. {HOW_ON}"
+    if result["search"]:
+        yield from _search_lines(result["search"])
     if best:
         yield "The best by their validation accuracy, in %; what they take in int8:"
         yield from table([HEADS, *(tuple(_shown(row[name]) for name in SHOWN) for row in best)], left=(2,))
     yield f"All runs are in {result['out']}."
 
 
+def _search_lines(found: dict[str, Any]) -> Iterator[str]:
+    yield f"{found['refused']:,} networks were refused before training; {found['pruned']:,} ended early."
+    for title, shares in found["importances"].items():
+        first = sorted(shares.items(), key=lambda item: -item[1])[:SHARES]
+        yield f"What matters for {title}: " + ", ".join(f"{name} {share:.0%}" for name, share in first) + "."
+
+
 def _shown(cell: object) -> object:
+    if isinstance(cell, str):
+        return short(cell, MOST_TEXT)
     return f"{cell:,}" if isinstance(cell, int) else "–" if cell is None else cell

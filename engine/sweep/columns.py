@@ -18,6 +18,7 @@ from engine.words import short
 
 __all__ = [
     "ACCURACY",
+    "ACCURACY_INT8",
     "CHOOSE_BY",
     "COLUMNS",
     "FAILED",
@@ -35,6 +36,7 @@ Row = Mapping[str, Cell]
 
 FAILED = "failed"
 ACCURACY, CHOOSE_BY = "Accuracy", "Validation accuracy"
+ACCURACY_INT8 = "Accuracy int8"  # of the networks that are best, if it is asked for
 KEY, STATE, SWEEP = "Run", "State", "Sweep"
 COLUMNS = (
     "Input Layer",
@@ -68,6 +70,7 @@ COLUMNS = (
     "Flash int8 (bytes)",
     "RAM int8 (bytes)",
     "Instructions int8",
+    ACCURACY_INT8,
     "Network",
     SWEEP,
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,24 @@ from engine.training.start_check import check_run
 from engine.training.terms import Terms
 from engine.words import short
 
-__all__ = ["Run", "Sweep"]
+__all__ = [
+    "Run",
+    "Sweep",
+    "changed_recipe",
+    "check_run_of",
+    "fingerprint_on",
+    "parts_of_json",
+    "recipe_to_json",
+    "run_of",
+]
+
+
+class _Named(Protocol):
+    """What an axis of a grid and a span of a search have in common."""
+
+    @property
+    def paths(self) -> tuple[str, ...]: ...
+
 
 KEYS = ("name", "model", "layers", "input_shape", "start", "train", "grid")
 
@@ -100,7 +117,7 @@ class Sweep:
     def runs(self) -> tuple[Run, ...]:
         """Return all runs in order; raise `SpecError` for the first network that cannot be built."""
         made = enumerate(combinations(self.recipe, self.axes))
-        return tuple(_run(number, recipe, settings) for number, (recipe, settings) in made)
+        return tuple(run_of(number, recipe, settings) for number, (recipe, settings) in made)
 
     def checked_runs(self, data: Dataset) -> tuple[Run, ...]:
         """Return all runs; raise `TrainingError` for the first one that cannot be trained with `data`."""
@@ -110,41 +127,21 @@ class Sweep:
             what = (run.spec.input_shape, run.spec.classes, replace(run.config, seed=0, learning_rate=0.0))
             if what not in seen:
                 seen.add(what)
-                _check(run, data)
+                check_run_of(run, data)
         return runs
 
     def changed(self, values: Mapping[str, Scalar]) -> Sweep:
         """Return a copy with other values at these paths; raise `FieldError` if the grid has one of them."""
-        recipe = self.recipe
-        for path, value in values.items():
-            if any(path in axis.paths for axis in self.axes):
-                raise FieldError(path, f"{path} is part of the grid of {self.name}; give it only once.")
-            recipe = with_field(recipe, path, value)
-        return replace(self, recipe=recipe)
+        return replace(self, recipe=changed_recipe(self.recipe, values, self.axes, self.name))
 
     def fingerprint(self, data: Dataset) -> str:
         """Return a short hash of the sweep, whatever it is called, and of what it is run on."""
-        described = {**self.to_json(), "name": ""}
-        terms = Terms.of(data)
-        return _hash([described, data.image_shape, data.classes, terms.images, terms.labels])
+        return fingerprint_on(self.to_json(), data)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `from_json` reads."""
-        recipe = self.recipe
-        spec = ModelSpec(tuple(item.layer for item in recipe.layers), recipe.input_shape).to_json()
-        repeats = [item.repeat for item in recipe.layers]
-        layers = [{**layer, "repeat": n} for layer, n in zip(spec["layers"], repeats, strict=True)]
-        return {
-            "name": self.name,
-            "input_shape": spec["input_shape"],
-            "layers": layers,
-            "start": recipe.start,
-            "train": recipe.train.to_json(),
-            "grid": {
-                axis.name: [list(row) if len(axis.paths) > 1 else row[0] for row in axis.values]
-                for axis in self.axes
-            },
-        }
+        grid = {axis.name: axis.to_json() for axis in self.axes}
+        return {"name": self.name, **recipe_to_json(self.recipe), "grid": grid}
 
     @classmethod
     def from_json(cls, value: object, name: str = "sweep") -> Self:
@@ -152,20 +149,54 @@ class Sweep:
 
         The network is a preset (``"model": "lenet"``) or a list of layers, which may have a ``repeat``.
         """
-        if not isinstance(value, Mapping):
-            raise FieldError("sweep", "A sweep must be an object with a model or layers, and a grid.")
-        unknown = [key for key in value if key not in KEYS]
-        if unknown:
-            raise FieldError(
-                unknown[0], f"unknown field {short(unknown[0])!r}; known fields are: {', '.join(KEYS)}."
-            )
-        recipe = replace(_recipe(value), train=TrainConfig.from_json(_train(value.get("train", {}))))
-        if "start" in value:
-            recipe = replace(recipe, start=value["start"])
-        return cls(short(value.get("name", name), 60), recipe, axes_from_json(recipe, value.get("grid", {})))
+        title, recipe, grid = parts_of_json(value, name)
+        return cls(title, recipe, axes_from_json(recipe, grid))
 
 
-def _run(number: int, recipe: Recipe, settings: Settings) -> Run:
+def changed_recipe(recipe: Recipe, values: Mapping[str, Scalar], axes: Sequence[_Named], name: str) -> Recipe:
+    """Return `recipe` with other values at these paths; raise `FieldError` if an axis has one of them."""
+    for path, value in values.items():
+        if any(path in axis.paths for axis in axes):
+            raise FieldError(path, f"{path} is part of the grid of {name}; give it only once.")
+        recipe = with_field(recipe, path, value)
+    return recipe
+
+
+def fingerprint_on(described: Mapping[str, Any], data: Dataset) -> str:
+    """Return a short hash of a JSON description, whatever its name is, and of what it is run on."""
+    terms = Terms.of(data)
+    return _hash([{**described, "name": ""}, data.image_shape, data.classes, terms.images, terms.labels])
+
+
+def recipe_to_json(recipe: Recipe) -> dict[str, Any]:
+    """Return the part of a sweep's JSON object that describes the recipe."""
+    spec = ModelSpec(tuple(item.layer for item in recipe.layers), recipe.input_shape).to_json()
+    repeats = [item.repeat for item in recipe.layers]
+    return {
+        "input_shape": spec["input_shape"],
+        "layers": [{**layer, "repeat": n} for layer, n in zip(spec["layers"], repeats, strict=True)],
+        "start": recipe.start,
+        "train": recipe.train.to_json(),
+    }
+
+
+def parts_of_json(value: object, name: str) -> tuple[str, Recipe, object]:
+    """Return the name, the recipe and the JSON of the grid of a sweep, or of a space to search."""
+    if not isinstance(value, Mapping):
+        raise FieldError("sweep", "A sweep must be an object with a model or layers, and a grid.")
+    unknown = [key for key in value if key not in KEYS]
+    if unknown:
+        raise FieldError(
+            unknown[0], f"unknown field {short(unknown[0])!r}; known fields are: {', '.join(KEYS)}."
+        )
+    recipe = replace(_recipe(value), train=TrainConfig.from_json(_train(value.get("train", {}))))
+    if "start" in value:
+        recipe = replace(recipe, start=value["start"])
+    return short(value.get("name", name), 60), recipe, value.get("grid", {})
+
+
+def run_of(number: int, recipe: Recipe, settings: Settings) -> Run:
+    """Return a run; raise `SpecError` if its network cannot be built."""
     try:
         spec = recipe.spec()
     except SpecError as error:
@@ -174,7 +205,8 @@ def _run(number: int, recipe: Recipe, settings: Settings) -> Run:
     return Run(number, spec, recipe.train, recipe.start, settings)
 
 
-def _check(run: Run, data: Dataset) -> None:
+def check_run_of(run: Run, data: Dataset) -> None:
+    """Raise `TrainingError` if `run` cannot be trained with `data`."""
     if run.spec.classes != len(data.classes):
         raise TrainingError(
             f"Run {run.number + 1} ({run.words}) has {run.spec.classes} outputs but {data.name} has "

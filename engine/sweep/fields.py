@@ -19,7 +19,7 @@ from engine.shapes import Shape
 from engine.sweep.initial import STARTS
 from engine.training.config import TrainConfig
 
-__all__ = ["Recipe", "RepeatedLayer", "field_of", "with_field"]
+__all__ = ["Recipe", "RepeatedLayer", "field_of", "value_at", "with_field"]
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,15 @@ class Recipe:
 
 def field_of(recipe: Recipe, path: str) -> Knob:
     """Return the knob at `path`; raise `FieldError` if there is none."""
-    *way, name = path.split(".")
-    owners = [owner for owner in _owners(recipe, way, path) if name in _knobs(owner)]
-    if not owners:
-        raise FieldError(path, f"There is no field {path}; {_known(recipe, way)}.")
-    return _knobs(owners[0])[name]
+    owner, name = _owner(recipe, path)
+    return _knobs(owner)[name]
+
+
+def value_at(recipe: Recipe, path: str) -> Scalar:
+    """Return the value at `path`; raise `FieldError` if there is none."""
+    owner, name = _owner(recipe, path)
+    value: Scalar = getattr(owner, name)
+    return value
 
 
 def with_field(recipe: Recipe, path: str, value: Scalar) -> Recipe:
@@ -91,6 +95,15 @@ def with_field(recipe: Recipe, path: str, value: Scalar) -> Recipe:
 
 def _knobs(owner: object) -> dict[str, Knob]:
     return {known.name: known for known in knobs_of(type(owner))}
+
+
+def _owner(recipe: Recipe, path: str) -> tuple[object, str]:
+    """Return the object that has the field at `path`, and the name that it has there."""
+    *way, name = path.split(".")
+    for owner in _owners(recipe, way, path):
+        if name in _knobs(owner):
+            return owner, name
+    raise FieldError(path, f"There is no field {path}; {_known(recipe, way)}.")
 
 
 def _owners(recipe: Recipe, way: list[str], path: str) -> list[object]:

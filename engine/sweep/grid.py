@@ -19,7 +19,19 @@ from engine.knobs import Knob, Scalar
 from engine.sweep.fields import Recipe, field_of, with_field
 from engine.words import short
 
-__all__ = ["MOST_RUNS", "SEED", "Axis", "axes_from_json", "axis_from_text", "combinations", "count"]
+__all__ = [
+    "MOST_RUNS",
+    "SEED",
+    "Axis",
+    "Settings",
+    "axes_from_json",
+    "axis_from_json",
+    "axis_from_text",
+    "check_paths",
+    "combinations",
+    "count",
+    "with_settings",
+]
 
 MOST_RUNS = 20_000
 SEED = "train.seed"
@@ -46,6 +58,10 @@ class Axis:
         """The paths as one text, as in a file."""
         return ", ".join(self.paths)
 
+    def to_json(self) -> list[Any]:
+        """Return the values as in a file."""
+        return [list(row) if len(self.paths) > 1 else row[0] for row in self.values]
+
 
 def axis_from_text(recipe: Recipe, text: str) -> Axis:
     """Make an axis from ``layers.1.units=4,8,16`` or ``layers.1.units=4..16``."""
@@ -68,10 +84,11 @@ def axes_from_json(recipe: Recipe, grid: object) -> tuple[Axis, ...]:
     """
     if not isinstance(grid, Mapping):
         raise FieldError("grid", "A grid must be an object with a list of values for each field.")
-    return tuple(_axis(recipe, key, values) for key, values in grid.items())
+    return tuple(axis_from_json(recipe, key, values) for key, values in grid.items())
 
 
-def _axis(recipe: Recipe, key: str, values: Any) -> Axis:
+def axis_from_json(recipe: Recipe, key: str, values: Any) -> Axis:
+    """Make the axis of one key of a JSON grid; see `axes_from_json`."""
     paths = tuple(path.strip() for path in key.split(","))
     knobs = [field_of(recipe, path) for path in paths]
     if isinstance(values, str) and len(knobs) == 1 and (span := _span(knobs[0], key, values)) is not None:
@@ -118,13 +135,18 @@ def _checked(paths: tuple[str, ...], values: Sequence[tuple[Scalar, ...]]) -> Ax
     return axis
 
 
-def count(axes: Sequence[Axis]) -> int:
-    """Return the number of combinations; raise `FieldError` for a grid that makes no sense."""
+def check_paths(axes: Sequence[tuple[str, ...]]) -> None:
+    """Raise `FieldError` unless there are axes, and no two of them change the same field."""
     if not axes:
         raise FieldError("grid", "The grid is empty; name at least one field and its values.")
-    twice = [path for path, n in Counter(path for axis in axes for path in axis.paths).items() if n > 1]
+    twice = [path for path, n in Counter(path for paths in axes for path in paths).items() if n > 1]
     if twice:
         raise FieldError(twice[0], f"The grid names {twice[0]} twice; leave one of them out.")
+
+
+def count(axes: Sequence[Axis]) -> int:
+    """Return the number of combinations; raise `FieldError` for a grid that makes no sense."""
+    check_paths([axis.paths for axis in axes])
     total = math.prod(len(axis.values) for axis in axes)
     if total > MOST_RUNS:
         sizes = " × ".join(str(len(axis.values)) for axis in axes)
@@ -144,7 +166,11 @@ def combinations(recipe: Recipe, axes: Sequence[Axis]) -> Iterator[tuple[Recipe,
             for axis, row in zip(ordered, values, strict=True)
             for pair in zip(axis.paths, row, strict=True)
         )
-        made = recipe
-        for path, value in settings:
-            made = with_field(made, path, value)
-        yield made, settings
+        yield with_settings(recipe, settings), settings
+
+
+def with_settings(recipe: Recipe, settings: Settings) -> Recipe:
+    """Return a copy of `recipe` with these values at these paths."""
+    for path, value in settings:
+        recipe = with_field(recipe, path, value)
+    return recipe

@@ -16,11 +16,13 @@ from engine.data.dataset import Dataset
 from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
+from engine.record import Metrics, TrainingRecord
 from engine.sweep.description import Run
 from engine.training.events import Reason
 from engine.training.metrics import confusion_matrix, precision_recall
 
 __all__ = [
+    "BOARD",
     "REPORTED",
     "Advanced",
     "BoardCost",
@@ -30,6 +32,7 @@ __all__ = [
     "Finished",
     "Score",
     "Trained",
+    "costs_of",
     "finished",
 ]
 
@@ -93,6 +96,18 @@ class Trained:
     validation: Score
     test: Score
 
+    def model(self, data: Dataset) -> Model:
+        """Return the network with its parameters, and how they were trained on `data`, to be kept."""
+        measured = self.test if self.test.images else self.validation
+        metrics = Metrics(
+            data=data.name, images=measured.images, accuracy=measured.accuracy, loss=measured.loss
+        )
+        config, reason = self.run.config, self.reason.value
+        record = TrainingRecord(
+            data=data.name, config=config.to_json(), threads=config.threads, reason=reason, metrics=metrics
+        )
+        return self.run.model(data.classes, self.params).replace(record=record)
+
 
 @dataclass(frozen=True)
 class BoardCost:
@@ -151,8 +166,12 @@ Event = Advanced | EpochScores | Finished | Failed
 def finished(trained: Trained, images: Dataset) -> Finished:
     """Measure the network of `trained`; `images` are there to be predicted."""
     model = trained.run.model(images.classes, trained.params)
-    costs = {numbers: _cost(model, name) for numbers, name in FORMATS.items()}
-    return Finished(trained, _prediction(model, images), costs)
+    return Finished(trained, _prediction(model, images), costs_of(model))
+
+
+def costs_of(model: Model, board: Board = BOARD) -> Mapping[str, BoardCost]:
+    """Return what `model`, trained or not, takes on `board`, by the type of numbers."""
+    return {numbers: _cost(model, name, board) for numbers, name in FORMATS.items()}
 
 
 def _prediction(model: Model, images: Dataset) -> float:
@@ -165,7 +184,7 @@ def _prediction(model: Model, images: Dataset) -> float:
     return float(np.median(times))
 
 
-def _cost(model: Model, format_name: str, board: Board = BOARD) -> BoardCost:
+def _cost(model: Model, format_name: str, board: Board) -> BoardCost:
     try:
         cost = estimate(model, format_name, board)
     except TinyMLError:

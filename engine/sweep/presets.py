@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import FieldError, FileError, SpecError
 from engine.files import read_limited
@@ -18,7 +19,9 @@ from engine.sweep.fields import Recipe, RepeatedLayer
 from engine.sweep.grid import Axis
 from engine.training.config import TrainConfig
 
-__all__ = ["SWEEPS", "SweepPreset", "load_sweep"]
+__all__ = ["SWEEPS", "SweepPreset", "load_described", "load_sweep"]
+
+T = TypeVar("T")
 
 MAX_BYTES = 1 << 20
 DEEPEST = WIDEST = 19
@@ -77,12 +80,17 @@ SWEEPS: Mapping[str, SweepPreset] = {
 
 
 def load_sweep(path: str | os.PathLike[str]) -> Sweep:
-    """Return the sweep that a TOML or JSON file describes.
+    """Return the sweep that a TOML or JSON file describes; see `load_described`."""
+    return load_described(path, Sweep.from_json)
+
+
+def load_described(path: str | os.PathLike[str], read: Callable[[object, str], T]) -> T:
+    """Return what ``read(value, name)`` makes of the content of a TOML or JSON file.
 
     Raises
     ------
     FileError
-        When it cannot be read, or describes no sweep; the sentence says what is wrong.
+        When it cannot be read, or describes no such thing; the sentence says what is wrong.
     """
     data = read_limited(path, MAX_BYTES)
     try:
@@ -91,7 +99,7 @@ def load_sweep(path: str | os.PathLike[str]) -> Sweep:
     except (ValueError, RecursionError) as error:
         raise FileError(path, f"this is not {_kind(path)} ({error}).") from error
     try:
-        return Sweep.from_json(value, Path(path).stem)
+        return read(value, Path(path).stem)
     except (FieldError, SpecError) as error:
         raise FileError(path, str(error)) from error
 

@@ -1,17 +1,18 @@
 """Do tasks in several processes. Threads would wait for the interpreter's lock: they take half as long again.
 
-Each process gets the images once and then one task after the other. A process that ends unexpectedly (the
-system may kill it when memory runs out) costs the runs of its task, which are reported as failed; another
-process takes its place.
+Each process gets the images once and then one task after the other. The next task is asked for when a process
+is free. By then whoever consumes the events has seen all of them, so a search can choose what to try next.
+A process that ends unexpectedly (the system may kill it when memory runs out) costs the runs of its task,
+which are reported as failed; another process takes its place.
 """
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import signal
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -30,20 +31,46 @@ PATIENCE = 5.0  # seconds for a process to end by itself
 
 
 def carried_out(
-    tasks: Sequence[Task], data: Dataset, test: Dataset | None, processes: int
+    tasks: Iterable[Task],
+    data: Dataset,
+    test: Dataset | None,
+    processes: int,
+    unwanted: Collection[int] = (),
 ) -> Generator[Event, None, None]:
-    """Do `tasks` in so many processes, a single one of which is this one."""
-    return here(tasks, data, test) if processes == 1 else in_processes(tasks, data, test, processes)
+    """Do `tasks` in so many processes, a single one of which is this one.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        The next one is asked for when a process is free.
+    data : Dataset
+    test : Dataset or None
+    processes : int
+    unwanted : collection of int
+        Numbers of runs that are to end without a result. It is looked at after each event, and may grow.
+    """
+    if processes == 1:
+        return here(tasks, data, test, unwanted)
+    return in_processes(tasks, data, test, processes, unwanted)
 
 
-def here(tasks: Iterable[Task], data: Dataset, test: Dataset | None) -> Generator[Event, None, None]:
+def here(
+    tasks: Iterable[Task], data: Dataset, test: Dataset | None, unwanted: Collection[int] = ()
+) -> Generator[Event, None, None]:
     """Do `tasks` in this process, one after the other."""
-    with threadpool_limits(1, "blas"):
-        for task in tasks:
-            yield from _events(task, data, test)
+    for task in tasks:
+        with threadpool_limits(1, "blas"), closing(_events(task, data, test)) as events:
+            for event in events:
+                yield event
+                if _is_unwanted(task, unwanted):
+                    break
 
 
-def _events(task: Task, data: Dataset, test: Dataset | None) -> Iterator[Event]:
+def _is_unwanted(task: Task, unwanted: Collection[int]) -> bool:
+    return bool(unwanted) and all(run.number in unwanted for run in task.runs)
+
+
+def _events(task: Task, data: Dataset, test: Dataset | None) -> Generator[Event, None, None]:
     """Yield the events of a task; a fault becomes `Failed` for each run that did not end before."""
     left = {run.number: run for run in task.runs}
     try:
@@ -66,20 +93,27 @@ def _failed(runs: Iterable[Run], sentence: str) -> Iterator[Event]:
 
 
 def in_processes(
-    tasks: Sequence[Task], data: Dataset, test: Dataset | None, processes: int
+    tasks: Iterable[Task],
+    data: Dataset,
+    test: Dataset | None,
+    processes: int,
+    unwanted: Collection[int] = (),
 ) -> Generator[Event, None, None]:
     """Do `tasks` in so many processes; closing the generator ends them at once."""
-    waiting = deque(tasks)
-    workers = [_Worker(data, test) for _ in range(min(processes, len(tasks)))]
+    waiting = iter(tasks)
+    first = list(itertools.islice(waiting, processes))
+    workers = [_Worker(data, test) for _ in first]
     try:
-        for worker in workers:
-            worker.start(waiting.popleft())
+        for worker, task in zip(workers, first, strict=True):
+            worker.start(task)
         while busy := [worker for worker in workers if worker.task is not None]:
             for ready in wait([worker.connection for worker in busy]):
                 worker = next(worker for worker in busy if worker.connection is ready)
                 yield from worker.receive()
-                if worker.task is None and waiting:
-                    worker.start(waiting.popleft())
+                if worker.task is None:
+                    worker.start_next(waiting)
+                elif _is_unwanted(worker.task, unwanted):
+                    worker.give_up()
     finally:
         for worker in workers:
             worker.close()
@@ -90,12 +124,18 @@ class _Done:
     """A process has finished its task."""
 
 
+@dataclass(frozen=True)
+class _GiveUp:
+    """Nobody wants the rest of the task any more."""
+
+
 class _Worker:
     """A process, and the task that it does."""
 
     def __init__(self, data: Dataset, test: Dataset | None) -> None:
         self._images = data, test
         self._left: dict[int, Run] = {}
+        self._is_given_up = False
         self.task: Task | None = None
         self._open()
 
@@ -107,9 +147,15 @@ class _Worker:
         self._has_images = False
         theirs.close()
 
+    def start_next(self, tasks: Iterator[Task]) -> None:
+        """Give the next task to the process, if there is one."""
+        task = next(tasks, None)
+        if task is not None:
+            self.start(task)
+
     def start(self, task: Task) -> None:
         """Give a task to the process, or to another one if it has ended."""
-        self.task, self._left = task, {run.number: run for run in task.runs}
+        self.task, self._left, self._is_given_up = task, {run.number: run for run in task.runs}, False
         try:
             self._send(task)
         except OSError:
@@ -122,6 +168,13 @@ class _Worker:
             self.connection.send(self._images)
             self._has_images = True
         self.connection.send(task)
+
+    def give_up(self) -> None:
+        """Tell the process that nobody wants the rest of its task."""
+        if not self._is_given_up:
+            self._is_given_up = True
+            with suppress(OSError):  # if it has ended, `receive` will notice
+                self.connection.send(_GiveUp())
 
     def receive(self) -> Iterator[Event]:
         """Yield what the process has sent; `task` is None after the last event of a task."""
@@ -166,8 +219,18 @@ def _serve(connection: Connection) -> None:
     try:
         data, test = connection.recv()
         while True:
-            for event in here([connection.recv()], data, test):
-                connection.send(event)
-            connection.send(_Done())
+            task = connection.recv()
+            if not isinstance(task, _GiveUp):  # else it came too late: that task is done
+                _serve_task(connection, task, data, test)
+                connection.send(_Done())
     except (EOFError, OSError):
         return
+
+
+def _serve_task(connection: Connection, task: Task, data: Dataset, test: Dataset | None) -> None:
+    with closing(here([task], data, test)) as events:
+        for event in events:
+            connection.send(event)
+            if connection.poll():
+                connection.recv()  # while a task is done, the other side can only give it up
+                return

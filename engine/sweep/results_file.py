@@ -177,8 +177,14 @@ class ResultsFile:
         text = "".join(self._format.line(row) + END for row in self._unwritten).encode()
         with file_faults(self.path):
             _append(self.path, text)
-        self.rows |= {str(row[KEY]): row for row in self._unwritten if row[STATE] != FAILED}
+        self.rows.update({str(row[KEY]): row for row in self._unwritten if row[STATE] != FAILED})
         self._unwritten = []
+
+    def replace(self, rows: Sequence[Row]) -> None:
+        """Write other rows for runs that are there; the file is replaced whole or left as it was."""
+        changed = {**self.rows, **{str(row[KEY]): row for row in rows}}
+        write_bytes(self.path, self._text(list(changed.values())))
+        self.rows.update(changed)
 
 
 def _append(path: Path, data: bytes) -> None:

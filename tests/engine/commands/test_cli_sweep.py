@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import engine.commands.sweep
+from engine.storage import model_file
 from engine.sweep.outcome import Finished
 from engine.sweep.processes import here
 
@@ -58,7 +59,7 @@ def test_a_sweep_is_resumed_and_what_was_deleted_is_done_again(run: Run) -> None
 def test_the_preset_takes_the_shape_of_the_data(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = []
 
-    def few(tasks: object, data: object, test: object, processes: int) -> object:
+    def few(tasks: object, *others: object) -> object:
         chosen.extend(tasks)  # type: ignore[call-overload]
         return iter(())
 
@@ -115,6 +116,8 @@ def test_a_file_describes_a_sweep_of_any_network(run: Run) -> None:
         (("--model", "lenet", "--grid", "train.seed=0..999999"), "1,000,000 values"),
         (("--model", "lenet", "--grid", "layers.7.units=10,11"), "Run 2 (layers.7.units 11) has 11 outputs"),
         (("no.toml",), "no.toml: there is no such file"),
+        ((*GRID, "--scheduler", "what://ever"), "There is no Dask scheduler at what://ever"),
+        ((*GRID, "--scheduler", "tls://127.0.0.1:9", "--tls-ca", "ca.pem"), "TLS needs --tls-ca, --tls-cert"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_trained(
@@ -128,6 +131,68 @@ def test_what_makes_no_sense_is_refused_before_anything_is_trained(
     assert not Path("a.csv").exists()
 
 
+SEARCH = ("sweep", "--model", "mlp-32-32", "--grid", "layers.1.units=2,4,6,8", "--data", "starter")
+SHORT = (*SEARCH, "--epochs", "1", "--momentum", "0", "--workers", "1", "--trials", "2")
+
+
+def test_a_search_keeps_its_study_and_its_best_models(run: Run) -> None:
+    pytest.importorskip("optuna")
+    words = (
+        *SHORT,
+        "--board",
+        "nano-33-ble",
+        "--out",
+        "a.csv",
+        "--keep",
+        "best",
+        "--int8",
+        "--json",
+        "--report",
+        "r.html",
+    )
+    code, out, err = run(*words)
+    assert code == 0
+    assert "Its Optuna study is in a.journal" in err
+    found = json.loads(out)
+    assert (found["done"], found["search"]["refused"]) == (2, 0)
+    kept = {path.stem.removeprefix("run-"): path for path in Path("best").iterdir()}
+    front = {row["Run"]: row for row in found["front"]}
+    assert kept.keys() == front.keys()
+    for key, path in kept.items():
+        model = model_file.load(path)
+        assert model.record.metrics is not None
+        assert 100 * (model.record.metrics.accuracy or 0) == pytest.approx(front[key]["Accuracy"])
+        assert abs(front[key]["Accuracy int8"] - front[key]["Accuracy"]) < 5
+    assert {row["Run"]: row["Accuracy int8"] for row in table() if row["Run"] in front} == {
+        key: str(row["Accuracy int8"]) for key, row in front.items()
+    }
+    assert "What matters for" in Path("r.html").read_text(encoding="utf-8")
+    assert run(*words)[0] == 2  # the table is there already
+    more = [*words, "--resume"]
+    more[more.index("2")] = "3"
+    assert json.loads(run(*more)[1])["done"] == 1
+    assert len(table()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((*SEARCH, "--board", "nano-33-ble"), "--board belongs to a search"),
+        ((*SEARCH, "--halving"), "--halving belongs to a search"),
+        ((*SHORT, "--objective", "speed"), "no objective 'speed'"),
+        ((*SHORT, "--objective", "accuracy,flash", "--halving"), "with the objective accuracy"),
+        ((*SHORT, "--grid", "layers.1.speed=1"), "no field layers.1.speed"),
+        ((*SHORT, "--minutes", "0"), "Minutes must be at least 0.01"),
+        ((*SHORT, "--board", "arduino-uno", "--grid", "layers.2.units=4000"), "fits Arduino Uno"),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(run: Run, words: tuple[str, ...], said: str) -> None:
+    pytest.importorskip("optuna")
+    code, out, err = run(*words, "--out", "a.csv")
+    assert (code, out) == (2, "")
+    assert said in err
+
+
 def test_a_table_is_never_overwritten(run: Run) -> None:
     Path("a.csv").write_text("mine")
     code, _, err = run(*QUICK, "--out", "a.csv")
@@ -138,7 +203,7 @@ def test_a_table_is_never_overwritten(run: Run) -> None:
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(tasks, data, test, processes):  # type: ignore[no-untyped-def]
+    def interrupted(tasks, data, test, *others):  # type: ignore[no-untyped-def]
         done = 0
         for event in here(tasks, data, test):
             done += isinstance(event, Finished)

@@ -17,8 +17,8 @@ from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.sweep.description import Run
 from engine.sweep.initial import STARTS
-from engine.sweep.outcome import Advanced, Event, Failed, Finished
-from engine.sweep.processes import here, in_processes
+from engine.sweep.outcome import Advanced, EpochScores, Event, Failed, Finished
+from engine.sweep.processes import carried_out, here, in_processes
 from engine.sweep.tasks import SingleTask, Task, tasks_for
 from engine.training.config import TrainConfig
 from engine.training.events import Finished as RunFinished
@@ -126,6 +126,30 @@ def test_processes_give_the_same_results_and_one_that_is_killed_is_replaced() ->
     assert [(e.run.number, "unexpectedly" in e.sentence) for e in events if isinstance(e, Failed)] == [
         (5, True)
     ]
+
+
+LONG = replace(PLAIN, epochs=10_000)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_tasks_are_asked_for_when_they_can_begin_and_unwanted_ones_end(processes: int) -> None:
+    unwanted: set[int] = set()
+    begun: list[int] = []
+    finished: list[int] = []
+
+    def asked() -> Iterator[Task]:
+        for run in (dense(0, 4, LONG), convolution(1), convolution(2)):
+            begun.append(run.number)
+            yield SingleTask((run,))
+            assert len(begun) - len(finished) - len(unwanted) <= processes
+
+    for event in carried_out(asked(), DATA, None, processes, unwanted):
+        if isinstance(event, EpochScores) and 0 in event.accuracies:
+            unwanted.add(0)
+        if isinstance(event, Finished):
+            finished.append(event.trained.run.number)
+    assert unwanted == {0}
+    assert sorted(finished) == [1, 2]
 
 
 @pytest.mark.parametrize("function", ["relu", "leaky_relu", "relu6", "sigmoid", "tanh"])

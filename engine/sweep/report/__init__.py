@@ -1,0 +1,1 @@
+"""What is made of the table of results: the best models, intervals over seeds, a page to read."""
