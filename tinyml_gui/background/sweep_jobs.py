@@ -11,8 +11,6 @@ from pathlib import Path
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, FileError
 from engine.files import file_faults
-from engine.nn.model import Model
-from engine.record import Metrics, TrainingRecord
 from engine.sweep.columns import Row, row_of
 from engine.sweep.description import Run, Sweep
 from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished, Trained
@@ -20,7 +18,7 @@ from engine.sweep.processes import carried_out
 from engine.sweep.results_file import ResultsFile
 from engine.sweep.tasks import tasks_for
 
-__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "model_of", "run_sweep"]
+__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "run_sweep"]
 
 
 @dataclass(frozen=True)
@@ -112,18 +110,3 @@ def _ended(
         yield Ended(row, None, event.sentence)
     else:
         yield Ended(row, event.trained)
-
-
-def model_of(trained: Trained, data: Dataset) -> Model:
-    """Return the network of a run with its parameters, and how they were trained."""
-    score = trained.test if trained.test.images else trained.validation
-    metrics = Metrics(data=data.name, images=score.images, accuracy=score.accuracy, loss=score.loss)
-    config = trained.run.config
-    record = TrainingRecord(
-        data=data.name,
-        config=config.to_json(),
-        threads=config.threads,
-        reason=trained.reason.value,
-        metrics=metrics,
-    )
-    return trained.run.model(data.classes, trained.params).replace(record=record)

@@ -18,7 +18,7 @@ from engine.nn.model import Model
 from engine.sweep.description import Sweep
 from engine.sweep.outcome import Advanced, EpochScores, Trained
 from engine.training.config import usable_cores
-from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, model_of, run_sweep
+from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, run_sweep
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
@@ -153,7 +153,7 @@ class SweepController(QObject):
         if self._data is None or not self.can_load(number):
             self.refused.emit("The weights of this network are not at hand; run the sweep again.")
             return
-        model = model_of(self._kept[number], self._data)
+        model = self._kept[number].model(self._data)
         self._take(model)
         self.told.emit(f"Loaded {model.name} of the sweep; Undo brings the network before it back")
 
