@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.formats.reader import Reader
+from engine.formats.tflite_files import read as tflite_files
 
 __all__ = ["READERS"]
 
-_READERS: tuple[Reader, ...] = ()
+_READERS: tuple[Reader, ...] = (tflite_files.READER,)
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}
 """Every reader by name, in the order in which they are asked whether they know a file."""

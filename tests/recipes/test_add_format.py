@@ -43,7 +43,7 @@ def with_the_format(tmp_path: Path) -> Path:
     tree = copy_of_tree(tmp_path)
     (tree / WRITERS / "raw_weights.py").write_text(WRITER, encoding="utf-8")
     registry, last = tree / WRITERS / "__init__.py", "        c_int8.FORMAT,\n"
-    replace_once(registry, "import c_float32, c_int8\n", "import c_float32, c_int8, raw_weights\n")
+    replace_once(registry, "\n__all__", "from engine.export.writers import raw_weights\n\n__all__")
     replace_once(registry, last, f"{last}        raw_weights.FORMAT,\n")
     return tree
 
