@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import SpecError
-from engine.formats.tflite_files.graph import Graph, GraphFaultError, Operator, Tensor
+from engine.formats.tflite_files.graph import Graph, Operator, Tensor
 from engine.int8.arithmetic import HIGH, LOW, Affine
 from engine.int8.integers import LayerIntegers
 from engine.int8.ranges import LayerRanges, Range
@@ -24,7 +24,7 @@ from engine.nn.layers import Flatten
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape, size
 
-__all__ = ["Added", "Chain"]
+__all__ = ["Added", "Chain", "Floats", "flat_input"]
 
 Floats = NDArray[np.float32]
 
@@ -88,9 +88,7 @@ class Chain:
         """Return `count` constant inputs of an operator, with None for those that are left out."""
         found = [self.graph.tensor(i) if i >= 0 else None for i in operator.inputs[1:]]
         if len(found) > count:
-            raise GraphFaultError(
-                f"{operator.words} has {len(found) + 1} inputs, at most {count + 1} can come in."
-            )
+            raise operator.refusal(f"has {len(found) + 1} inputs", f"at most {count + 1} can come in")
         return found + [None] * (count - len(found))
 
     def scales(self, operator: Operator) -> tuple[Affine, Affine] | None:
@@ -148,16 +146,14 @@ class Chain:
         """Take the output's shape: an image becomes a vector, or the numbers stay as they are."""
         shape = self.graph.tensor(operator.output).shape[1:]
         if size(shape) != size(self.shape) or not shape:
-            raise GraphFaultError(f"{operator.words} changes the number of values in an image.")
+            raise operator.refusal("changes the number of values in an image", "convert the network again")
         self.same_scale(operator)
         if len(shape) == 1:
             self.flatten(operator)
         elif not self.layers and len(shape) == 3:
             self.input_shape = self.shape = shape
         elif shape not in (self.shape, (1, 1, *self.shape)):
-            raise GraphFaultError(
-                f"{operator.words} makes {shape} of {self.shape}; only flattening an image can come in."
-            )
+            raise operator.refusal(f"makes {shape} of {self.shape}", "only flattening an image can come in")
 
     def in_engine_order(self, values: Floats) -> Floats:
         """Return an array with its last axis, which runs over a flat input, in the order of the engine."""

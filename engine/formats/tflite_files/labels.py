@@ -23,6 +23,8 @@ METADATA = "TFLITE_METADATA"
 LABELS = "labels.txt"
 TENSOR_AXIS_LABELS = 2
 MOST_BYTES = 1 << 20
+MOST_DIRECTORY = 1 << 16
+END_BYTES, LOCATOR_BYTES = 22, 20  # of a zip's last records
 _DATE = (1980, 1, 1, 0, 0, 0)
 _ZIP_FAULTS = (
     zipfile.BadZipFile,
@@ -38,6 +40,8 @@ _ZIP_FAULTS = (
 
 def labels_in(data: bytes) -> tuple[str, ...] | None:
     """Return the lines of the label file in the zip behind a model, or None if there is none."""
+    if not _has_small_directory(data):
+        return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             texts = [entry for entry in archive.infolist() if entry.filename.endswith(".txt")]
@@ -48,6 +52,14 @@ def labels_in(data: bytes) -> tuple[str, ...] | None:
     except _ZIP_FAULTS:
         return None
     return tuple(lines) if all(map(is_text, lines)) else None
+
+
+def _has_small_directory(data: bytes) -> bool:
+    """Tell whether a zip ends `data` whose directory is small; `zipfile` reads it without limit."""
+    end = data[-END_BYTES:]
+    is_zip64 = data[:-END_BYTES][-LOCATOR_BYTES:].startswith(b"PK\6\7")
+    size = int.from_bytes(end[12:16], "little")
+    return end.startswith(b"PK\5\6") and size <= MOST_DIRECTORY and not is_zip64
 
 
 def with_labels(model: bytes, classes: Sequence[str]) -> bytes:

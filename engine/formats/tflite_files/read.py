@@ -21,6 +21,7 @@ from engine.formats.tflite_files.labels import labels_in
 from engine.formats.tflite_files.operators import OPERATORS
 from engine.int8.arithmetic import Affine
 from engine.int8.ranges import IMAGE, Quantization
+from engine.nn.layers.weighted import Weighted
 from engine.nn.model import Model
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
@@ -91,20 +92,16 @@ def _chain(graph: Graph) -> Chain:
     start, inside = _start(graph, operators)
     chain = Chain(graph, *start)
     for operator in inside:
-        if not operator.inputs or operator.inputs[0] != chain.current:
-            raise GraphFaultError(
-                f"{operator.words} does not read what is before it; branches cannot come in."
-            )
         if operator.name not in OPERATORS:
-            raise GraphFaultError(
-                f"{operator.words} cannot come in; the operators that can are {', '.join(OPERATORS)}."
-            )
+            raise operator.refusal("cannot come in", f"the operators that can are {', '.join(OPERATORS)}")
+        if operator.inputs[:1] != (chain.current,):
+            raise operator.refusal("does not read what is before it", "branches cannot come in")
         OPERATORS[operator.name](chain, operator)
         chain.current = operator.output
-    if chain.current != graph.outputs[0]:
+    if graph.outputs != (chain.current,):
         raise GraphFaultError("its output is not that of its last operator; branches cannot come in.")
     if not chain.layers:
-        raise GraphFaultError("it has no layers.")
+        raise GraphFaultError("it has no operators; convert a network that has some.")
     if chain.flattened is not None:
         raise GraphFaultError("it ends in a flattened image; add a dense layer or global average pooling.")
     return chain
@@ -116,11 +113,11 @@ def _start(
     """Return shape, scale and index of the input, and the operators but those that only change the type."""
     given = first = graph.tensor(graph.inputs[0])
     inside = list(operators)
-    if inside and inside[0].name == "QUANTIZE" and inside[0].inputs[:1] == graph.inputs:
+    if given.kind != "INT8" and inside and inside[0].name in BORDERS and inside[0].inputs == graph.inputs:
         first = graph.tensor(inside.pop(0).output)
         _check_bytes(given, first)
-    if inside and inside[-1].name in BORDERS and inside[-1].output == graph.outputs[0]:
-        graph.outputs = (inside.pop().inputs[0],)
+    if graph.tensor(graph.outputs[0]).kind != "INT8" and inside and inside[-1].name in BORDERS:
+        graph.outputs = inside.pop().inputs
     if first.kind not in ("INT8", "FLOAT32"):
         raise GraphFaultError(f"its input is {first.kind}; convert the network to int8 or float32.")
     return (_shape(first), first.affine if first.kind == "INT8" else None, first.index), inside
@@ -161,27 +158,28 @@ def _for_images(chain: Chain) -> tuple[list[Added], list[str]]:
     if abs(scale - 1) < CLOSE and offset == 0:
         return chain.layers, []
     low, high = offset, offset + scale
-    remark = f"Its input is {low:.4g} … {high:.4g} for black … white; its first weights are scaled for 0 … 1."
-    index = next((i for i, a in enumerate(chain.layers) if a.params), None)
-    if index is None:
-        raise GraphFaultError("it has no weights that could be scaled for images.")
+    remarks = [f"Its input is {low:.4g} … {high:.4g} for black … white; its weights are scaled for 0 … 1."]
+    index = next((i for i, a in enumerate(chain.layers) if a.integers is not None), 0)
     layers = list(chain.layers)
     layers[index] = _scaled(layers[index], scale, offset)
-    return layers, [remark]
+    if offset and getattr(layers[index].layer, "padding", "") == "same":
+        remarks.append("Its float version differs near the border, where zeros are padded; int8 is exact.")
+    return layers, remarks
 
 
 def _scaled(added: Added, scale: float, offset: float) -> Added:
     """Return the first layer for inputs between 0 and 1. int8 stays as it is; see `_for_images`."""
+    layer, integers = added.layer, added.integers
+    if not isinstance(layer, Weighted) or integers is None or integers.sums is None:
+        raise GraphFaultError(
+            "its input is not 0 to 1 and no weights come first; convert it for such inputs."
+        )
     weight = added.params["weight"].astype(np.float64)
-    axis = getattr(added.layer, "channel_axis", 0)
-    others = tuple(i for i in range(weight.ndim) if i != axis)
+    others = tuple(i for i in range(weight.ndim) if i != layer.channel_axis % weight.ndim)
     params = {"weight": weight * scale, "bias": added.params["bias"] + offset * weight.sum(axis=others)}
-    integers = added.integers
-    if integers is None or integers.sums is None:
-        raise GraphFaultError("its first weights cannot be scaled for images; convert it for inputs 0 to 1.")
     sums = dataclasses.replace(integers.sums, steps=tuple(step * scale for step in integers.sums.steps))
     return Added(
-        added.layer,
+        layer,
         {name: values.astype(np.float32) for name, values in params.items()},
         dataclasses.replace(integers, sums=sums),
         added.output,

@@ -145,6 +145,24 @@ def test_what_cannot_come_in_is_named(tmp_path: Path) -> None:
     assert "operator 1 (HARD_SWISH) cannot come in" in refused(made, tmp_path)
 
 
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_change_of_scale_is_no_border(place: int, tmp_path: Path) -> None:
+    made = Converter(np.random.default_rng(0), (8, 8, 2))
+    made.then("QUANTIZE", made.shape, (), (0.03, 5), "QuantizeOptions") if place == 0 else None
+    made.conv(3, 3)
+    made.mean()
+    made.then("QUANTIZE", made.shape, (), (0.03, 5), "QuantizeOptions") if place == 1 else None
+    assert "(QUANTIZE) cannot come in" in refused(made, tmp_path)
+
+
+def test_an_activation_before_the_weights_needs_inputs_from_0_to_1(tmp_path: Path) -> None:
+    made = Converter(np.random.default_rng(0), (8, 8, 2), 2 / 255, -1)
+    made.then("TANH", made.shape, (), (1 / 128, 0))
+    made.conv(3, 3)
+    made.mean()
+    assert "no weights come first" in refused(made, tmp_path)
+
+
 def test_a_branch_is_refused(tmp_path: Path) -> None:
     made = Converter(np.random.default_rng(0), (8, 8, 2))
     made.conv(3, 3)
