@@ -8,7 +8,7 @@ what lies outside of the bytes is a fault of the file. A tensor is read when it 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -106,6 +106,20 @@ class Tensor:
         return self.data
 
 
+class _Options:
+    """The fields of a table, by the methods that the schema gives it; outside of the file there are none."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def __getattr__(self, name: str) -> Callable[[], Any]:
+        def read() -> Any:
+            with flat_faults():
+                return getattr(self._table, name)()
+
+        return read
+
+
 @dataclass(frozen=True, eq=False)
 class Operator:
     """One operator.
@@ -138,7 +152,7 @@ class Operator:
         """Return the error that says `what` is wrong with this operator, and what to do."""
         return GraphFaultError(f"{self.words} {what}; {remedy}.")
 
-    def options(self, kind: str) -> Any:
+    def options(self, kind: str) -> _Options:
         """Return the options, a table of the schema's class `kind`."""
         found = getattr(schema(), kind)()
         with flat_faults():
@@ -146,7 +160,7 @@ class Operator:
             if options is None:
                 raise GraphFaultError(f"{self.words} has no options; convert the network again.")
             found.Init(options.Bytes, options.Pos)
-        return found
+        return _Options(found)
 
 
 class Graph:

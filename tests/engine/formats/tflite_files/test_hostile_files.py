@@ -88,6 +88,12 @@ def test_hardly_anything_gives_one_sentence(data: bytes, tmp_path: Path) -> None
         READER.read(path, ReadOptions())
 
 
+def test_every_offset_may_lead_nowhere(tmp_path: Path) -> None:
+    data = (ELSEWHERE / "hello_world_int8.tflite").read_bytes()
+    for place in range(8, len(data) - 4, 4):
+        check(data[:place] + b"\xf0\xff\xff\x7f" + data[place + 4 :], tmp_path / "net.tflite")
+
+
 def test_offsets_that_lead_back_end(tmp_path: Path) -> None:
     data = bytearray(random_network(0).file())
     for place in range(8, len(data) - 4, 4):
