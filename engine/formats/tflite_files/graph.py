@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -51,8 +52,13 @@ def schema() -> ModuleType:
 
 def name_of(kind: str, value: int) -> str:
     """Return the name of a number of the schema's enumeration `kind`."""
-    names = {number: name for name, number in vars(getattr(schema(), kind)).items() if name[0] != "_"}
-    return str(names.get(value, f"number {value}"))
+    return _names(kind).get(value, f"number {value}")
+
+
+@cache
+def _names(kind: str) -> dict[int, str]:
+    members = vars(getattr(schema(), kind)).items()
+    return {number: name for name, number in members if not name.startswith("_")}
 
 
 @dataclass(frozen=True, eq=False)

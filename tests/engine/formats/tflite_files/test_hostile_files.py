@@ -90,7 +90,7 @@ def test_hardly_anything_gives_one_sentence(data: bytes, tmp_path: Path) -> None
 
 def test_every_offset_may_lead_nowhere(tmp_path: Path) -> None:
     data = (ELSEWHERE / "hello_world_int8.tflite").read_bytes()
-    for place in range(8, len(data) - 4, 4):
+    for place in range(8, len(data) - 4, 8):
         check(data[:place] + b"\xf0\xff\xff\x7f" + data[place + 4 :], tmp_path / "net.tflite")
 
 
