@@ -55,16 +55,13 @@ def check_float(model: Model) -> None:
 
 
 def check_int8(model: Model) -> None:
-    x = images(model)
-    data, inputs, ours = (
-        exported(model, "tflite-int8"),
-        (x ^ 128).view(np.int8),
-        IntegerPredictor(model).run(x),
-    )
-    for run in (peers.litert, peers.micro):
-        theirs = run(data, inputs)
-        off = np.abs(theirs.astype(int) - ours)
-        assert off.max() <= 1
+    x, predictor = images(model), IntegerPredictor(model)
+    data, inputs, ours = exported(model, "tflite-int8"), (x ^ 128).view(np.int8), predictor.run(x)
+    scalings = [getattr(stage.call, "requantization", None) for stage in predictor.network.stages]
+    looked_up = any(scaling is not None and scaling.table is not None for scaling in scalings)
+    for run, most in ((peers.litert, 1 + looked_up), (peers.micro, 1)):  # a step of tanh's input may be two
+        off = np.abs(run(data, inputs).astype(int) - ours)
+        assert off.max() <= most
         assert off.mean() < 0.1
 
 
