@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from engine.formats.genann_files import read as genann
 from engine.formats.reader import Reader
 from engine.formats.sequential_files import read as sequential
+from engine.formats.tflite_files import read as tflite_files
 from engine.formats.weight_files import keras, pytorch
 
 __all__ = ["READERS"]
 
 _READERS: tuple[Reader, ...] = (
+    tflite_files.READER,
     genann.READER,
     sequential.READER,
     pytorch.SAFETENSORS,

@@ -110,7 +110,10 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     mantissa, exponent = math.frexp(real)  # real = mantissa · 2^exponent, mantissa in [0.5, 1)
     if real == 0 or -exponent > MAX_SHIFT:
         return 0, MAX_SHIFT
-    return min(math.floor(mantissa * (1 << 31) + 0.5), (1 << 31) - 1), -exponent
+    multiplier = math.floor(mantissa * (1 << 31) + 0.5)
+    if multiplier < 1 << 31:
+        return multiplier, -exponent
+    return (1 << 30, -exponent - 1) if exponent < -1 else ((1 << 31) - 1, 1)
 
 
 def high_multiply(x: Int32s, multiplier: Int32s) -> Int32s:
@@ -140,6 +143,8 @@ class Requantization:
         Limits to which the result is clamped: those of int8, or of a function such as ReLU.
     table : ndarray of int8, shape (256,), or None
         Applied to the result q, at index ``q + 128``, for functions that are more than a clamp.
+    scale : float
+        Scale of the result before the table: what the multiplier is relative to.
     """
 
     multiplier: Int32s
@@ -148,6 +153,7 @@ class Requantization:
     low: int = LOW
     high: int = HIGH
     table: Int8s | None = None
+    scale: float = 1.0
 
     def __call__(self, sums: Int32s) -> Int8s:
         """Return the int8 outputs of `sums`, (…, channels)."""

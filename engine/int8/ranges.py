@@ -1,7 +1,8 @@
 """Calibration ranges: all that an int8 network depends on besides the parameters.
 
 Ranges belong to layers, not to calls of kernels, so they remain valid however calls are merged. Together with
-the parameters they determine every integer of the int8 network (`engine.quantize.network`).
+the parameters they determine every integer of the int8 network (`engine.quantize.network`). A network that
+another program quantized has, beside its ranges, the integers themselves (`engine.int8.integers`).
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine.errors import QuantizationError
 from engine.int8.arithmetic import Affine
+from engine.int8.integers import LayerIntegers, affine_from_json
 from engine.words import is_text
 
 __all__ = ["IMAGE", "LayerRanges", "Quantization", "Range"]
@@ -75,23 +77,31 @@ class LayerRanges:
         Of the layer's output.
     argument : Range or None
         Of the input of its activation function; None for a layer without one.
+    integers : LayerIntegers or None
+        The integers themselves, where another program chose them; they then count instead of the ranges.
     """
 
     output: Range
     argument: Range | None = None
+    integers: LayerIntegers | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
         argument = None if self.argument is None else self.argument.to_json()
-        return {"output": self.output.to_json(), "argument": argument}
+        ranges = {"output": self.output.to_json(), "argument": argument}
+        return ranges if self.integers is None else {**ranges, "integers": self.integers.to_json()}
 
     @classmethod
     def from_json(cls, value: object) -> LayerRanges:
         """Make ranges from parsed JSON, or raise `QuantizationError`."""
-        if not isinstance(value, Mapping) or set(value) != {"output", "argument"}:
+        if not isinstance(value, Mapping) or set(value) - {"integers"} != {"output", "argument"}:
             raise QuantizationError('a layer\'s ranges must be "output" and "argument"; calibrate again.')
-        argument = value["argument"]
-        return cls(Range.from_json(value["output"]), None if argument is None else Range.from_json(argument))
+        argument, integers = value["argument"], value.get("integers")
+        return cls(
+            Range.from_json(value["output"]),
+            None if argument is None else Range.from_json(argument),
+            None if integers is None else LayerIntegers.from_json(integers),
+        )
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ class Quantization:
         Name of the data set that they are from.
     metrics : mapping of str to float
         Results of the int8 model: ``accuracy``, ``float_accuracy`` …
+    source : Affine
+        What a byte of the image, less 128, stands for.
     """
 
     layers: tuple[LayerRanges, ...]
@@ -117,11 +129,18 @@ class Quantization:
     images: int = 0
     data: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    source: Affine = IMAGE
+
+    @property
+    def given(self) -> bool:
+        """Whether another program chose some of its integers."""
+        return self.source != IMAGE or any(ranges.integers is not None for ranges in self.layers)
 
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the ranges, as hex digits."""
         text = json.dumps([ranges.to_json() for ranges in self.layers])
+        text += "" if self.source == IMAGE else json.dumps(asdict(self.source))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
@@ -132,6 +151,7 @@ class Quantization:
             "images": self.images,
             "data": self.data,
             "metrics": dict(self.metrics),
+            **({} if self.source == IMAGE else {"source": asdict(self.source)}),
         }
 
     @classmethod
@@ -149,7 +169,8 @@ class Quantization:
                 "a quantization must name its method, its data and the number of images; calibrate again."
             )
         ranges = tuple(LayerRanges.from_json(layer) for layer in layers)
-        return cls(ranges, str(method), images, str(data), _metrics(metrics))
+        source = affine_from_json(value["source"]) if "source" in value else IMAGE
+        return cls(ranges, str(method), images, str(data), _metrics(metrics), source)
 
 
 def _is_number(value: object) -> bool:

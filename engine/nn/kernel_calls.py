@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from engine.int8.arithmetic import HIGH, LOW, Affine, Int8s, Int32s, Requantization
 from engine.int8.calls import IntegerCall, IntegerGather, IntegerTable
+from engine.int8.integers import GivenSum, LayerIntegers
 from engine.int8.ranges import LayerRanges
 from engine.int8.sums import RealSum
 from engine.nn.activations import LINEAR, ActivationFunction
@@ -274,9 +275,19 @@ def weighted_parts(call: Call, source: Affine, sums: RealSum, ranges: LayerRange
         held, target = argument.affine.coarser(sums.smallest_scale), function.target(ranges.output)
         low, high, table = LOW, HIGH, function.table(held, target)
     integers = sums.scaled_to(held.scale)
-    scaling = Requantization(integers.multiplier, integers.shift, held.zero_point, low, high, table)
+    scales = (integers.multiplier, integers.shift)
+    scaling = Requantization(*scales, held.zero_point, low, high, table, held.scale)
     shapes = (call.in_shape, call.out_shape)
     return (*shapes, source, target, integers.weight, integers.bias, scaling)
+
+
+def given_parts(call: WeightedSum, source: Affine, given: LayerIntegers, sums: GivenSum) -> WeightedParts:
+    """Return the attributes of the int8 call that computes `call` with integers that are `given`."""
+    integers = sums.sums(call.arrays["weight"].values, call.channel_axis)
+    table = None if given.table is None else given.bytes_table
+    scaling = sums.requantization(given.argument or given.output, table)
+    shapes = (call.in_shape, call.out_shape)
+    return (*shapes, source, given.output, integers.weight, integers.bias, scaling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,6 +308,9 @@ class WeightedSum(Call):
     takes_function: ClassVar[bool] = True
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
+        given = ranges.integers
+        if given is not None and given.sums is not None:
+            return self.weighted(given_parts(self, source, given, given.sums))
         weight, bias = self.arrays["weight"].values, self.arrays["bias"].values
         sums = RealSum.of(weight, bias, self.channel_axis, source.scale)
         return self.weighted(weighted_parts(self, source, sums, ranges))

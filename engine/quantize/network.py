@@ -2,12 +2,14 @@
 
 Every call of the float network (`engine.nn.call_chain`) gives its integer call. The scale and zero point of
 its input are those of the call before; those of its output follow from the calibration range
-(`engine.quantize.calibrate`). Nothing else is needed, so the same model always gives the same integers.
+(`engine.quantize.calibrate`). Nothing else is needed, so the same model always gives the same integers. Those
+that another program chose (`engine.int8.integers`) are taken as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 from engine.errors import QuantizationError
 from engine.int8.arithmetic import Affine, Int8s
 from engine.int8.calls import IntegerCall
-from engine.int8.ranges import IMAGE, LayerRanges, Quantization, Range
+from engine.int8.integers import LayerIntegers
+from engine.int8.ranges import LayerRanges, Quantization, Range
 from engine.nn.call_chain import Network, Stage, build_network, with_buffers
 from engine.nn.fake_int8 import Rounding
 from engine.nn.kernel_calls import Call
@@ -70,7 +73,7 @@ def integer_network(model: Model) -> Network[IntegerCall]:
     """
     quantization = check_quantized(model)
     stages = build_network(model).stages
-    source = IMAGE
+    source = quantization.source
     steps = []
     for index, stage in enumerate(stages):
         ranges = _ranges(quantization.layers, stage, stages[index + 1 : index + 2])
@@ -108,7 +111,14 @@ def _ranges(
     inside = any(after.layers[:1] == stage.layers[-1:] for after in following)
     arguments = (layers[i].argument for i in stage.layers)
     output = last.argument if inside and last.argument is not None else last.output
-    return LayerRanges(output, next((range_ for range_ in arguments if range_ is not None), None))
+    integers = _integers([layers[i].integers for i in stage.layers])
+    return LayerRanges(output, next((range_ for range_ in arguments if range_ is not None), None), integers)
+
+
+def _integers(layers: Sequence[LayerIntegers | None]) -> LayerIntegers | None:
+    """Return the integers of a call that computes all of `layers`."""
+    given = [integers for integers in layers if integers is not None]
+    return reduce(LayerIntegers.then, given) if given else None
 
 
 def rounding_of(model: Model) -> Rounding:

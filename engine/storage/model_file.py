@@ -41,7 +41,8 @@ from engine.words import is_text, short
 __all__ = ["SUFFIX", "VERSION", "from_bytes", "load", "load_run", "save", "to_bytes"]
 
 SUFFIX = ".tinyml"
-VERSION = 1
+VERSION = 2
+"""The newest format that is read: 1, or 2 for a network that another program quantized."""
 
 _FORMAT = "tinyml"
 _MAX_BYTES = 1 << 29  # of a file, and of what is packed in it
@@ -134,7 +135,7 @@ def _vector(name: str) -> str:
 def _describe(model: Model) -> bytes:
     description: dict[str, Any] = {
         "format": _FORMAT,
-        "version": VERSION,
+        "version": _version(model),
         "name": model.name,
         "classes": list(model.classes),
         "spec": model.spec.to_json(),
@@ -144,6 +145,11 @@ def _describe(model: Model) -> bytes:
     if model.quantization is not None:  # programs from before quantization ignore it
         description["quantization"] = model.quantization.to_json()
     return json_bytes(_DESCRIPTION, description, _MAX_JSON)
+
+
+def _version(model: Model) -> int:
+    """Return the oldest format that can hold `model`, so that earlier programs read all that they can."""
+    return 2 if model.quantization is not None and model.quantization.given else 1
 
 
 def _layout_json(layout: ParamLayout) -> list[list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8, genann, sequential, weights
+from engine.export.writers import c_float32, c_int8, genann, sequential, tflite_model, weights
 
 __all__ = ["FORMATS"]
 
@@ -14,6 +14,8 @@ FORMATS: Mapping[str, Format] = {
     for made in (
         c_float32.FORMAT,
         c_int8.FORMAT,
+        tflite_model.FORMAT,
+        tflite_model.INT8_FORMAT,
         genann.FORMAT,
         sequential.FORMAT,
         weights.NPZ,

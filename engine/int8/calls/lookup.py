@@ -8,12 +8,15 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.int8.arithmetic import Int8s, Int32s
+from engine.int8 import fixed_point
+from engine.int8.arithmetic import HIGH, LOW, Int8s, Int32s, divide_by_power, high_multiply
 from engine.int8.calls.as_bytes import table_bytes
 from engine.int8.calls.call import IntegerCall
 from engine.stage_code import FAST, StageCode, Variant
 
-__all__ = ["IntegerGather", "IntegerSoftmax", "IntegerTable", "softmax_table"]
+__all__ = ["IntegerFixedSoftmax", "IntegerGather", "IntegerSoftmax", "IntegerTable", "softmax_table"]
+
+SUM_BITS = 12  # before the point, of sums of exponentials
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +76,36 @@ class IntegerSoftmax(IntegerCall):
 
     def code(self, variant: Variant = FAST) -> StageCode:
         return StageCode("softmax_s8", arrays={"exponentials": self.table})
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerFixedSoftmax(IntegerCall):
+    """Softmax over the channels as TensorFlow Lite Micro computes it, with Q31 numbers throughout.
+
+    Sums of exponentials are Q12.19 numbers; their reciprocal is found by three steps of Newton's method
+    (`engine.int8.fixed_point`), and each exponential is multiplied by it.
+
+    Attributes
+    ----------
+    table : ndarray of int32, shape (256,)
+        Entry i is the exponential of a number i below the largest one, as a Q31 number.
+    """
+
+    table: Int32s
+
+    in_place: ClassVar[bool] = True
+
+    def run(self, x: Int8s) -> Int8s:
+        wide = x.astype(np.int32)
+        e = self.table[wide.max(axis=-1, keepdims=True) - wide]
+        total = divide_by_power(e, np.array(SUM_BITS)).sum(axis=-1, keepdims=True)
+        reciprocal, bits = fixed_point.reciprocal(total, SUM_BITS)
+        parts = divide_by_power(high_multiply(e, reciprocal), bits + 31 - 8)
+        result: Int8s = np.clip(parts + LOW, LOW, HIGH).astype(np.int8)
+        return result
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        return StageCode("softmax_fixed_s8", arrays={"exponentials": self.table})
 
 
 @dataclass(frozen=True, eq=False)

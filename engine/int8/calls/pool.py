@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.int8.arithmetic import Int8s
+from engine.int8.arithmetic import Int8s, Requantization
+from engine.int8.calls.as_bytes import requantization_arrays, requantization_sizes, zero_byte
 from engine.int8.calls.call import IntegerCall
 from engine.shapes import Shape
 from engine.stage_code import FAST, StageCode, Variant
 
-__all__ = ["IntegerAvgPool", "IntegerMaxPool", "largest_of"]
+__all__ = ["IntegerAvgPool", "IntegerMaxPool", "IntegerMean", "largest_of"]
 
 
 def squares_of(x: Int8s, out: Shape, height: int, width: int) -> NDArray[Any]:
@@ -64,3 +65,26 @@ class IntegerAvgPool(IntegerCall):
     def code(self, variant: Variant = FAST) -> StageCode:
         sizes = {"window_height": self.window_height, "window_width": self.window_width}
         return StageCode("avg_pool_s8", sizes, lead=0)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerMean(IntegerCall):
+    """The mean of each channel with another scale than that of the input: a requantized sum.
+
+    Attributes
+    ----------
+    requantization : Requantization
+        Of the sums of ``q - zero_point``, with one multiplier for all channels.
+    """
+
+    requantization: Requantization
+
+    def run(self, x: Int8s) -> Int8s:
+        centred = x.astype(np.int32) - self.source.zero_point
+        return self.requantization(centred.sum(axis=(1, 2), dtype=np.int32))
+
+    def code(self, variant: Variant = FAST) -> StageCode:
+        arrays = requantization_arrays(self.requantization, np.zeros(1, np.int32))
+        scaling = np.array([arrays["multiplier"][0], arrays["shift"][0]], np.int32)
+        sizes = {"in_zero": zero_byte(self.source), **requantization_sizes(self.requantization)}
+        return StageCode("mean_s8", sizes, {"scaling": scaling})

@@ -9,7 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from engine.int8.arithmetic import Affine
-from engine.int8.calls import IntegerCall, IntegerSoftmax, IntegerTable, softmax_table
+from engine.int8.calls import (
+    IntegerCall,
+    IntegerFixedSoftmax,
+    IntegerSoftmax,
+    IntegerTable,
+    softmax_table,
+)
 from engine.int8.ranges import LayerRanges
 from engine.nn.activations import ACTIVATIONS, LINEAR, PROBABILITY, ActivationFunction, activation_knob
 from engine.nn.kernel_calls import Call, Training
@@ -18,7 +24,10 @@ from engine.nn.param import FloatArray
 from engine.nn.specs import LayerSpec
 from engine.shapes import Shape
 
-__all__ = ["Activate", "Activation", "AddBias"]
+__all__ = ["MOST_CLASSES", "Activate", "Activation", "AddBias"]
+
+MOST_CLASSES = 511
+"""Of a softmax with given exponentials: the sum of more does not fit, see `IntegerFixedSoftmax`."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +131,12 @@ class Softmax(Call):
 
     in_place: ClassVar[bool] = True
 
-    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+    def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall | None:
+        if ranges.integers is not None:
+            if self.in_shape[-1] > MOST_CLASSES:
+                return None
+            shapes = (self.in_shape, self.out_shape)
+            return IntegerFixedSoftmax(*shapes, source, ranges.integers.output, ranges.integers.exponentials)
         table = softmax_table(source.scale, self.in_shape[-1])
         return IntegerSoftmax(self.in_shape, self.out_shape, source, PROBABILITY, table)
 
@@ -141,6 +155,9 @@ class Map(Call):
         return Training(self.kernel, "")
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
+        if ranges.integers is not None:
+            given = ranges.integers
+            return IntegerTable(self.in_shape, self.out_shape, source, given.output, given.bytes_table)
         function = self.function or LINEAR
         target = function.target(ranges.output)
         return IntegerTable(self.in_shape, self.out_shape, source, target, function.table(source, target))

@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.int8.arithmetic import Affine
-from engine.int8.calls import IntegerAvgPool, IntegerCall, IntegerMaxPool
+from engine.int8.calls import IntegerAvgPool, IntegerCall, IntegerMaxPool, IntegerMean
 from engine.int8.ranges import LayerRanges
 from engine.knobs import knob
 from engine.nn.kernel_calls import Call, Training
@@ -116,6 +116,10 @@ class Mean(Call):
 
     def integer(self, source: Affine, ranges: LayerRanges) -> IntegerCall:
         window = (self.sizes["window_height"], self.sizes["window_width"])
+        given = ranges.integers
+        if given is not None and given.sums is not None and len(self.out_shape) == 1:
+            scaling = given.sums.requantization(given.output, None)
+            return IntegerMean(self.in_shape, self.out_shape, source, given.output, scaling)
         return IntegerAvgPool(self.in_shape, self.out_shape, source, source, *window)
 
     def code(self, variant: Variant = FAST) -> StageCode:

@@ -6,7 +6,6 @@ task is done, so each result comes exactly once.
 
 from __future__ import annotations
 
-import importlib
 import logging
 import pickle
 import queue
@@ -17,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from engine.data.dataset import Dataset
-from engine.errors import FileError, MissingToolError, TinyMLError
+from engine.errors import FileError, TinyMLError
+from engine.extras import require
 from engine.files import is_file
 from engine.sweep.cluster.versions import check_versions, first_line, own_versions
 from engine.sweep.outcome import Event, Failed
@@ -223,12 +223,6 @@ def _security(dask: Any, tls: Tls | None) -> Any:
 
 def _require_distributed() -> Any:
     """Return the module distributed; raise `MissingToolError` if it is not installed."""
-    try:
-        distributed = importlib.import_module("distributed")
-    except ImportError as error:
-        raise MissingToolError(
-            "--scheduler needs the package distributed; run \"pip install 'tinyml-studio[cluster]'\" in the "
-            "Python environment of this program."
-        ) from error
+    distributed = require("distributed", "cluster", "Sweeps on several machines")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     return distributed

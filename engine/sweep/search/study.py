@@ -6,7 +6,6 @@ imported when a search begins.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import json
 import os
@@ -16,7 +15,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from engine.errors import FileError, MissingToolError
+from engine.errors import FileError
+from engine.extras import require
 from engine.files import file_faults, is_file, read_limited, write_bytes
 from engine.knobs import Scalar
 from engine.sweep.fields import Recipe, value_at
@@ -34,13 +34,7 @@ POPULATION = (10, 50)
 
 def require_optuna() -> Any:
     """Return the module optuna; raise `MissingToolError` if it is not installed."""
-    try:
-        optuna = importlib.import_module("optuna")
-    except ImportError as error:
-        raise MissingToolError(
-            "A search needs the package optuna; run \"pip install 'tinyml-studio[search]'\" in the Python "
-            "environment of this program, or train a whole grid, without --trials."
-        ) from error
+    optuna = require("optuna", "search", "Searches (--trials)")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,11 @@ import pytest
 from engine.data import Catalogue
 from engine.export import ExportOptions, export_model, write_files
 from engine.export.options import VARIANTS
+from engine.formats.tflite_files.micro import exponentials, mean_multiplier
+from engine.int8.arithmetic import Affine
 from engine.int8.calls import IntegerCall
+from engine.int8.integers import GivenSum, LayerIntegers
+from engine.nn.activations import PROBABILITY
 from engine.nn.layers import (
     LAYERS,
     Activation,
@@ -30,6 +35,7 @@ from engine.nn.layers import (
     PReLU,
     Upsample2D,
 )
+from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
@@ -90,16 +96,37 @@ OVERLAPPING = [  # a convolution with pooling that could write over rows its las
     spec_from_json(json.loads((FOUND / f"int8-overlap-{name}.json").read_text()))
     for name in ("minimal", "natural")
 ]
+GIVEN = spec((4, 7, 5), GlobalAvgPool2D(), Activation("softmax"))
 FEW = [*OVERLAPPING, *GEOMETRIES, *MERGING]
 
 
 def test_every_kind_of_integer_call_has_code() -> None:
     of_each_kind = {type(layer): network_around(layer, shape, probe=False) for layer, shape in CASES}
-    cases = cases_of([*FEW, *of_each_kind.values()], 1)
+    cases = [*cases_of([*FEW, *of_each_kind.values()], 1), Case.of(given_integers(), one_image(GIVEN))]
     made = {type(stage.call) for one in cases for stage in integer_network(one.model).stages}
     kinds = {cls for cls in all_subclasses(IntegerCall) if cls.__module__.startswith("engine.")}
     assert {cls for cls in kinds if not all_subclasses(cls)} <= made
     assert all(cls.code is not IntegerCall.code for cls in made)
+
+
+def given_integers() -> Model:
+    """Return a network whose integers another program chose, with the two calls that only such ones have."""
+    mean, plain = Affine(0.05, -100), quantized(GIVEN)
+    assert plain.quantization is not None
+    multiplier, shift = mean_multiplier(plain.quantization.source, mean, 28)
+    sums = GivenSum((1.0,), (0,), (multiplier,), (shift,))
+    integers = (LayerIntegers(mean, sums), LayerIntegers(PROBABILITY, table=exponentials(mean)))
+    layers = plain.quantization.layers
+    given = [replace(ranges, integers=one) for ranges, one in zip(layers, integers, strict=True)]
+    return plain.replace(quantization=replace(plain.quantization, layers=tuple(given)))
+
+
+def one_image(network: ModelSpec) -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 256, (6, *network.input_shape), np.uint8)
+
+
+def test_integers_that_are_given_are_computed_in_c(tmp_path: Path) -> None:
+    run_cases([Case.of(given_integers(), one_image(GIVEN))], [compiler("cc"), *C99, *STRICT], tmp_path)
 
 
 def all_subclasses(cls: type) -> set[type]:

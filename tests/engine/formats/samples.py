@@ -89,11 +89,14 @@ def pt(arrays: Mapping[str, np.ndarray], is_zip: bool) -> bytes:
     return stream.getvalue()
 
 
+TFLITE = ("tflite", "tflite-int8")
+
 Make = Callable[[], Sequence[tuple[bytes, ReadOptions]]]
 """Returns contents of files, each with what its reader must be told."""
 
 SAMPLES: Mapping[str, Make] = {
     "genann": lambda: [(exported("genann", ".ann", DENSE), ReadOptions())],
+    "tflite": lambda: [(exported(name, ".tflite", CONVOLUTIONAL), ReadOptions()) for name in TFLITE],
     "sequential": lambda: [(exported("sequential", ".txt", CONVOLUTIONAL), ReadOptions())],
     "safetensors": lambda: [(safetensors(state_dict(NORMED)), ReadOptions(NORMED))],
     "npz": lambda: [(exported("npz", ".npz", NORMED), ReadOptions(NORMED))],

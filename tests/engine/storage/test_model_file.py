@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[Callable[[], bytes], str]] = {
     "long number": (lambda: with_entry("model.json", b"1" * 100_000), "not valid JSON"),
     "nan in json": (lambda: with_entry("model.json", b'{"format": NaN}'), "not valid JSON"),
     "other json": (lambda: with_entry("model.json", b"[]"), "not a .tinyml file"),
-    "newer": (lambda: with_json(version=2), "newer version of this application"),
+    "newer": (lambda: with_json(version=3), "newer version of this application"),
     "version text": (lambda: with_json(version="1"), "whole number"),
     "version true": (lambda: with_json(version=True), "whole number"),
     "no spec": (lambda: with_json(spec=None), "cannot be built"),
