@@ -9,8 +9,6 @@ which are reported as failed; another process takes its place.
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import signal
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -24,6 +22,7 @@ from engine.errors import TinyMLError
 from engine.sweep.description import Run
 from engine.sweep.outcome import Event, Failed, Finished
 from engine.sweep.tasks import Task
+from engine.workers import CONTEXT, leave_signals, safe_start
 
 __all__ = ["carried_out", "here", "in_processes"]
 
@@ -140,10 +139,10 @@ class _Worker:
         self._open()
 
     def _open(self) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy the window's threads' locks
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), name="sweep", daemon=True)
-        self._process.start()  # does not wait for the images to be read, so several processes start at once
+        self.connection, theirs = CONTEXT.Pipe()
+        self._process = CONTEXT.Process(target=_serve, args=(theirs,), name="sweep", daemon=True)
+        with safe_start():
+            self._process.start()  # does not wait for the images to be read, so several start at once
         self._has_images = False
         theirs.close()
 
@@ -214,8 +213,7 @@ class _Worker:
 
 def _serve(connection: Connection) -> None:
     """Receive the images, then do tasks until the other side closes the connection or ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    leave_signals()
     try:
         data, test = connection.recv()
         while True:

@@ -6,10 +6,8 @@ drawing. Pictures that cannot be read, or show nothing, are left out and listed;
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +23,7 @@ from engine.data.pictures import MAX_SIDE, ink_from_image
 from engine.data.preprocess import SIDE, preprocess
 from engine.errors import DataError
 from engine.files import is_folder
+from engine.workers import CONTEXT, leave_signals, safe_start
 
 __all__ = ["SUFFIXES", "holds_pictures", "read_pictures"]
 
@@ -134,13 +133,10 @@ def _taken(files: Sequence[Path], options: ImportOptions) -> Iterator[Images | s
     if len(files) < _MANY:
         yield from map(take, files)
         return
-    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), _leave_signals) as pool:
+    with safe_start():
+        pool = CONTEXT.Pool(os.cpu_count(), leave_signals)
+    with pool:
         yield from pool.imap(take, files, _AT_ONCE)
-
-
-def _leave_signals() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that started this one
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _image_or_fault(options: ImportOptions, file: Path) -> Images | str:

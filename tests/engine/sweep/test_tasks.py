@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,15 @@ def test_start_values_of_narrow_networks_are_usable(widths: tuple[int, ...], fun
     assert np.isfinite(params).all()
     for index in range(1, len(spec.layers)):
         assert np.abs(ParamLayout(spec).layer(index, params)["weight"]).max() > 0
+
+
+def test_processes_import_nothing_from_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files there may have the names of modules that Python itself starts with."""
+    for name in ("struct", "random", "selectors"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('from the current folder')")
+    monkeypatch.chdir(tmp_path)
+    tasks = tasks_for([convolution(0), convolution(1)], 2)
+    events = list(in_processes(tasks, DATA, None, 2))
+    assert sum(isinstance(event, Finished) for event in events) == 2
