@@ -92,6 +92,10 @@ class Model:
             digest.update(self.quantization.fingerprint.encode())
         return digest.hexdigest()[:16]
 
+    def is_same_network(self, other: Model) -> bool:
+        """Return whether `other` differs in parameters, record and quantization at most."""
+        return (self.spec, self.classes, self.name) == (other.spec, other.classes, other.name)
+
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import resources
 from engine.data.dataset import Dataset
 from engine.nn.model import Model
@@ -9,7 +11,11 @@ from engine.storage import model_file
 
 __all__ = ["SHIPPED", "is_shipped", "load_shipped", "reader_of"]
 
-SHIPPED = ("digits", "characters")
+SHIPPED: Mapping[str, str] = {
+    "digits": "Digits: 10 classes, trained on MNIST",
+    "characters": "Characters: 47 classes, trained on EMNIST",
+}
+"""The models by name, and what each is in a few words."""
 
 
 def is_shipped(name: str) -> bool:
@@ -19,7 +25,7 @@ def is_shipped(name: str) -> bool:
 
 def load_shipped(name: str) -> Model:
     """Return the shipped model `name`."""
-    return model_file.from_bytes(resources.read_bytes(_resource(name)), name)
+    return model_file.from_bytes(resources.read_bytes(_resource(name)), f"{name}{model_file.SUFFIX}")
 
 
 def reader_of(data: Dataset) -> Model | None:

@@ -66,5 +66,4 @@ def _has_learned_since(left: LeftBehind, model: Model, trained: Model) -> bool:
     """Tell whether the run was written after `model`, and trains the same network."""
     if left.model is None or left.run is None:
         return False
-    same = (model.spec, model.classes, model.name) == (trained.spec, trained.classes, trained.name)
-    return same and left.run.stat().st_mtime >= left.model.stat().st_mtime
+    return model.is_same_network(trained) and left.run.stat().st_mtime >= left.model.stat().st_mtime

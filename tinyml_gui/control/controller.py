@@ -12,11 +12,11 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-import resources
 from engine.data import Catalogue, default_data_dirs
 from engine.errors import TinyMLError
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
+from engine.storage.shipped import load_shipped
 from tinyml_gui.background.import_jobs import TakenIn
 from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
@@ -202,7 +202,7 @@ class Controller(QObject):
     def open_shipped(self, name: str) -> None:
         """Open a model that comes with the application."""
         try:
-            self._take(_shipped(name), None, shipped=True)
+            self._take(load_shipped(name), None, shipped=True)
         except TinyMLError as error:
             self.error.emit(str(error))
 
@@ -383,16 +383,10 @@ def _first_model(rng: np.random.Generator) -> tuple[Model, str]:
     shipped, preset = _FIRST
     fresh = Model.new(PRESETS[preset].build(len(_DIGITS)), _DIGITS, rng, shipped)
     try:
-        return _shipped(shipped), ""
+        return load_shipped(shipped), ""
     except (TinyMLError, OSError) as error:  # a damaged installation must not keep the window from opening
         return fresh, f"The installed model {shipped} cannot be used, an untrained one is open: {error}"
 
 
 def _misfit(preset: str, error: TinyMLError) -> str:
     return f"{PRESETS[preset].title} does not suit these images. {error}"
-
-
-def _shipped(name: str) -> Model:
-    from engine.storage import model_file
-
-    return model_file.from_bytes(resources.read_bytes(f"models/{name}.tinyml"), f"{name}.tinyml")

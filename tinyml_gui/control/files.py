@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFileDialog, QMenu, QWidget
 
 from engine.storage.model_file import SUFFIX
+from engine.storage.shipped import SHIPPED
 from engine.words import short
 from tinyml_gui.background.import_jobs import TakenIn
 from tinyml_gui.control.controller import Controller
@@ -18,15 +19,9 @@ from tinyml_gui.look.actions import Actions
 from tinyml_gui.look.question import Answer, ask
 from tinyml_gui.viewmodels.recovery import Offer
 
-__all__ = ["SHIPPED", "FileController"]
+__all__ = ["FileController"]
 
 _FILTER: Final = "TinyML models (*.tinyml);;All files (*)"
-
-#: Resource name and words of the models inside the application.
-SHIPPED: Final = {
-    "digits": "Digits: 10 classes, trained on MNIST",
-    "characters": "Characters: 47 classes, trained on EMNIST",
-}
 
 
 class FileController(QObject):

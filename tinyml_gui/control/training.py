@@ -329,8 +329,7 @@ class TrainingController(QObject):
 
     def _take_back(self, model: Model) -> None:
         """Take the model of a run; it is a new network unless only the parameters are others."""
-        now = self._state.model
-        if (now.spec, now.classes, now.name) == (model.spec, model.classes, model.name):
+        if self._state.model.is_same_network(model):
             self._state.replace_model(model)
         else:
             self._state.begin(model)
