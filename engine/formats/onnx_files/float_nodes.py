@@ -31,7 +31,7 @@ def _values(call: Call, name: str) -> Any:
 
 def _convolution(graph: Graph, call: Convolution, x: Tensor) -> Tensor:
     side = call.sizes["pool"]
-    shape = (call.out_shape[0] * side, call.out_shape[1] * side, call.out_shape[2])
+    shape = nodes.unpooled(call.in_shape, call.out_shape, call.sizes, side)
     weight = _values(call, "weight").transpose(0, 3, 1, 2)
     y = nodes.activated(graph, _slid(graph, call, x, weight, shape, 1), call.function)
     return y if side == 1 else nodes.largest(graph, y, call.out_shape, side)

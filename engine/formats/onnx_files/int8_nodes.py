@@ -76,7 +76,7 @@ def _slid(graph: Graph, call: Any, x: Tensor, weight: NDArray[np.int8], shape: S
 
 
 def _convolution(graph: Graph, call: IntegerConv2D, function: ActivationFunction, x: Tensor) -> Tensor:
-    shape = (call.out_shape[0] * call.pool, call.out_shape[1] * call.pool, call.out_shape[2])
+    shape = nodes.unpooled(call.in_shape, call.out_shape, vars(call.window), call.pool)
     y = _slid(graph, call, x, call.weight.transpose(0, 3, 1, 2), shape, 1)
     y = _requantized(graph, call, function, y)
     if call.pool == 1:

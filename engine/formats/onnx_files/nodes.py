@@ -9,9 +9,10 @@ import numpy as np
 
 from engine.formats.onnx_files.graph import Graph, Tensor
 from engine.nn.activations import LEAK, ActivationFunction
+from engine.nn.layers.rows import PADDINGS, Geometry
 from engine.shapes import Shape
 
-__all__ = ["FUNCTIONS", "activated", "averaged", "enlarged", "gathered", "largest", "pads"]
+__all__ = ["FUNCTIONS", "activated", "averaged", "enlarged", "gathered", "largest", "pads", "unpooled"]
 
 Apply = Callable[[Graph, Tensor], Tensor]
 
@@ -51,6 +52,23 @@ def pads(source: Shape, out: Shape, window: Mapping[str, int]) -> list[int]:
     reach = [(n - 1) * window["stride"] + window["kernel"] for n in out[:2]]
     after = [max(0, r - n - b) for r, n, b in zip(reach, source[:2], before, strict=True)]
     return [*before, *after]
+
+
+def unpooled(source: Shape, out: Shape, window: Mapping[str, int], side: int) -> Shape:
+    """Return what a convolution gives before squares of `side` become the pixels of `out`.
+
+    Rows and columns that are left over are not in `out`, so they follow from the padding.
+    """
+    if side == 1:
+        return out
+    height, width = source[:2]
+    for padding in PADDINGS:
+        geometry = Geometry.of(height, width, window["kernel"], window["stride"], padding)
+        spans = (geometry.rows, geometry.columns)
+        before = (window["top"], window["left"]) == tuple(span.before for span in spans)
+        if before and out[:2] == tuple(span.out // side for span in spans):
+            return (spans[0].out, spans[1].out, out[2])
+    raise AssertionError(window)
 
 
 def largest(graph: Graph, x: Tensor, shape: Shape, side: int) -> Tensor:

@@ -23,14 +23,15 @@ from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.quantize.network import integer_network
 
-__all__ = ["CLASSES", "INPUT", "OUTPUT", "write_float32", "write_int8"]
+__all__ = ["CHANNELS_FIRST", "CLASSES", "INPUT", "LAYOUT", "OUTPUT", "write_float32", "write_int8"]
 
 OPSET = 17
 IR_VERSION = 8
 """The oldest that can hold the opset, so that older programs read the files, too."""
 INPUT, OUTPUT = "image", "outputs"
-CLASSES = "classes"
-"""The key of the metadata that holds the class names, a JSON list."""
+CLASSES, LAYOUT = "classes", "layout"
+"""Keys of the metadata: the class names, a JSON list, and the order of the input's axes."""
+CHANNELS_FIRST = "NCHW"
 
 CONTRACT = (
     "Pixels in [0, 1], bytes divided by 255; ink is bright on black. A drawing is cropped to its ink, scaled "
@@ -123,6 +124,7 @@ def _metadata(model: Model, numbers: str) -> Mapping[str, str]:
     scores = last is not None and last.probabilities
     return {
         CLASSES: json.dumps(list(model.classes), ensure_ascii=False),
+        LAYOUT: CHANNELS_FIRST,
         "outputs": "probabilities" if scores else "logits; softmax gives probabilities",
         "preprocessing": CONTRACT,
         "numbers": numbers,
