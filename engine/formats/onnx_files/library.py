@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from engine.errors import MissingToolError
+from engine.extras import require
 
 __all__ = ["onnx", "onnxruntime"]
+
+EXTRA, WHAT = "export", "ONNX files"
 
 
 def onnx() -> Any:
     """Return the package `onnx`, or raise `MissingToolError`."""
-    return _imported("onnx")
+    return require("onnx", EXTRA, WHAT)
 
 
 def onnxruntime() -> Any:
     """Return the package `onnxruntime`, or raise `MissingToolError`."""
-    return _imported("onnxruntime")
-
-
-def _imported(package: str) -> Any:
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise MissingToolError(
-            f"ONNX files need the package {package}; install it with pip install 'tinyml-studio[export]'."
-        ) from error
+    return require("onnxruntime", EXTRA, WHAT)

@@ -11,7 +11,8 @@ import pytest
 from engine.errors import ExportError, MissingToolError, VerifyError
 from engine.export import FORMATS, ExportOptions, prepare_export
 from engine.export.writers import onnx_files
-from engine.formats.onnx_files import float_nodes, int8_nodes, library, run_images, write_float32, write_int8
+from engine.extras import require
+from engine.formats.onnx_files import float_nodes, int8_nodes, run_images, write_float32, write_int8
 from engine.formats.onnx_files.nodes import FUNCTIONS
 from engine.int8.calls import IntegerSoftmax
 from engine.int8.calls.weighted import IntegerWeighted
@@ -169,10 +170,12 @@ def test_an_export_is_tried_out_in_onnx_runtime(form: str, monkeypatch: pytest.M
     other = quantized(PRESETS["lenet"].build(10), 1)
     with pytest.raises(VerifyError, match="ONNX Runtime gives other answers"):
         FORMATS[form].prove(other, prepared)
-    monkeypatch.setattr(onnx_files, "run_images", lambda *a: library._imported("no_such_package"))
+    monkeypatch.setattr(
+        onnx_files, "run_images", lambda *a: require("no_such_package", "export", "ONNX files")
+    )
     proof = FORMATS[form].prove(model, prepared)
     assert not proof.passed
-    assert "install it with pip install 'tinyml-studio[export]'" in proof.words
+    assert "need the package no_such_package; run" in proof.words
 
 
 def test_a_missing_package_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
