@@ -22,8 +22,10 @@ from engine.int8.calls import (
     IntegerConv2D,
     IntegerDense,
     IntegerDepthwise,
+    IntegerFixedSoftmax,
     IntegerGather,
     IntegerMaxPool,
+    IntegerMean,
     IntegerSoftmax,
     IntegerTable,
 )
@@ -112,6 +114,14 @@ def _mean(graph: Graph, call: IntegerAvgPool, function: ActivationFunction, x: T
     return graph.quantized(y, call.target)
 
 
+def _channel_mean(graph: Graph, call: IntegerMean, function: ActivationFunction, x: Tensor) -> Tensor:
+    return graph.quantized(nodes.averaged(graph, x, call.out_shape, call.in_shape[:2]), call.target)
+
+
+def _softmax(graph: Graph, call: IntegerCall, function: ActivationFunction, x: Tensor) -> Tensor:
+    return graph.quantized(nodes.FUNCTIONS["softmax"](graph, x), call.target)
+
+
 INT8_NODES: Mapping[type[IntegerCall], Write] = {
     IntegerConv2D: _convolution,
     IntegerDepthwise: _depthwise,
@@ -124,9 +134,9 @@ INT8_NODES: Mapping[type[IntegerCall], Write] = {
         nodes.enlarged(graph, x, call.out_shape, call.factor), call.target
     ),
     IntegerTable: _table,
-    IntegerSoftmax: lambda graph, call, function, x: graph.quantized(
-        nodes.FUNCTIONS["softmax"](graph, x), call.target
-    ),
+    IntegerMean: _channel_mean,
+    IntegerSoftmax: _softmax,
+    IntegerFixedSoftmax: _softmax,
     IntegerPReLU: _prelu,
     IntegerGather: lambda graph, call, function, x: graph.quantized(
         nodes.gathered(graph, x, call.order), call.target

@@ -76,7 +76,7 @@ def largest(graph: Graph, x: Tensor, shape: Shape, side: int) -> Tensor:
     return graph.add("MaxPool", x, shape, kernel_shape=[side, side], strides=[side, side])
 
 
-def averaged(graph: Graph, x: Tensor, shape: Shape, window: tuple[int, int]) -> Tensor:
+def averaged(graph: Graph, x: Tensor, shape: Shape, window: tuple[int, ...]) -> Tensor:
     """Return the mean of each `window` of `x`; a vector if `shape` is one."""
     if len(shape) == 3:
         return graph.add("AveragePool", x, shape, kernel_shape=list(window), strides=list(window))

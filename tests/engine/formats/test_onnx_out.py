@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,14 +13,17 @@ from engine.errors import ExportError, MissingToolError, VerifyError
 from engine.export import FORMATS, ExportOptions, prepare_export
 from engine.export.writers import onnx_files
 from engine.extras import require
+from engine.formats import READERS
+from engine.formats.imports import read_with
 from engine.formats.onnx_files import float_nodes, int8_nodes, run_images, write_float32, write_int8
 from engine.formats.onnx_files.nodes import FUNCTIONS
-from engine.int8.calls import IntegerSoftmax
+from engine.formats.reader import ReadOptions
+from engine.int8.calls import IntegerCall, IntegerSoftmax
 from engine.int8.calls.weighted import IntegerWeighted
 from engine.int8.ranges import IMAGE
 from engine.nn.activations import ACTIVATIONS
 from engine.nn.call_chain import build_network
-from engine.nn.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Flatten
+from engine.nn.layers import LAYERS, Activation, BatchNorm, Conv2D, Dense, Flatten, GlobalAvgPool2D
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.nn.presets import PRESETS
@@ -28,6 +32,7 @@ from engine.quantize.network import IntegerPredictor, integer_network
 from tests.engine.export.int8_programs import quantized
 from tests.engine.export.programs import CAMPAIGN
 from tests.engine.export.test_c_float32 import MERGING, chain
+from tests.engine.export.test_c_int8 import all_subclasses
 from tests.engine.formats.peers import needed
 from tests.engine.helpers import CASES, network_around, share
 
@@ -195,3 +200,18 @@ def test_a_layer_without_nodes_is_refused_by_its_name(monkeypatch: pytest.Monkey
 
 def stages_of(model: Model, write: object) -> tuple:
     return (build_network if write is write_float32 else integer_network)(model).stages
+
+
+def test_every_int8_call_has_nodes() -> None:
+    kinds = all_subclasses(IntegerCall) - {IntegerWeighted}
+    assert {cls for cls in kinds if cls.__module__.startswith("engine.")} == int8_nodes.INT8_NODES.keys()
+
+
+def test_integers_of_tensorflow_lite_go_on_to_onnx(tmp_path: Path) -> None:
+    layers = (Conv2D(4, 3, activation="relu6"), GlobalAvgPool2D(), Dense(3), Activation("softmax"))
+    (content,) = prepare_export(
+        quantized(ModelSpec(layers, (8, 7, 1))), "tflite-int8", ExportOptions("net", test_vectors=0)
+    ).files.values()
+    (tmp_path / "net.tflite").write_bytes(content)
+    model = read_with(READERS["tflite"], tmp_path / "net.tflite", ReadOptions()).model
+    assert steps_off(model) <= allowed_steps(model)
