@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from engine.formats import onnx_files
 from engine.formats.genann_files import read as genann
 from engine.formats.reader import Reader
 from engine.formats.sequential_files import read as sequential
@@ -25,6 +26,7 @@ _READERS: tuple[Reader, ...] = (
     pytorch.PT,
     keras.HDF5,
     keras.ARCHIVE,
+    onnx_files.READER,
 )
 
 READERS: Mapping[str, Reader] = {reader.name: reader for reader in _READERS}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8, genann, sequential, tflite_model, weights
+from engine.export.writers import c_float32, c_int8, genann, onnx_files, sequential, tflite_model, weights
 
 __all__ = ["FORMATS"]
 
@@ -20,6 +20,8 @@ FORMATS: Mapping[str, Format] = {
         sequential.FORMAT,
         weights.NPZ,
         weights.CSV,
+        onnx_files.FLOAT32,
+        onnx_files.INT8,
     )
 }
 """Every format by name."""

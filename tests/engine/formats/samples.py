@@ -105,6 +105,11 @@ SAMPLES: Mapping[str, Make] = {
         ((KERAS_FILES / name).read_bytes(), ReadOptions(KERAS)) for name in ("net.h5", "net.weights.h5")
     ],
     "keras": lambda: [((KERAS_FILES / "net.keras").read_bytes(), ReadOptions(KERAS))],
+    "onnx": lambda: [
+        (exported(name, ".onnx", spec), ReadOptions())
+        for name in ("onnx", "onnx-int8")
+        for spec in (DENSE, CONVOLUTIONAL, NORMED)
+    ],
 }
 
 
