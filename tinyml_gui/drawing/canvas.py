@@ -31,6 +31,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
+from resources.look import PEN
 from tinyml_gui.drawing.paper import SEAM, area_of, paint_paper, paint_ring
 from tinyml_gui.drawing.paste_and_drop import model_of, picture_of
 from tinyml_gui.drawing.pen_echo import PenEcho
@@ -42,10 +43,8 @@ from tinyml_gui.look.keys import set_keys
 __all__ = ["Canvas"]
 
 _KEYS: Final = "Left button draws, right button erases, Delete clears, Ctrl+Z undoes a stroke"
-BRUSH_DEFAULT: Final = 24.0  #: model pixels; about MNIST's pen when a digit fills the canvas
+BRUSH_DEFAULT: Final = PEN.brush
 BRUSH_RANGE: Final = (8.0, 60.0)
-_ERASER_FACTOR: Final = 1.6  # erasing needs a wider tip than drawing
-_PRESSURE: Final = (0.4, 1.2)  # width = brush · (first + second · pressure)
 _TAIL: Final = 3  # the newest points: one more may change how they look
 _REST_MS: Final = 100  # from the last change of size until the ink is painted anew
 _DRAW, _ERASE = Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton
@@ -231,10 +230,10 @@ class Canvas(QWidget):
     def _pen_point(self, position: QPointF, pressure: float) -> PenPoint:
         paper = self._paper()
         scale = SIDE / paper.width()
-        low, slope = _PRESSURE
+        low, slope = PEN.pressure
         # A mouse has no pressure and draws exactly as wide as the slider says.
         width = self._brush * (1.0 if pressure == 1.0 else low + slope * pressure)
-        width *= _ERASER_FACTOR if self._erases else 1.0
+        width *= PEN.eraser if self._erases else 1.0
         return PenPoint((position.x() - paper.x()) * scale, (position.y() - paper.y()) * scale, width)
 
     # Keys, clipboard, drops

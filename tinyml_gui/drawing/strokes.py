@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
+from resources.look import PEN
+
 __all__ = ["SIDE", "Clear", "Drawing", "Mark", "PenPoint", "Picture", "Stroke", "Surface", "next_stop"]
 
-SIDE: Final = 280  #: model pixels a side: ten for each pixel of the network's input
+SIDE: Final = PEN.side  #: model pixels a side
 
 _CHUNK: Final = 32  # points of a stroke that are drawn anew at each pen event
 _SOLID, _ROUND_CAP, _ROUND_JOIN = Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin

@@ -1,4 +1,4 @@
-"""Every measure, type size and colour of the application.
+"""Every measure, type size and colour of the application; the colours themselves are in `resources.look`.
 
 The application's palette alone decides which theme is on. `tokens` reads it, so a widget needs no reference
 to anything; it repaints when `is_theme_change` says that an event requires it. In the same way the
@@ -9,11 +9,12 @@ and `around_text` give them for the size that is on.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
+
+from resources.look import DARK, LIGHT, Tokens
 
 __all__ = [
     "DARK",
@@ -55,84 +56,6 @@ _LINE: Final = 16  # the height of a line of text
 
 #: The least contrast of what has to be seen but not read, WCAG 2.1, criterion 1.4.11
 SEEN: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """The colours of one theme, as ``#rrggbb``."""
-
-    name: str
-    window: str  # behind everything
-    surface: str  # cards, fields, header
-    sunken: str  # tracks of bars, wells, disabled fields
-    hover: str
-    border: str  # cards
-    outline: str  # controls; 3:1 against the surface
-    text: str
-    muted: str  # captions; still 4.5:1
-    disabled: str
-    accent: str
-    accent_hover: str
-    accent_soft: str  # behind the selected page
-    on_accent: str
-    good: str
-    warning: str
-    bad: str
-    bad_soft: str
-    ink: str  # strokes on the canvas
-    paper: str  # the canvas
-    #: Okabe–Ito, told apart by colour-blind readers: training, validation, then the rest. Those hues that
-    #: would vanish on the background are darker or lighter.
-    series: tuple[str, ...]
-
-
-LIGHT: Final = Tokens(
-    name="light",
-    window="#F5F6F8",
-    surface="#FFFFFF",
-    sunken="#E9ECF0",
-    hover="#EEF1F5",
-    border="#DFE3E8",
-    outline="#8A93A0",
-    text="#1A1E24",
-    muted="#59626E",
-    disabled="#9BA3AD",
-    accent="#1D5FD1",
-    accent_hover="#174FB0",
-    accent_soft="#E3ECFC",
-    on_accent="#FFFFFF",
-    good="#14753C",
-    warning="#8F5A00",
-    bad="#BF2626",
-    bad_soft="#FCEBEB",
-    ink="#1A1E24",
-    paper="#FFFFFF",
-    series=("#0072B2", "#D55E00", "#009E73", "#C0679A", "#A87400", "#2F8FC7", "#8A7F00"),
-)
-
-DARK: Final = Tokens(
-    name="dark",
-    window="#15171B",
-    surface="#1D2025",
-    sunken="#2B2F36",
-    hover="#282C33",
-    border="#30353D",
-    outline="#737C89",
-    text="#E6E9EE",
-    muted="#9DA6B3",
-    disabled="#656D79",
-    accent="#74A9FF",
-    accent_hover="#93BCFF",
-    accent_soft="#223250",
-    on_accent="#0C1526",
-    good="#5CC98A",
-    warning="#E3B04B",
-    bad="#FF8080",
-    bad_soft="#3A2226",
-    ink="#F2F4F7",
-    paper="#1D2025",
-    series=("#56B4E9", "#F07B3A", "#2BC49A", "#DE97BF", "#E69F00", "#3D9BDC", "#F0E442"),
-)
 
 
 def tokens() -> Tokens:
