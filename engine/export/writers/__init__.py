@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from engine.export.formats import Format
-from engine.export.writers import c_float32, c_int8, genann, onnx_files, sequential, tflite_model, weights
+from engine.export.writers import (
+    c_float32,
+    c_int8,
+    genann,
+    onnx_files,
+    sequential,
+    tflite_model,
+    web,
+    weights,
+)
 
 __all__ = ["FORMATS"]
 
@@ -22,6 +31,7 @@ FORMATS: Mapping[str, Format] = {
         weights.CSV,
         onnx_files.FLOAT32,
         onnx_files.INT8,
+        web.FORMAT,
     )
 }
 """Every format by name."""
