@@ -37,6 +37,7 @@ COMMANDS = (
     Command("export", "write a model as code for a microcontroller"),
     Command("import", "take in a network that another program made"),
     Command("compare", "run two models on the same images and show where they differ"),
+    Command("serve", "let a model answer drawings and programs over HTTP"),
     Command("verify", "compile a model's export, run it and compare"),
 )
 """Every command, in the order of the help text."""

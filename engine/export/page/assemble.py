@@ -20,7 +20,7 @@ from typing import Any
 from engine.nn.model import Model
 from resources.look import DARK, LIGHT, PEN, Tokens
 
-__all__ = ["assemble", "constants", "part", "script_of"]
+__all__ = ["assemble", "constants", "part", "script_of", "service_page"]
 
 _MODEL_SCRIPT = "<script>"
 
@@ -31,7 +31,7 @@ def part(name: str) -> str:
     return files("engine.export.page").joinpath("parts", name).read_text(encoding="utf-8")
 
 
-def assemble(model: Model, kind: str, script: str) -> str:
+def assemble(model: Model, kind: str, script: str, connects: bool = False) -> str:
     """Return the page.
 
     Parameters
@@ -42,17 +42,25 @@ def assemble(model: Model, kind: str, script: str) -> str:
     script : str
         The model as a script, such as `as_web_assembly` makes: it defines ``MODEL``, ``PEN`` and
         ``loadModel``.
+    connects : bool
+        Whether the page may ask the server that it came from.
     """
     page = part("strokes.js") + part("page.js")
     style = _themes() + part("page.css")
     return string.Template(part("page.html")).substitute(
         title=html.escape(model.name or "TinyML Studio"),
         kind=html.escape(f"{kind} · model {model.fingerprint}"),
-        policy=_policy((script, page), style),
+        policy=_policy((script, page), style, "connect-src 'self'; " if connects else ""),
         style=style,
         model=script,
         page=page,
     )
+
+
+def service_page(model: Model, kind: str) -> str:
+    """Return the page of a service that answers ``POST predict`` beside it."""
+    script = constants(model, {}) + part("preprocess.js") + part("service.js")
+    return assemble(model, kind, script, connects=True)
 
 
 def script_of(page: bytes) -> str:
@@ -78,11 +86,11 @@ def _literal(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _policy(scripts: Sequence[str], style: str) -> str:
+def _policy(scripts: Sequence[str], style: str, more: str) -> str:
     allowed = " ".join(map(_hash, scripts))
     return (
         f"default-src 'none'; script-src {allowed} 'wasm-unsafe-eval'; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
+        f"{more}base-uri 'none'; form-action 'none'"
     )
 
 
