@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from engine.commands.options import MODEL_HELP, add_int8, count
-from engine.commands.sources import load_model
+from engine.commands.sources import load_for_drawings
 from engine.data.pictures import load_ink
-from engine.data.preprocess import SIDE, preprocess
-from engine.errors import DataError, ProjectError
+from engine.data.preprocess import preprocess
+from engine.errors import DataError
 from engine.nn.predictor import Predictor
 from engine.quantize.network import IntegerPredictor
-from engine.shapes import describe_shape
 from engine.terminal.console import Console, percent
 
 __all__ = ["register"]
@@ -35,13 +34,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classify images."""
-    model = load_model(arguments.model)
-    if model.spec.input_shape != (SIDE, SIDE, 1):
-        raise ProjectError(
-            arguments.model,
-            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a picture becomes a "
-            f"drawing of {SIDE}×{SIDE}; use a network with that input.",
-        )
+    model = load_for_drawings(arguments.model)
     predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
     if len(arguments.images) == 1:
         results = [_answer(predictor, arguments.images[0], arguments.top)]

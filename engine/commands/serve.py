@@ -6,11 +6,9 @@ import argparse
 from types import ModuleType
 
 from engine.commands.options import MODEL_HELP, add_int8, count
-from engine.commands.sources import load_model
-from engine.data.preprocess import SIDE
-from engine.errors import MissingToolError, ProjectError
+from engine.commands.sources import load_for_drawings
+from engine.extras import require
 from engine.serve.protocol import Service
-from engine.shapes import describe_shape
 from engine.terminal.console import Console
 
 __all__ = ["register"]
@@ -34,13 +32,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 def serve(arguments: argparse.Namespace, console: Console) -> int:
     """Answer until the program is told to end."""
     server = _server()
-    model = load_model(arguments.model)
-    if model.spec.input_shape != (SIDE, SIDE, 1):
-        raise ProjectError(
-            arguments.model,
-            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a drawing becomes "
-            f"one of {SIDE}×{SIDE}; use a network with that input.",
-        )
+    model = load_for_drawings(arguments.model)
     service = Service(model, arguments.int8)
     listening = server.listen(arguments.host, arguments.port)
     host, port = listening.getsockname()[:2]
@@ -52,11 +44,8 @@ def serve(arguments: argparse.Namespace, console: Console) -> int:
 
 def _server() -> ModuleType:
     """Import what listens; raise `MissingToolError` where its packages are not installed."""
-    try:
-        from engine.serve import server
-    except ImportError as error:
-        raise MissingToolError(
-            f"tinyml serve needs the package {error.name}; run \"pip install 'tinyml-studio[serve]'\" in the "
-            "Python environment of this program."
-        ) from error
+    for package in ("starlette", "uvicorn"):
+        require(package, "serve", "Services over HTTP")
+    from engine.serve import server
+
     return server

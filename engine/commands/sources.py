@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from engine.data import Dataset
-from engine.errors import FileError, SpecError, TrainingError
+from engine.data.preprocess import SIDE
+from engine.errors import FileError, ProjectError, SpecError, TrainingError
 from engine.files import read_limited
 from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS, Preset
 from engine.nn.spec_json import spec_from_json
 from engine.nn.specs import ModelSpec
+from engine.shapes import describe_shape
 from engine.storage import model_file
 from engine.storage.shipped import is_shipped, load_shipped
 from engine.training.start_check import misfit
 
-__all__ = ["Source", "check_fit", "find_model", "load_model"]
+__all__ = ["Source", "check_fit", "find_model", "load_for_drawings", "load_model"]
 
 MAX_JSON_BYTES = 1 << 20
 
@@ -116,6 +118,18 @@ def load_model(text: str) -> Model:
     if is_shipped(text):
         return load_shipped(text)
     return model_file.load(text)
+
+
+def load_for_drawings(text: str) -> Model:
+    """Return the model that `text` names; raise `ProjectError` unless it reads what a drawing becomes."""
+    model = load_model(text)
+    if model.spec.input_shape != (SIDE, SIDE, 1):
+        raise ProjectError(
+            text,
+            f"the network reads images of {describe_shape(model.spec.input_shape)}, but a drawing or picture "
+            f"becomes one of {SIDE}×{SIDE}; use a network with that input.",
+        )
+    return model
 
 
 def check_fit(path: str, model: Model, data: Dataset) -> None:

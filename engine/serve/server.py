@@ -86,8 +86,8 @@ class _InTime(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # asyncio does this only for sockets that were made with TCP's number, not with 0. Head and body are sent
-        # apart: without it the body waits 40 ms until the client acknowledges the head.
+        # asyncio does this only for sockets that were made with TCP's number, not with 0. Head and body are
+        # sent apart: without it the body waits 40 ms until the client acknowledges the head.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watch()
 

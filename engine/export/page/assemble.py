@@ -71,9 +71,7 @@ def script_of(page: bytes) -> str:
 def constants(model: Model, more: Mapping[str, Any]) -> str:
     """Return JavaScript that defines ``PEN``, and ``MODEL``: what every page knows of it, and `more`."""
     known = {
-        "name": model.name,
         "classes": model.classes,
-        "hash": model.fingerprint,
         "pixels": int(model.spec.input_shape[0] * model.spec.input_shape[1]),
     }
     return (

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import json
-import random
 import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from engine.errors import FieldError
 from engine.quantize.network import IntegerPredictor
 from engine.storage.shipped import load_shipped
 from tests.engine.conftest import Run
-from tests.engine.export.page.browsers import chromium
+from tests.engine.export.page.browsers import Browser, chromium
+from tests.engine.serve.client import BYTES, IMAGE, PNG, ask, png, send_garbage
 
 server = pytest.importorskip("engine.serve.server", exc_type=ImportError)
 protocol = pytest.importorskip("engine.serve.protocol")
 
 MODEL = load_shipped("digits")
-BYTES = {"Content-Type": "application/octet-stream"}
-PNG = {"Content-Type": "image/png"}
-IMAGE = bytes(range(256)) * 3 + bytes(16)
-NONE: Mapping[str, str] = {}
-Answer = tuple[int, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -44,25 +36,6 @@ def port() -> Iterator[int]:
     running.should_exit = True
     thread.join()
     listening.close()
-
-
-def ask(
-    port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] = NONE
-) -> Answer:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
-        connection.request(method, path, body, dict(headers))
-        answer = connection.getresponse()
-        text = answer.read()
-        kind = answer.headers.get_content_type()
-        return answer.status, json.loads(text) if kind == "application/json" else {"text": text.decode()}
-
-
-def png(side: int = 60, value: int = 0) -> bytes:
-    pixels = np.full((side, side), 255, np.uint8)
-    pixels[side // 6 : -side // 6, side // 2 - 3 : side // 2 + 3] = value
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
 
 
 def test_bytes_are_answered_as_the_engine_does(port: int) -> None:
@@ -123,19 +96,7 @@ def test_other_names_are_refused_on_this_computer(port: int) -> None:
 
 
 def test_garbage_stops_nobody(port: int) -> None:
-    """Requests that are cut, changed or doubled at random; the next one is answered."""
-    rng = random.Random(0)
-    head = (
-        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
-    )
-    whole = head % len(png()) + png()
-    for _ in range(200):
-        request = bytearray(whole)
-        for _ in range(rng.randrange(8)):
-            request[rng.randrange(len(request))] = rng.randrange(256)
-        sent = bytes(request[: rng.randrange(len(request) + 1)]) * rng.randrange(1, 3)
-        with socket.create_connection(("127.0.0.1", port), 20) as connection:
-            connection.sendall(sent)
+    send_garbage(port, 200)
     assert ask(port, "POST", "/predict", IMAGE, BYTES)[0] == 200
 
 
@@ -155,9 +116,10 @@ def test_the_page_asks_the_service(port: int) -> None:
     with chromium() as browser:
         browser.open(f"http://127.0.0.1:{port}/")
         browser.draw("mouse", (0.55, 0.1), (0.5, 0.5), (0.48, 0.9))
-        wait = "const done = arguments[0]; (function wait() { document.getElementById('top').textContent"
-        script = f"{wait} === '1' ? done(1) : setTimeout(wait, 10) }})()"
-        assert browser.send("ExecuteAsyncScript", script=script, args=[]) == 1
+        wait_for(browser, "1")
+        browser.run("window.fetch = () => Promise.reject(new Error('gone'))")
+        browser.draw("mouse", (0.2, 0.1), (0.8, 0.1))
+        wait_for(browser, "No answer: gone")
 
 
 def test_answers_are_sent_at_once(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +135,15 @@ def test_answers_are_sent_at_once(port: int, monkeypatch: pytest.MonkeyPatch) ->
     assert ask(port, "GET", "/health")[0] == 200
     assert options
     assert all(options)
+
+
+def wait_for(browser: Browser, words: str) -> None:
+    """Wait until the page says `words`; the browser's driver gives up after half a minute."""
+    script = """
+const [words, done] = arguments, top = document.getElementById("top");
+(function look() { top.textContent === words ? done() : setTimeout(look, 10); })();
+"""
+    browser.send("ExecuteAsyncScript", script=script, args=[words])
 
 
 def test_a_port_that_is_taken_is_told(port: int) -> None:
@@ -192,8 +163,7 @@ def test_the_command_serves_a_model(run: Run, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_without_the_extra_the_command_names_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "engine.serve.server", None)
-    monkeypatch.delattr("engine.serve.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, _, err = run("serve", "digits", "--port", "0")
     assert code == 2
     assert "pip install 'tinyml-studio[serve]'" in err

@@ -97,10 +97,11 @@ find("clear").addEventListener("click", clear);
 function show() {
   if (waiting) return;
   waiting = true;
-  requestAnimationFrame(async () => {
+  requestAnimationFrame(() => {
     waiting = false;
     paintInk();
-    if (model !== null) await showAnswer(model.preprocess(ink.read(), PEN.side));
+    if (model === null) return;
+    showAnswer(model.preprocess(ink.read(), PEN.side)).catch((error) => say(`No answer: ${error.message}`, false));
   });
 }
 
@@ -165,13 +166,17 @@ function percent(p) {
 
 function showBars(probabilities) {
   const classes = MODEL.classes.map((label, i) => ({ label, p: probabilities[i] ?? 0 }));
-  const ranked = classes.toSorted?.((a, b) => b.p - a.p) ?? [...classes].sort((a, b) => b.p - a.p);
+  const ranked = [...classes].sort((a, b) => b.p - a.p);
   const shown = classes.length <= ALL_BARS ? classes : ranked.slice(0, SOME_BARS);
   const best = probabilities.length ? ranked[0] : null;
   find("bars").replaceChildren(...shown.map((one) => barOf(one, one === best)));
-  const top = find("top"), words = best ? best.label : "Nothing drawn";
+  say(best ? best.label : "Nothing drawn", best !== null);
+}
+
+function say(words, isClass) {
+  const top = find("top");
   if (top.textContent !== words) top.textContent = words; /* a screen reader says only what is new */
-  top.classList.toggle("found", best !== null);
+  top.classList.toggle("found", isClass);
 }
 
 function barOf({ label, p }, isBest) {
@@ -201,5 +206,5 @@ loadModel().then(
     document.documentElement.dataset.ready = "yes";
     show();
   },
-  (error) => { find("top").textContent = `The model does not load: ${error.message}`; },
+  (error) => say(`The model does not load: ${error.message}`, false),
 );
