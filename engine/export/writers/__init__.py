@@ -10,6 +10,7 @@ from engine.export.writers import (
     c_int8,
     genann,
     onnx_files,
+    raspberry_pi,
     sequential,
     tflite_model,
     web,
@@ -32,6 +33,7 @@ FORMATS: Mapping[str, Format] = {
         onnx_files.FLOAT32,
         onnx_files.INT8,
         web.FORMAT,
+        raspberry_pi.FORMAT,
     )
 }
 """Every format by name."""
