@@ -12,7 +12,15 @@ from engine.export import Proof, check_name
 from engine.verify.reference import REFERENCES
 from tinyml_gui.viewmodels.quantities import bytes_words
 
-__all__ = ["FileRow", "file_rows", "name_error", "overwrite_question", "proof_line", "verification_obstacle"]
+__all__ = [
+    "FileRow",
+    "file_rows",
+    "name_error",
+    "overwrite_question",
+    "page_of",
+    "proof_line",
+    "verification_obstacle",
+]
 
 _NOT_VERIFIABLE: Final = "Files of this format cannot be verified; export them without verifying"
 
@@ -23,6 +31,11 @@ class FileRow:
 
     name: str
     size: str
+
+
+def page_of(paths: Iterable[Path]) -> Path | None:
+    """Return which of the files that were written a browser shows; None if none."""
+    return next((path for path in paths if path.suffix == ".html"), None)
 
 
 def file_rows(folder: Path, paths: Iterable[Path]) -> tuple[FileRow, ...]:

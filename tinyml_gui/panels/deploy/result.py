@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPlainTextEdit, QVBoxLay
 
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, IconButton, button, caption, label, muted, section
-from tinyml_gui.viewmodels.deploy import file_rows
+from tinyml_gui.viewmodels.deploy import file_rows, page_of
 
 __all__ = ["ResultCard"]
 
@@ -54,6 +54,7 @@ class ResultCard(Card):
     def __init__(self) -> None:
         super().__init__()
         self._folder = Path()
+        self._page: Path | None = None
         self._where = muted()
         self.files = QGridLayout()
         self.proof = muted(wrap=True)
@@ -61,15 +62,18 @@ class ResultCard(Card):
         self.snippet = _Code()
         self.copy_button = IconButton("copy", "Copy the code")
         self.open_button = button("Open folder")
+        self.browser_button = button("Open in browser")
         self._lay_out()
         self.copy_button.clicked.connect(self._copy)
         self.open_button.clicked.connect(self._open_folder)
+        self.browser_button.clicked.connect(self._open_page)
         self.hide()
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
         row.addWidget(section("Exported"))
         row.addStretch()
+        row.addWidget(self.browser_button)
         row.addWidget(self.open_button)
         self.body.addLayout(row)
         self.files.setHorizontalSpacing(theme.GAP_WIDE)
@@ -90,7 +94,8 @@ class ResultCard(Card):
 
     def show_result(self, folder: Path, paths: tuple[Path, ...], usage: str, proof: str = "") -> None:
         """List `paths`, say what proves them and show the code `usage`; nothing where these are empty."""
-        self._folder = folder
+        self._folder, self._page = folder, page_of(paths)
+        self.browser_button.setVisible(self._page is not None)
         while (item := self.files.takeAt(0)) is not None:
             if (old := item.widget()) is not None:
                 old.deleteLater()
@@ -111,3 +116,7 @@ class ResultCard(Card):
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._folder)))
+
+    def _open_page(self) -> None:
+        if self._page is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._page)))
