@@ -33,6 +33,7 @@ from tests.engine.helpers import CASES, network_around, share
 
 DIGITS = load_shipped("digits")
 TINY = quantized(ModelSpec((Conv2D(3, 3), MaxPool2D(4), Flatten(), Dense(3)), (28, 28, 1)))
+NEED_ZIG = {"IntegerFixedSoftmax", "IntegerMean"}  # only networks from TensorFlow Lite have these calls
 HOSTILE = ("</script><b>", 'a" onload="x', "<!--")
 NETWORKS = [network_around(*CASES[n], probe=False) for n in share(0, 8)]
 
@@ -101,7 +102,8 @@ def test_every_call_has_the_engines_bits_in_javascript() -> None:
     rng, node = np.random.default_rng(0), needed("node")
     models = [quantized(spec) for spec in NETWORKS]
     calls = {type(stage.call) for model in models for stage in integer_network(model).stages}
-    assert {kind for kind in subclasses(IntegerCall) if kind.run is not IntegerCall.run} <= calls
+    there_are = {kind for kind in subclasses(IntegerCall) if kind.run is not IntegerCall.run}
+    assert {kind.__name__ for kind in there_are - calls} == NEED_ZIG
     assert len(models) < 256
     images = [rng.integers(0, 256, (2, *model.spec.input_shape), np.uint8) for model in models]
     asked = [np.append(np.uint8(n), image) for n, pair in enumerate(images) for image in pair]
