@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("engine", "resources", "tinyml_gui")
 MAX_LINES = 400
 MAX_MODULES = 15
-KINDS = {"engine/nn/layers", "engine/commands"}  # one file for each registered kind: as many as there are
+# One file for each registered kind: as many as there are.
+KINDS = {"engine/nn/layers", "engine/commands", "engine/export/writers"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 # Distributions whose module has another name.
