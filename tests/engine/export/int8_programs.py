@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.export import ExportOptions, export_model
+from engine.export import ExportOptions
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
 from engine.quantize.calibrate import calibrate
 from engine.quantize.network import IntegerPredictor
 from engine.shapes import size
-from tests.engine.export.programs import build, random_model
+from tests.engine.export.joined import definitions
+from tests.engine.export.programs import build, header_of, random_model
 
 PREDICTED = 1000  # class and scores follow from the outputs, which are compared for every image
 
@@ -75,10 +76,6 @@ class Case:
         outputs = predictor.run(images).reshape(len(images), -1)
         return cls(model, images, outputs, predictor.probabilities(images).reshape(outputs.shape))
 
-    def part(self, count: int) -> Case:
-        """Return the case with its first `count` images."""
-        return Case(self.model, self.images[:count], self.outputs[:count], self.probabilities[:count])
-
 
 def quantized(spec: ModelSpec, seed: int = 0) -> Model:
     """Return a model with random parameters, calibrated on random images."""
@@ -99,7 +96,8 @@ def cases_of(specs: Iterable[ModelSpec], count: int) -> list[Case]:
 
 def run_cases(cases: Sequence[Case], command: Sequence[str], folder: Path, **options: Any) -> None:
     """Export `cases` into one program, compile it with `command`, run it and compare to the bit."""
-    (folder / "all.c").write_text(source_of([case.model for case in cases], len(cases[0].images), **options))
+    models, count = [case.model for case in cases], len(cases[0].images)
+    (folder / "all.c").write_text(source_of(models, count, command, **options))
     build(command, [folder / "all.c"], folder / "all")
     (folder / "in").write_bytes(b"".join(case.images.tobytes() for case in cases))
     done = subprocess.run(
@@ -109,16 +107,14 @@ def run_cases(cases: Sequence[Case], command: Sequence[str], folder: Path, **opt
     check((folder / "out").read_bytes(), cases)
 
 
-def headers_of(models: Sequence[Model], **options: Any) -> str:
+def headers_of(models: Sequence[Model], command: Sequence[str], **options: Any) -> str:
     """Return the exported `models`, called m0, m1 …, with their definitions."""
-    parts = []
-    for i, model in enumerate(models):
-        (header,) = export_model(model, "c-int8", ExportOptions(f"m{i}", test_vectors=0, **options)).values()
-        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
-    return "".join(parts)
+    return definitions(
+        models, lambda model, name: header_of(model, "c-int8", ExportOptions(name, **options)), command
+    )
 
 
-def source_of(models: Sequence[Model], count: int, **options: Any) -> str:
+def source_of(models: Sequence[Model], count: int, command: Sequence[str], **options: Any) -> str:
     """Return one C program that holds all `models` and runs `count` images through each."""
     rows = [
         f"    {{{size(model.spec.input_shape)}, {model.spec.classes}, m{i}_predict, m{i}_run_int8}},\n"
@@ -129,7 +125,7 @@ def source_of(models: Sequence[Model], count: int, **options: Any) -> str:
         "    void (*run)(const int8_t *, int8_t *);\n} models[] = {\n" + "".join(rows) + "};\n"
     )
     counts = f"#define COUNT {count}\n#define PREDICTED {PREDICTED}\n"
-    return headers_of(models, **options) + table + counts + DRIVER
+    return headers_of(models, command, **options) + table + counts + DRIVER
 
 
 def check(data: bytes, cases: Sequence[Case]) -> None:

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from engine.export import ExportOptions, export_model
+from engine.export import ExportOptions
 from engine.export.training import timetable
 from engine.nn.kernel_calls import Array, Call
 from engine.nn.layers import BatchNorm, Conv2D, Dense, DepthwiseConv2D, Dropout
@@ -24,7 +24,8 @@ from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import LayerSpec, ModelSpec
 from engine.nn.workspace import Mode, Workspace, load_images
 from engine.shapes import Shape, size
-from tests.engine.export.programs import build, facts_of
+from tests.engine.export.joined import definitions
+from tests.engine.export.programs import build, facts_of, header_of
 
 DRIVER = """
 #include <stdio.h>
@@ -121,7 +122,8 @@ def learn_in_c(
     form: str = "c-float32",
 ) -> list[Learned]:
     """Export `models` into one program, compile it with `command`, and give each its lessons."""
-    (folder / "all.c").write_text(_source(models, len(lessons[0]), trained, form), encoding="utf-8")
+    headers = definitions(models, lambda model, name: _header(model, name, trained, form), command)
+    (folder / "all.c").write_text(headers + _driver(models, len(lessons[0])), encoding="utf-8")
     build(command, [folder / "all.c"], folder / "all")
     (folder / "in").write_bytes(b"".join(lesson.data for lesson in lessons))
     done = subprocess.run(
@@ -131,14 +133,14 @@ def learn_in_c(
     return _learned((folder / "out").read_bytes(), models, len(lessons[0]), trained)
 
 
-def _source(models: Sequence[Model], steps: int, trained: int, form: str) -> str:
-    parts, rows = [], []
+def _header(model: Model, name: str, trained: int, form: str) -> str:
+    return header_of(model, form, ExportOptions(name, training=True, train_layers=trained))
+
+
+def _driver(models: Sequence[Model], steps: int) -> str:
+    rows = []
     for i, model in enumerate(models):
-        name = f"m{i}"
-        options = ExportOptions(name, test_vectors=0, training=True, train_layers=trained)
-        (header,) = export_model(model, form, options).values()
-        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
-        functions = ", ".join(f"{name}_{f}" for f in ("train_step", "predict", "run_float", "weights"))
+        functions = ", ".join(f"m{i}_{f}" for f in ("train_step", "predict", "run_float", "weights"))
         inputs = size(model.spec.input_shape)
         rows.append(f"    {{{inputs}, {model.spec.classes}, M{i}_WEIGHT_COUNT, {functions}}},\n")
     table = (
@@ -147,7 +149,7 @@ def _source(models: Sequence[Model], steps: int, trained: int, form: str) -> str
         "    int (*predict)(const uint8_t *, float *);\n    void (*run)(const float *, float *);\n"
         "    const float *weights;\n} models[] = {\n" + "".join(rows) + "};\n"
     )
-    return "".join(parts) + table + f"#define STEPS {steps}\n" + DRIVER
+    return table + f"#define STEPS {steps}\n" + DRIVER
 
 
 def _learned(data: bytes, models: Sequence[Model], steps: int, trained: int) -> list[Learned]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -19,9 +20,11 @@ from engine.nn.specs import ModelSpec
 from engine.shapes import size
 from engine.verify.differences import compare_answers
 from engine.verify.reference import Answers, FloatReference
+from tests.engine.export.joined import definitions
 
 STRICT = ("-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
 C99, CPP = ("-std=c99",), ("-x", "c++", "-std=c++11")
+SANITIZED = ("-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 CAMPAIGN = (pytest.mark.campaign, pytest.mark.slow)  # many random networks, run by hand
 
 DRIVER = """
@@ -110,7 +113,7 @@ def run_models(
     models: Sequence[Model], vectors: Sequence[Vectors], command: Sequence[str], folder: Path
 ) -> list[Answer]:
     """Export `models` into one program, compile it with `command`, run `vectors` through it."""
-    (folder / "all.c").write_text(_source(models, len(vectors[0])), encoding="utf-8")
+    (folder / "all.c").write_text(_source(models, len(vectors[0]), command), encoding="utf-8")
     build(command, [folder / "all.c"], folder / "all")
     (folder / "in").write_bytes(b"".join(v.images.tobytes() for v in vectors))
     done = subprocess.run(
@@ -120,20 +123,29 @@ def run_models(
     return list(_answers((folder / "out").read_bytes(), models, len(vectors[0])))
 
 
-def _source(models: Sequence[Model], count: int) -> str:
-    parts, rows = [], []
-    for i, model in enumerate(models):
-        name = f"m{i}"
-        options = ExportOptions(name, test_vectors=0)
-        (header,) = export_model(model, "c-float32", options).values()
-        parts += [f"#define M{i}_IMPLEMENTATION\n", header]
-        inputs = size(model.spec.input_shape)
-        rows.append(f"    {{{inputs}, {model.spec.classes}, {name}_predict, {name}_run_float}},\n")
+def header_of(model: Model, name: str, options: ExportOptions) -> str:
+    """Return the header of `model` in the format `name`, without test vectors."""
+    (header,) = export_model(model, name, dataclasses.replace(options, test_vectors=0)).values()
+    return header
+
+
+def float_headers(models: Sequence[Model], command: Sequence[str]) -> str:
+    """Return the exported `models`, called m0, m1 …, with their definitions."""
+    return definitions(
+        models, lambda model, name: header_of(model, "c-float32", ExportOptions(name)), command
+    )
+
+
+def _source(models: Sequence[Model], count: int, command: Sequence[str]) -> str:
+    rows = [
+        f"    {{{size(model.spec.input_shape)}, {model.spec.classes}, m{i}_predict, m{i}_run_float}},\n"
+        for i, model in enumerate(models)
+    ]
     table = (
         "static const struct {\n    int inputs, classes;\n    int (*predict)(const uint8_t *, float *);\n"
         "    void (*run)(const float *, float *);\n} models[] = {\n" + "".join(rows) + "};\n"
     )
-    return "".join(parts) + table + f"#define COUNT {count}\n" + DRIVER
+    return float_headers(models, command) + table + f"#define COUNT {count}\n" + DRIVER
 
 
 def _answers(data: bytes, models: Sequence[Model], count: int) -> list[Answer]:

@@ -6,7 +6,6 @@ import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,14 +43,13 @@ from engine.quantize.network import integer_network
 from engine.shapes import Shape
 from engine.storage import model_file
 from tests.engine.export.int8_programs import Case, cases_of, headers_of, quantized, run_cases
-from tests.engine.export.programs import C99, CAMPAIGN, CPP, STRICT, build, compiler
+from tests.engine.export.programs import C99, CAMPAIGN, CPP, SANITIZED, STRICT, build, compiler
 from tests.engine.export.stages.geometries import overlapping
 from tests.engine.export.test_c_float32 import MERGING, chain, networks
-from tests.engine.helpers import CASES, network_around
+from tests.engine.helpers import CASES, network_around, share
 
 VECTORS = 4
-SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-TRAPPED = ("-O1", "-fsanitize=undefined", "-fsanitize-trap=all")  # needs no library
+TRAPPED = ("-O0", "-fsanitize=undefined", "-fsanitize-trap=all")  # needs no library
 WHOLE = [preset.build(10) for preset in PRESETS.values()]
 
 
@@ -136,7 +134,13 @@ def all_subclasses(cls: type) -> set[type]:
 def test_every_layer_in_every_geometry(tmp_path: Path) -> None:
     specs = networks()
     assert {type(layer) for one in specs for layer in one.layers} == set(LAYERS.values())
-    run_cases(cases_of(specs, VECTORS), (compiler("clang"), *C99, *STRICT, "-O0"), tmp_path)
+    run_cases(cases_of([*specs, *FEW], VECTORS), (compiler("clang"), *C99, *STRICT, *TRAPPED), tmp_path)
+
+
+def test_nothing_outside_is_touched(tmp_path: Path) -> None:
+    every = networks()
+    specs = [*(every[n] for n in share(0, 4)), *FEW]
+    run_cases(cases_of(specs, VECTORS), (compiler("gcc"), *C99, *STRICT, *SANITIZED), tmp_path)
 
 
 MANY = [(40, "fast"), *(pytest.param(1000, variant, marks=CAMPAIGN) for variant in VARIANTS)]
@@ -156,8 +160,8 @@ def test_random_networks(count: int, variant: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS[1:])
 def test_variants_give_the_same_bits(variant: str, tmp_path: Path) -> None:
-    command = (compiler("gcc"), *C99, *STRICT, "-Os")
-    run_cases(cases_of([*GEOMETRIES, *OVERLAPPING], VECTORS), command, tmp_path, variant=variant)
+    command = (compiler("clang"), *C99, *STRICT, "-O0")
+    run_cases(cases_of(FEW, VECTORS), command, tmp_path, variant=variant)
 
 
 ROUTES = {
@@ -165,56 +169,30 @@ ROUTES = {
     "gcc -O3": ("gcc", *C99, "-O3", "-funsigned-char"),
     "gcc freestanding": ("gcc", *C99, "-O2", "-ffreestanding"),
     "g++": ("g++", *CPP, "-Os"),
-    "clang -O0": ("clang", *C99, "-O0"),
     "clang -Os": ("clang", *C99, "-Os"),
     "clang -O3": ("clang", *C99, "-O3"),
     "clang++": ("clang++", *CPP, "-O2"),
-    "sanitizers": ("gcc", *C99, *SANITIZED),
-    "clang, undefined behaviour": ("clang", *C99, *TRAPPED),
     "no extensions": ("gcc", *C99, "-O1", "-include", "plain.h"),
 }
+VARIANT = {"g++": "compact", "gcc -O3": "small", "clang -Os": "compact"}  # of the networks of a route
 PLAIN = "#include <stdint.h>\n#include <stdio.h>\n#undef __GNUC__\n"  # then extensions are not used
-# Compiling is what costs time: these take half of the networks and presets, the others a quarter, in turns.
-THOROUGH = {"gcc -O2": WHOLE[::4], "clang -O3": WHOLE[1::4], "sanitizers": WHOLE[1:2]}
+ALSO = {"gcc -O2": WHOLE[::4], "clang -O3": WHOLE[1::4]}
 
 
 @pytest.mark.parametrize("route", ROUTES)
 def test_compilers_and_levels(route: str, tmp_path: Path) -> None:
     program, *flags = ROUTES[route]
     turn = list(ROUTES).index(route)
-    specs = [*FEW[turn % 2 :: 2], *THOROUGH[route]] if route in THOROUGH else FEW[turn % 4 :: 4]
+    specs = [*FEW[turn % 4 :: 4], *ALSO.get(route, ())]  # a quarter, in turns: compiling is what costs time
     (tmp_path / "plain.h").write_text(PLAIN)
     command = (compiler(program), f"-I{tmp_path}", *flags, *STRICT)
-    run_cases(cases_of(specs, VECTORS), command, tmp_path)
+    run_cases(cases_of(specs, VECTORS), command, tmp_path, variant=VARIANT.get(route, "fast"))
 
 
-SHIPPED = [("digits", "mnist", 10_000), ("characters", "emnist", 9_424)]
-
-
-@pytest.fixture(params=SHIPPED, ids=str)
-def shipped(request: pytest.FixtureRequest, data_dir: Path) -> Case:
-    """A shipped model with all test images of its data."""
-    return shipped_case(*request.param, data_dir)
-
-
-@cache
-def shipped_case(name: str, data: str, count: int, data_dir: Path) -> Case:
-    model = model_file.load(Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml")
-    catalogue = Catalogue([data_dir])
-    if model.quantization is None:
-        model = model.replace(quantization=calibrate(model, catalogue.load(data, "train").images[:500]))
-    images = catalogue.load(data, "test").images
-    assert len(images) == count
-    return Case.of(model, images)
-
-
-@pytest.mark.slow
-def test_shipped_models_on_all_test_images(shipped: Case, tmp_path: Path) -> None:
-    run_cases([shipped], (compiler("gcc"), *C99, *STRICT, "-O2"), tmp_path)
-
-
-OTHERWISE = {
+SHIPPED = {"digits": "mnist", "characters": "emnist"}
+COMPILED = {
     "gcc -O0": ("gcc", "-O0"),
+    "gcc -O2": ("gcc", "-O2"),
     "gcc -Os": ("gcc", "-Os"),
     "clang -O0": ("clang", "-O0"),
     "clang -Os": ("clang", "-Os"),
@@ -222,26 +200,34 @@ OTHERWISE = {
     "sanitizers": ("gcc", *SANITIZED),
     "clang, undefined behaviour": ("clang", *TRAPPED),
 }
-
-
-# The presets take these routes with random weights: trained ones need one more, and the sanitizers.
-USUAL = {(SHIPPED[0], "sanitizers"), (SHIPPED[1], "sanitizers"), (SHIPPED[1], "clang -O3")}
-TURNS = [
-    pytest.param(model, route, marks=() if (model, route) in USUAL else CAMPAIGN)
-    for model in SHIPPED
-    for route in OTHERWISE
+# The presets take these routes with random weights: trained ones need one more, and once the sanitizers.
+USUAL = {
+    ("digits", "gcc -O2"): 2000,
+    ("characters", "clang -O3"): 2000,
+    ("digits", "sanitizers"): 100,
+}
+EVERY = 10_000
+TURNS = [(*turn, count) for turn, count in USUAL.items()] + [
+    pytest.param(model, route, EVERY, marks=CAMPAIGN) for model in SHIPPED for route in COMPILED
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("shipped", "route"), TURNS, indirect=["shipped"], ids=str)
-def test_shipped_models_otherwise_compiled(shipped: Case, route: str, tmp_path: Path) -> None:
-    program, *flags = OTHERWISE[route]
-    run_cases([shipped.part(200)], (compiler(program), *C99, *STRICT, *flags), tmp_path)
+@pytest.mark.parametrize(("name", "route", "count"), TURNS)
+def test_shipped_models_on_test_images(
+    name: str, route: str, count: int, data_dir: Path, tmp_path: Path
+) -> None:
+    model = model_file.load(Path(__file__).resolve().parents[3] / "resources" / "models" / f"{name}.tinyml")
+    catalogue = Catalogue([data_dir])
+    if model.quantization is None:
+        images = catalogue.load(SHIPPED[name], "train").images[:500]
+        model = model.replace(quantization=calibrate(model, images))
+    images = catalogue.load(SHIPPED[name], "test").images[:count]
+    program, *flags = COMPILED[route]
+    run_cases([Case.of(model, images)], (compiler(program), *C99, *STRICT, *flags), tmp_path)
 
 
 def test_avr_takes_the_header_without_a_warning(tmp_path: Path) -> None:
-    for number, one in enumerate([*GEOMETRIES[::2], PRESETS["genann-2x19"].build(10)]):
+    for number, one in enumerate([*GEOMETRIES[::3], PRESETS["genann-2x19"].build(10)]):
         write_files(tmp_path, export_model(quantized(one), "c-int8", ExportOptions("net", 2)), overwrite=True)
         for flags in (("-x", "c", *C99), CPP)[: 1 + (number % 3 == 0)]:
             command = [compiler("avr-gcc"), "-mmcu=atmega2560", *flags, *STRICT, "-Os", "-c"]
@@ -256,10 +242,11 @@ def test_arm_needs_nothing_but_arithmetic_at_every_level(
     core: str, levels: Sequence[str], tmp_path: Path
 ) -> None:
     specs = [*GEOMETRIES[6:13], PRESETS["tinyml-cnn"].build(10)]
-    (tmp_path / "all.h").write_text(headers_of([quantized(one) for one in specs]), encoding="utf-8")
-    (tmp_path / "all.c").write_text('#include "all.h"\n')
+    models = [quantized(one) for one in specs]
     for level in levels:
         command = [compiler("arm-none-eabi-gcc"), f"-mcpu={core}", *ARM, level]
+        (tmp_path / "all.h").write_text(headers_of(models, command), encoding="utf-8")
+        (tmp_path / "all.c").write_text('#include "all.h"\n')
         build(command, [tmp_path / "all.c"], tmp_path / "all.o")
         listed = subprocess.run(["nm", "-u", tmp_path / "all.o"], capture_output=True, text=True, check=True)
         missing = {line.split()[-1] for line in listed.stdout.splitlines()}

@@ -16,7 +16,7 @@ from engine.export import ExportOptions, export_model
 from engine.export.kernel_files import body
 from engine.nn.layers import Dense, Flatten
 from engine.nn.specs import ModelSpec
-from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, random_model
+from tests.engine.export.programs import C99, CPP, SANITIZED, STRICT, build, compiler, random_model
 
 MAIN = """
 #include <stdio.h>
@@ -73,7 +73,7 @@ def canvases() -> list[np.ndarray]:
 
 @pytest.mark.parametrize(
     ("program", "flags"),
-    [("gcc", (*C99, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")), ("clang++", CPP)],
+    [("gcc", (*C99, *SANITIZED)), ("clang++", CPP)],
     ids=["gcc", "clang++"],
 )
 def test_the_same_bytes_for_any_drawing(program: str, flags: tuple[str, ...], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from tests.engine.export.learners import (
     learn_in_engine,
     training_memory,
 )
-from tests.engine.export.programs import C99, CPP, STRICT, build, compiler, facts_of, random_model
+from tests.engine.export.programs import C99, CPP, SANITIZED, STRICT, build, compiler, facts_of, random_model
 
 
 def quantized(spec: ModelSpec, seed: int = 0) -> Model:
@@ -67,10 +68,15 @@ NETWORKS = {
 }
 PROGRAMS = [
     ("gcc", *C99, "-O2"),
-    ("clang", *C99, "-O0"),
     ("g++", *CPP, "-O1"),
-    ("gcc", *C99, "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    ("gcc", *C99, *SANITIZED),
 ]
+
+
+@cache
+def model_of(name: str) -> Model:
+    """Return a network of `NETWORKS`, quantized."""
+    return quantized(NETWORKS[name][0])
 
 
 @pytest.mark.parametrize("command", PROGRAMS, ids=" ".join)
@@ -79,7 +85,7 @@ def test_learns_as_the_engine_does_behind_the_same_int8(
     name: str, command: tuple[str, ...], tmp_path: Path
 ) -> None:
     spec, trained = NETWORKS[name]
-    model = quantized(spec)
+    model = model_of(name)
     lessons = Lessons.random(spec, 4, 0.02)
     program = (compiler(command[0]), *command[1:], *STRICT)
     (learned,) = learn_in_c([model], [lessons], program, tmp_path, trained, "c-int8")
@@ -94,9 +100,9 @@ def test_learns_as_the_engine_does_behind_the_same_int8(
 
 
 def test_the_selftest_knows_what_the_header_gives(tmp_path: Path) -> None:
-    spec, trained = NETWORKS["a flattened image"]
-    options = ExportOptions("net", test_vectors=20, training=True, train_layers=trained)
-    write_files(tmp_path, export_model(quantized(spec), "c-int8", options))
+    name = "a flattened image"
+    options = ExportOptions("net", test_vectors=20, training=True, train_layers=NETWORKS[name][1])
+    write_files(tmp_path, export_model(model_of(name), "c-int8", options))
     build([compiler("gcc"), *C99, *STRICT, "-O2"], [tmp_path / "net_selftest.c"], tmp_path / "test")
     assert subprocess.run([tmp_path / "test"], check=False).returncode == 0
 
@@ -116,7 +122,7 @@ def test_learning_adds_little_memory_to_an_int8_network() -> None:
 
 @pytest.mark.parametrize("trained", [0, 9])
 def test_something_must_be_left_in_int8(trained: int) -> None:
-    model = quantized(NETWORKS["a vector"][0])
+    model = model_of("a vector")
     options = ExportOptions(training=True, train_layers=trained, test_vectors=0)
     with pytest.raises(ExportError, match=r"let fewer of the last layers learn \(.*--train-layers\), for"):
         export_model(model, "c-int8", options)

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import signal
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,8 @@ def test_each_format_agrees_on_each_target(target: str, name: str) -> None:
     if target == "host":
         compiler("cc")
     told = []
-    found = verify(MODEL, name, (target,), VECTORS, progress=lambda what, share: told.append(share))
+    setup = Setup(counted=2)
+    found = verify(MODEL, name, (target,), VECTORS, setup, lambda what, share: told.append(share))
     assert found.passed, found.fault
     (result,) = found.results
     assert (result.vectors, result.mismatches, result.class_mismatches) == (6, 0, 0)
@@ -140,15 +142,14 @@ def check_figures(figures: tuple, run: str) -> None:
             assert read == [0, 1, 2, 3, 4, 6, 7]  # flattening only leaves its order behind
 
 
-@pytest.mark.parametrize("optimization", OPTIMIZATIONS)
-def test_stages_are_found_at_any_optimization(optimization: str) -> None:
+@pytest.mark.parametrize(("optimization", "name"), [*zip(OPTIMIZATIONS, cycle(FORMATS))])
+def test_stages_are_found_at_any_optimization(optimization: str, name: str) -> None:
     need("cortex-m0plus", "arm-none-eabi-gcc")
     setup = Setup("arm-none-eabi-gcc", optimization, counted=1)
-    for name in FORMATS:
-        found = verify(MODEL, name, ("cortex-m0plus",), VECTORS, setup)
-        assert found.passed, found.fault
-        assert found.results[0].network is not None
-        assert all(layer.count > 20 for layer in found.results[0].network.layers[:-1])
+    found = verify(MODEL, name, ("cortex-m0plus",), VECTORS, setup)
+    assert found.passed, found.fault
+    assert found.results[0].network is not None
+    assert all(layer.count > 20 for layer in found.results[0].network.layers[:-1])
 
 
 def test_both_compilers_count_the_same_inputs_differently() -> None:
@@ -188,9 +189,14 @@ def with_fault(text: str, array: str) -> str:
     return head + start + length + brace + ",".join(changed) + end + others
 
 
-@pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize(
-    ("stage", "title"), [(1, "1 Convolution"), (2, "4 Convolution"), (4, "7 Dense"), (5, "8 Dense")]
+    ("stage", "title", "name"),
+    [
+        (1, "1 Convolution", "c-float32"),
+        (2, "4 Convolution", "c-int8"),
+        (4, "7 Dense", "c-float32"),
+        (5, "8 Dense", "c-int8"),
+    ],
 )
 def test_a_planted_fault_is_found_and_its_layer_named(
     stage: int, title: str, name: str, planted: list[str]

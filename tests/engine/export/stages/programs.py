@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.engine.export.programs import C99, STRICT, build, compiler
+from tests.engine.export.programs import C99, SANITIZED, STRICT, build, compiler
 from tests.engine.export.stages.tables import FOLDER, Numbers, Planned, table
 
 WORDS = (
@@ -23,7 +23,6 @@ WORDS = (
     "does not write byte {} of its output",
 )
 FLAGS = (*C99, *STRICT, f"-I{FOLDER}", "-Wno-unused-function", "-O1")
-SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 /* Runs the networks of a table in arenas of exactly the planned size, and writes the output for each image. Compiled
    with sanitizers, it ends when anything is read or written outside. */
-#include "table.h"
+#include "main.h"
 
 #define MOST_STAGES 64
 
-static void run(FILE *to)
+static void each_network(FILE *to)
 {
     const network n = next_network();
     uint8_t *const arena = (uint8_t *)malloc((size_t)n.arena_bytes);
@@ -26,17 +26,4 @@ static void run(FILE *to)
         free(given);
     }
     free(arena);
-}
-
-int main(int argc, char **argv)
-{
-    FILE *to = argc == 3 ? fopen(argv[2], "wb") : 0;
-    int32_t networks;
-    if (!to) {
-        return 2;
-    }
-    for (networks = open_table(argv[1]); networks > 0; networks--) {
-        run(to);
-    }
-    return fclose(to) ? 2 : 0;
 }

@@ -1,8 +1,8 @@
 """Networks as tables of numbers, and the C around kernels that runs such tables.
 
 All kernels are compiled once, with sizes that are not constant, and then run any number of networks:
-compiling is what costs time. ``table.h`` reads the tables. ``run.c`` runs whole networks in their arenas;
-``trace.c`` watches every byte that is read and written.
+compiling is what costs time. ``table.h`` reads the tables, and ``main.h`` goes through them. ``run.c`` runs
+whole networks in their arenas; ``trace.c`` watches every byte that is read and written.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
    and which byte of that stage's output it is. So a byte of the input that has another owner was overwritten before it
    was read. Beside the plan, `needed` tells what each kernel needs: its output must begin at least so many bytes before
    its input. */
-#include "table.h"
+#include "main.h"
 
 #define GAP 64
 #define BEHIND 3 /* bytes behind an input in the arena that may be read */
@@ -197,7 +197,7 @@ static finding watch(const stage *s)
     return found;
 }
 
-static void trace(FILE *to)
+static void each_network(FILE *to)
 {
     const network n = next_network();
     finding at_end = {LOWEST, NOTHING, 0};
@@ -222,17 +222,4 @@ static void trace(FILE *to)
     fwrite(&at_end, sizeof at_end, 1, to);
     bytes((n.in_bytes + 3) / 4 * 4 * n.images);
     free(owners);
-}
-
-int main(int argc, char **argv)
-{
-    FILE *to = argc == 3 ? fopen(argv[2], "wb") : 0;
-    int32_t networks;
-    if (!to) {
-        return 2;
-    }
-    for (networks = open_table(argv[1]); networks > 0; networks--) {
-        trace(to);
-    }
-    return fclose(to) ? 2 : 0;
 }
