@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.errors import SpecError
 from engine.int8.arithmetic import Affine
-from engine.int8.calls import IntegerCall, IntegerDepthwise, Window
+from engine.int8.calls import IntegerCall, IntegerDepthwise, IntegerFixedSoftmax, IntegerMean, Window
 from engine.int8.ranges import LayerRanges, Quantization, Range
 from engine.nn.call_chain import build_network
 from engine.nn.kernel_calls import Call
@@ -36,6 +36,19 @@ def integer_calls(rng: np.random.Generator) -> Iterator[IntegerCall]:
         yield conv2d(rng, _shape(rng, kernel, stride * pool), int(rng.choice([1, 2, 9])), **how)
     for kernel, stride, same in product(KERNELS[:7], STRIDES, (0, 1)):
         yield depthwise(rng, _shape(rng, kernel, stride, 6), kernel, stride, same)
+    yield from foreign_calls(rng)
+
+
+def foreign_calls(rng: np.random.Generator) -> Iterator[IntegerCall]:
+    """Yield calls that only networks of other programs have."""
+    zero, unit = Affine(1.0, 3), Affine(1 / 256, -128)
+    for shape in ((3, 5, 4), (7, 7, 1), (1, 1, 9)):
+        channels = shape[2]
+        scaling = requantization(rng, 1, shape[0] * shape[1], "linear")
+        yield IntegerMean(shape, (1, 1, channels), zero, zero, scaling)
+        exponentials = np.sort(rng.integers(0, 1 << 31, 256))[::-1].astype(np.int32)
+        exponentials[0] = np.iinfo(np.int32).max
+        yield IntegerFixedSoftmax((channels,), (channels,), zero, unit, exponentials)
 
 
 def float_calls(rng: np.random.Generator) -> Iterator[Call]:
