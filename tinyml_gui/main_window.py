@@ -39,6 +39,7 @@ from tinyml_gui.panels.navigation import Navigation
 from tinyml_gui.panels.pages import FIRST_SHOWN, PAGES
 from tinyml_gui.panels.placement import Placement
 from tinyml_gui.panels.recovery import RecoveryBanner
+from tinyml_gui.panels.sweep.sweep_bar import SweepBar
 from tinyml_gui.panels.title_bar import TitleBar
 from tinyml_gui.panels.train.training_bar import TrainingBar
 from tinyml_gui.viewmodels.drawing import DrawingViewModel
@@ -80,7 +81,7 @@ class MainWindow(QMainWindow):
         self.draw_panel = DrawPanel(settings, DrawingViewModel())
         self._place = FocusPlace(self, self.draw_panel)
         self.messages = MessageArea()
-        self.training_bar = TrainingBar(controller)
+        self.training_bar, self.sweep_bar = TrainingBar(controller), SweepBar(controller)
         self.recovery_banner = RecoveryBanner(controller.recovery)
         self._fill_pages()
         self.title_bar = TitleBar(self.commands, self._pages_menu())
@@ -167,6 +168,7 @@ class MainWindow(QMainWindow):
         row.setContentsMargins(theme.GAP_WIDE, 0, theme.GAP_WIDE, 0)
         row.setSpacing(theme.GAP_WIDE)
         row.addWidget(self.training_bar)
+        row.addWidget(self.sweep_bar)
         row.addWidget(self.messages, stretch=1)
         return footer
 

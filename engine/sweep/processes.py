@@ -2,6 +2,7 @@
 
 Each process gets the images once and then one task after the other. The next task is asked for when a process
 is free. By then whoever consumes the events has seen all of them, so a search can choose what to try next.
+A process waits when its events are not asked for, so whoever stops asking pauses the work.
 A process that ends unexpectedly (the system may kill it when memory runs out) costs the runs of its task,
 which are reported as failed; another process takes its place.
 """
@@ -27,6 +28,7 @@ from engine.workers import CONTEXT, leave_signals, safe_start
 __all__ = ["carried_out", "here", "in_processes"]
 
 PATIENCE = 5.0  # seconds for a process to end by itself
+AHEAD = 4  # events that a process may be ahead of their consumer: enough that it need not wait for a busy one
 
 
 def carried_out(
@@ -113,6 +115,8 @@ def in_processes(
                     worker.start_next(waiting)
                 elif _is_unwanted(worker.task, unwanted):
                     worker.give_up()
+                else:
+                    worker.go_on()
     finally:
         for worker in workers:
             worker.close()
@@ -126,6 +130,11 @@ class _Done:
 @dataclass(frozen=True)
 class _GiveUp:
     """Nobody wants the rest of the task any more."""
+
+
+@dataclass(frozen=True)
+class _GoOn:
+    """One more event has been consumed."""
 
 
 class _Worker:
@@ -175,6 +184,11 @@ class _Worker:
             with suppress(OSError):  # if it has ended, `receive` will notice
                 self.connection.send(_GiveUp())
 
+    def go_on(self) -> None:
+        """Tell the process that an event has been consumed."""
+        with suppress(OSError):  # if it has ended, `receive` will notice
+            self.connection.send(_GoOn())
+
     def receive(self) -> Iterator[Event]:
         """Yield what the process has sent; `task` is None after the last event of a task."""
         try:
@@ -218,7 +232,7 @@ def _serve(connection: Connection) -> None:
         data, test = connection.recv()
         while True:
             task = connection.recv()
-            if not isinstance(task, _GiveUp):  # else it came too late: that task is done
+            if not isinstance(task, (_GiveUp, _GoOn)):  # else it came too late: that task is done
                 _serve_task(connection, task, data, test)
                 connection.send(_Done())
     except (EOFError, OSError):
@@ -226,9 +240,12 @@ def _serve(connection: Connection) -> None:
 
 
 def _serve_task(connection: Connection, task: Task, data: Dataset, test: Dataset | None) -> None:
+    ahead = 0
     with closing(here([task], data, test)) as events:
         for event in events:
             connection.send(event)
-            if connection.poll():
-                connection.recv()  # while a task is done, the other side can only give it up
-                return
+            ahead += 1
+            while ahead == AHEAD or connection.poll():
+                if isinstance(connection.recv(), _GiveUp):
+                    return
+                ahead -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,11 +24,13 @@ from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.sweep.definition import Definition, size_words, sweep_of
-from tinyml_gui.viewmodels.sweep.results import SweepResults
+from tinyml_gui.viewmodels.sweep.results import SweepResults, bar_words, ending_words, status_words
+from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
 
 __all__ = ["SweepController"]
 
-_MOST_KEPT: Final = 128 << 20  # bytes of parameters that are kept; the least accurate networks go first
+_MOST_KEPT: Final = 128 << 20  # bytes of parameters that are kept; the least accurate go first
+_HOLDS: Final = "A sweep is using all cores; stop it on the Sweep page first."
 
 
 def results_folder() -> Path:
@@ -73,7 +76,8 @@ class SweepController(QObject):
         self._job: Job | None = None
         self._data: Dataset | None = None
         self._kept: dict[int, Trained] = {}
-        self._began = self._ended = 0.0
+        self._kept_bytes = 0
+        self._clock = Stopwatch(time.monotonic)
         self.sweep: Sweep | None = None
         self.results: SweepResults | None = None
         self.chosen: int | None = None
@@ -82,8 +86,13 @@ class SweepController(QObject):
 
     @property
     def is_running(self) -> bool:
-        """Whether networks are being trained."""
+        """Whether networks are being trained, or would be if the sweep were not paused."""
         return self._job is not None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the sweep is paused: its processes wait."""
+        return self._job is not None and not self._job.going.is_set()
 
     @property
     def is_stopping(self) -> bool:
@@ -92,14 +101,31 @@ class SweepController(QObject):
 
     @property
     def seconds(self) -> float:
-        """How long the sweep has been going, or took."""
-        return (time.monotonic() if self.is_running else self._ended) - self._began
+        """How long the sweep has been going, or took, without its pauses."""
+        return self._clock.seconds
 
     @property
     def seconds_left(self) -> float:
         """How long it will take at the speed so far; infinity where that is not known."""
         share = 0.0 if self.results is None else self.results.share
         return self.seconds * (1 - share) / share if share > 0 else float("inf")
+
+    @property
+    def status_words(self) -> str:
+        """How far the sweep is, in a line; empty where there are no results."""
+        if self.results is None:
+            return ""
+        left = self.seconds_left if self.is_running and not self.is_paused else None
+        return status_words(self.results, self.seconds, left, self.warning, is_paused=self.is_paused)
+
+    @property
+    def bar_words(self) -> str:
+        """The same for a running sweep, where only little is shown."""
+        if self.is_stopping:
+            return "Stopping the sweep…"
+        if self.results is None:
+            return "Preparing the sweep…" if self.is_running else ""
+        return bar_words(self.results, self.seconds_left, self.is_paused)
 
     def obstacle(self) -> str:
         """Return why no sweep can start now; empty where one can."""
@@ -126,11 +152,27 @@ class SweepController(QObject):
             return
         self._data, self.results, self.chosen, self.warning = data, None, None, ""
         self._kept.clear()
-        self._began = time.monotonic()
+        self._kept_bytes = 0
+        self._clock.restart()
         order = SweepOrder(self.sweep, data, self._training.catalogue, self.folder, usable_cores())
         make = functools.partial(run_sweep, order)
         self._job = self._worker.submit(Job(make, self._stopped, self._progressed))
+        self._training.hold(_HOLDS)
         self.changed.emit()
+
+    def pause(self) -> None:
+        """Let the processes wait, after the little that they are ahead."""
+        if self._job is not None and not self.is_stopping:
+            self._job.pause()
+            self._clock.stop()
+            self.changed.emit()
+
+    def resume(self) -> None:
+        """Go on with a paused sweep."""
+        if self._job is not None:
+            self._job.resume()
+            self._clock.go_on()
+            self.changed.emit()
 
     def stop(self) -> None:
         """End the sweep; runs that ended are kept, the others begin again with the next start."""
@@ -193,19 +235,24 @@ class SweepController(QObject):
     def _keep(self, trained: Trained) -> None:
         """Keep a network; where too many are kept, the least accurate is dropped."""
         self._kept[trained.run.number] = trained
-        while sum(kept.params.nbytes for kept in self._kept.values()) > _MOST_KEPT:
-            worst = min(self._kept.values(), key=lambda kept: kept.validation.accuracy)
+        self._kept_bytes += trained.params.nbytes
+        while self._kept_bytes > _MOST_KEPT:
+            worst = min(self._kept.values(), key=_usefulness)
+            self._kept_bytes -= worst.params.nbytes
             del self._kept[worst.run.number]
 
     def _stopped(self, outcome: JobOutcome) -> None:
-        self._job, self._ended = None, time.monotonic()
+        was_stopped, self._job = self.is_stopping, None
+        self._clock.stop()
+        self._training.hold("")
         if outcome.error is not None:
             self.refused.emit(str(outcome.error))
         elif not outcome.cancelled and self.results is not None:
-            done, total = self.results.done, len(self.results.runs)
-            self.told.emit(
-                f"Sweep finished: {total:,} networks"
-                if done == total
-                else f"Sweep stopped: {done:,} of {total:,} networks are kept; start it again to go on"
-            )
+            self.told.emit(ending_words(self.results, was_stopped))
         self.changed.emit()
+
+
+def _usefulness(trained: Trained) -> float:
+    """Return the accuracy by which networks are kept; one that diverged has none."""
+    accuracy = trained.validation.accuracy
+    return -1.0 if math.isnan(accuracy) else accuracy

@@ -88,6 +88,7 @@ class TrainingController(QObject):
         self.keep_path: Path | None = None
         self.interrupted: Interrupted | None = None
         self._waiting: Interrupted | None = None
+        self._held = ""
 
     # Data
 
@@ -114,7 +115,7 @@ class TrainingController(QObject):
             self.data_error = str(outcome.error or "The data set could not be read; choose another.")
         self.data_changed.emit()
         waiting, self._waiting = self._waiting, None
-        if waiting is not None and waiting is self.interrupted and self.data is not None:
+        if waiting is not None and waiting is self.interrupted and self.data is not None and not self._held:
             self._resume(waiting, self.data)
 
     # Running
@@ -129,8 +130,16 @@ class TrainingController(QObject):
         """Whether the trained model is being tested."""
         return self._testing is not None
 
+    def hold(self, reason: str) -> None:
+        """Let no run begin, because of `reason`, a sentence; with an empty one they may again."""
+        if reason != self._held:
+            self._held = reason
+            self.changed.emit()
+
     def obstacle(self, start: str) -> str:
         """Return why training cannot start from `start`; empty where it can."""
+        if self._held:
+            return self._held
         if self._state.document.fault is not None and start not in PRESETS:
             return f"{self._state.document.fault} Fix it on the Model page first."
         if self.data is None:
@@ -149,7 +158,7 @@ class TrainingController(QObject):
 
     def start(self, start: str, config: TrainConfig) -> None:
         """Train; `start` is `CONTINUE`, `FRESH` or the name of a preset."""
-        if self._job is not None or self.data is None:
+        if self._job is not None or self.data is None or self._held:
             return
         self.run.start(config, len(self.data.classes))
         self.rates.cancel()
@@ -180,7 +189,7 @@ class TrainingController(QObject):
 
     def find_rate(self, start: str, config: TrainConfig) -> None:
         """Try learning rates on the network that would be trained; the model does not change."""
-        if self._job is None and self.data is not None:
+        if self._job is None and self.data is not None and not self._held:
             try:
                 model = self._candidate(start, self.data, config)
             except TinyMLError as error:
@@ -309,6 +318,9 @@ class TrainingController(QObject):
         """Continue the interrupted run as if nothing had happened; read its data first where needed."""
         offered = self.interrupted
         if offered is None or self._job is not None:
+            return
+        if self._held:
+            self.noted.emit(self._held)
             return
         here = self.data is not None and self.data_name == offered.run.data
         if self.data is not None and (here or offered.suits(self.data)):

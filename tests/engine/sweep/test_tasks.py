@@ -6,7 +6,9 @@ import os
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from engine.errors import TrainingError
 from engine.nn.layers import Conv2D, Dense, Flatten
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
+from engine.sweep import processes
 from engine.sweep.description import Run
 from engine.sweep.initial import STARTS
 from engine.sweep.outcome import Advanced, EpochScores, Event, Failed, Finished
@@ -132,8 +135,8 @@ def test_processes_give_the_same_results_and_one_that_is_killed_is_replaced() ->
 LONG = replace(PLAIN, epochs=10_000)
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_tasks_are_asked_for_when_they_can_begin_and_unwanted_ones_end(processes: int) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_are_asked_for_when_they_can_begin_and_unwanted_ones_end(workers: int) -> None:
     unwanted: set[int] = set()
     begun: list[int] = []
     finished: list[int] = []
@@ -142,15 +145,44 @@ def test_tasks_are_asked_for_when_they_can_begin_and_unwanted_ones_end(processes
         for run in (dense(0, 4, LONG), convolution(1), convolution(2)):
             begun.append(run.number)
             yield SingleTask((run,))
-            assert len(begun) - len(finished) - len(unwanted) <= processes
+            assert len(begun) - len(finished) - len(unwanted) <= workers
 
-    for event in carried_out(asked(), DATA, None, processes, unwanted):
+    for event in carried_out(asked(), DATA, None, workers, unwanted):
         if isinstance(event, EpochScores) and 0 in event.accuracies:
             unwanted.add(0)
         if isinstance(event, Finished):
             finished.append(event.trained.run.number)
     assert unwanted == {0}
     assert sorted(finished) == [1, 2]
+
+
+@dataclass
+class Slow:
+    """The other side of a connection: it consumes an event whenever it is waited for, then gives up."""
+
+    patience: int
+    events: list[Event]
+    most_ahead: int = 0
+
+    def send(self, event: Event) -> None:
+        self.events.append(event)
+
+    def poll(self) -> bool:
+        return False
+
+    def recv(self) -> processes._GoOn | processes._GiveUp:
+        consumed = 3 - self.patience
+        self.most_ahead = max(self.most_ahead, len(self.events) - consumed)
+        self.patience -= 1
+        return processes._GiveUp() if self.patience < 0 else processes._GoOn()
+
+
+def test_a_process_waits_when_its_events_are_not_asked_for() -> None:
+    """So a consumer that pauses pauses the work."""
+    other_side = Slow(3, [])
+    processes._serve_task(cast(Connection, other_side), SingleTask((dense(0, 4, LONG),)), DATA, None)
+    assert other_side.most_ahead == processes.AHEAD
+    assert len(other_side.events) == processes.AHEAD + 3
 
 
 @pytest.mark.parametrize("function", ["relu", "leaky_relu", "relu6", "sigmoid", "tanh"])

@@ -25,8 +25,11 @@ from tinyml_gui.viewmodels.sweep.results import (
     RAM,
     SECONDS,
     SweepResults,
+    bar_words,
+    ending_words,
     status_words,
 )
+from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
 
 SPEC = spot_model().spec
 UNITS, RATES = ("layers.1.units", "2, 4, 8"), ("train.learning_rate", "0.1, 0.2")
@@ -127,6 +130,36 @@ def test_rows_of_an_earlier_start_count_as_done() -> None:
     results.advance(2.0)
     assert results.share == 0.5
     assert status_words(results, 3.0, 60.0, "") == "1 of 3 networks · 0 at chance level · 1 min left"
+    paused = status_words(results, 3.0, None, "", is_paused=True)
+    assert paused == "1 of 3 networks · 0 at chance level · 3.0 s · paused"
+
+
+def test_the_strip_below_other_pages_is_short() -> None:
+    results = made(UNITS)
+    assert bar_words(results, math.inf, False) == "Sweep   0 of 3 networks"
+    assert bar_words(results, 20.0, False) == "Sweep   0 of 3 networks   20 s left"
+    assert bar_words(results, 20.0, True) == "Sweep   0 of 3 networks   paused"
+
+
+def test_the_end_says_what_is_left_to_do() -> None:
+    results = made(UNITS)
+    for number in range(2):
+        results.end(row(results, number, 0.9))
+    assert ending_words(results, True).startswith("Sweep stopped: 2 of 3 networks are kept")
+    results.end(row(results, 2, 0.0), "there was not enough memory.")
+    assert "repeat those that failed" in ending_words(results, False)
+    results.end(row(results, 2, 0.9))
+    assert ending_words(results, False) == "Sweep finished: 3 networks"
+
+
+def test_a_stopwatch_leaves_pauses_out() -> None:
+    times = iter([10.0, 13.0, 20.0, 21.0])
+    clock = Stopwatch(lambda: next(times))
+    assert clock.seconds == 0.0
+    clock.restart()
+    clock.stop()
+    clock.go_on()
+    assert clock.seconds == 4.0
 
 
 def test_the_map_lies_over_the_two_longest_axes_and_shows_the_best_of_a_cell() -> None:

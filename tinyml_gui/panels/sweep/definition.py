@@ -37,7 +37,8 @@ class DefinitionCard(Card):
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._control, self._controller = controller.sweep, controller
         self.preset, self.epochs = _combo("Sweep"), NumberBox(*_EPOCHS)
-        self.start_button, self.stop_button = button("Start sweep", "primary"), button("Stop")
+        self.start_button, self.pause_button = button("Start sweep", "primary"), button("Pause")
+        self.stop_button = button("Stop")
         self.size_line = caption(wrap=True)
         self.fields = [(_combo(f"Field {n}"), QLineEdit()) for n in range(1, _FIELDS + 1)]
         self._grid = QWidget()
@@ -61,8 +62,10 @@ class DefinitionCard(Card):
         control = self._control
         obstacle = control.obstacle()
         self.start_button.setVisible(not control.is_running)
-        self.stop_button.setVisible(control.is_running)
-        self.stop_button.setEnabled(not control.is_stopping)
+        for made in (self.pause_button, self.stop_button):
+            made.setVisible(control.is_running)
+            made.setEnabled(not control.is_stopping)
+        self.pause_button.setText("Resume" if control.is_paused else "Pause")
         words, is_fault = obstacle, False
         if not obstacle:
             try:
@@ -84,6 +87,7 @@ class DefinitionCard(Card):
         row.addWidget(name_of(self.epochs, "Epochs"))
         row.addWidget(self.epochs)
         row.addWidget(self.start_button)
+        row.addWidget(self.pause_button)
         row.addWidget(self.stop_button)
         self.body.addLayout(row)
         self.body.addWidget(self._grid)
@@ -106,6 +110,7 @@ class DefinitionCard(Card):
             field.activated.connect(self._propose)
             values.textChanged.connect(self.show_state)
         self.start_button.clicked.connect(self._start)
+        self.pause_button.clicked.connect(self._pause)
         self.stop_button.clicked.connect(self._control.stop)
         self._control.changed.connect(self.show_state)
         self._controller.model_changed.connect(self._fill_fields)
@@ -139,6 +144,12 @@ class DefinitionCard(Card):
         for field, values in self.fields:
             if field is self.sender():
                 values.setText(examples.get(str(field.currentData()), ""))
+
+    def _pause(self) -> None:
+        if self._control.is_paused:
+            self._control.resume()
+        else:
+            self._control.pause()
 
     def _start(self) -> None:
         self.started.emit(self.definition)

@@ -28,7 +28,6 @@ from tinyml_gui.panels.sweep.front_plot import FrontPlot
 from tinyml_gui.panels.sweep.heat_map import HeatMapView
 from tinyml_gui.panels.sweep.run_table import RunTable
 from tinyml_gui.viewmodels.quantities import percent
-from tinyml_gui.viewmodels.sweep.results import status_words
 
 __all__ = ["SweepPanel"]
 
@@ -161,8 +160,7 @@ class SweepPanel(QWidget):
         self.progress.setVisible(control.is_running)
         if results is not None:
             self.progress.setValue(round(_STEPS * results.share))
-            left = control.seconds_left if control.is_running else None
-            self.status.setText(status_words(results, control.seconds, left, control.warning))
+            self.status.setText(control.status_words)
         self._show_chosen()
 
     def _show_views(self) -> None:

@@ -31,6 +31,8 @@ __all__ = [
     "Measure",
     "Points",
     "SweepResults",
+    "bar_words",
+    "ending_words",
     "seen_path",
     "status_words",
 ]
@@ -164,6 +166,7 @@ class SweepResults:
         if sentence:
             self.failed[number] = sentence
         else:
+            self.failed.pop(number, None)
             self.rows[number] = row
 
     # Figures
@@ -316,8 +319,10 @@ def _front(
     return front
 
 
-def status_words(results: SweepResults, seconds: float, left: float | None, warning: str) -> str:
-    """Return how far a sweep is, in one line; `left` is None once it has ended."""
+def status_words(
+    results: SweepResults, seconds: float, left: float | None, warning: str, *, is_paused: bool = False
+) -> str:
+    """Return how far a sweep is, in one line; `left` is None once it has ended or while it is paused."""
     parts = [f"{results.done:,} of {len(results.runs):,} networks"]
     if results.failed:
         parts.append(f"{len(results.failed):,} failed")
@@ -327,4 +332,23 @@ def status_words(results: SweepResults, seconds: float, left: float | None, warn
         parts.append(f"{seconds:.1f} s")
     elif math.isfinite(left):
         parts.append(f"{duration_words(left)} left")
+    if is_paused:
+        parts.append("paused")
     return " · ".join(parts) + (f". {warning}" if warning else "")
+
+
+def bar_words(results: SweepResults, left: float, is_paused: bool) -> str:
+    """Return how far a sweep is that goes on, for the strip below other pages."""
+    end = "paused" if is_paused else f"{duration_words(left)} left" if math.isfinite(left) else ""
+    parts = ("Sweep", f"{results.done:,} of {len(results.runs):,} networks", end)
+    return "   ".join(part for part in parts if part)
+
+
+def ending_words(results: SweepResults, was_stopped: bool) -> str:
+    """Return how a sweep ended."""
+    done, total, failed = results.done, len(results.runs), len(results.failed)
+    if was_stopped:
+        return f"Sweep stopped: {done:,} of {total:,} networks are kept; start it again to go on"
+    if failed:
+        return f"Sweep finished: {done:,} of {total:,} networks; start it again to repeat those that failed"
+    return f"Sweep finished: {total:,} networks"

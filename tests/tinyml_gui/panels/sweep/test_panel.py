@@ -10,9 +10,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from engine.training.config import TrainConfig
 from tinyml_gui.control import sweep as sweep_control
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.sweep.panel import SweepPanel
+from tinyml_gui.panels.sweep.sweep_bar import SweepBar
+from tinyml_gui.viewmodels.starts import FRESH
 from tinyml_gui.viewmodels.sweep.definition import GRID
 
 
@@ -135,6 +138,55 @@ def test_stop_ends_a_long_sweep(qtbot: QtBot, panel: SweepPanel, controller: Con
     qtbot.waitUntil(lambda: not controller.sweep.is_running)
     assert "0 of 6 networks" in panel.status.text()
     assert panel.definition.start_button.isVisible()
+
+
+def test_a_paused_sweep_goes_on_when_it_is_resumed(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    bar = SweepBar(controller)
+    qtbot.addWidget(bar)
+    panel.definition.epochs.setValue(200)
+    panel.definition.start_button.click()
+    assert bar.text.text() == "Preparing the sweep…"
+    qtbot.waitUntil(lambda: controller.sweep.results is not None and controller.sweep.results.epochs > 0)
+    panel.definition.pause_button.click()
+    assert controller.sweep.is_paused
+    assert panel.definition.pause_button.text() == "Resume"
+    assert panel.status.text().endswith("paused")
+    assert bar.text.text().endswith("paused")
+    assert not bar.resume_button.isHidden()
+    bar.resumed.emit()
+    assert panel.definition.pause_button.text() == "Pause"
+    qtbot.waitUntil(lambda: not controller.sweep.is_running)
+    assert "6 of 6 networks" in panel.status.text()
+    assert bar.isHidden()
+
+
+def test_a_paused_sweep_can_be_stopped(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    fill(panel)
+    panel.definition.epochs.setValue(1000)
+    panel.definition.start_button.click()
+    qtbot.waitUntil(lambda: controller.sweep.results is not None)
+    panel.definition.pause_button.click()
+    panel.definition.stop_button.click()
+    assert not panel.definition.pause_button.isEnabled()
+    qtbot.waitUntil(lambda: not controller.sweep.is_running)
+
+
+def test_no_training_begins_while_a_sweep_runs(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    training = controller.training
+    fill(panel)
+    panel.definition.epochs.setValue(1000)
+    panel.definition.start_button.click()
+    assert "Sweep page" in training.obstacle(FRESH)
+    training.start(FRESH, TrainConfig(batch_size=16))
+    assert not training.is_running
+    panel.definition.stop_button.click()
+    qtbot.waitUntil(lambda: not controller.sweep.is_running)
+    assert training.obstacle(FRESH) == ""
 
 
 def test_no_sweep_begins_while_a_training_runs(
