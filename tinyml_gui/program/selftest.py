@@ -198,15 +198,16 @@ class SelfTest:
 
     def _export(self, order: ExportOrder) -> list[str]:
         """Write the files of `order` as the Deploy page does; return what they are called."""
-        from engine.errors import ExportError
+        from engine.errors import ExportError, MissingToolError
         from engine.export import FORMATS
 
         ended: list[JobOutcome] = []
         self._controller.deployment.export(order, ended.append)
         self._wait(lambda: bool(ended), "exporting did not end.")
         result = ended[0].result
-        if isinstance(ended[0].error, ExportError) and not FORMATS[order.format].has_facts:
-            return []  # a format of another program need not be able to express the network
+        is_foreign = not FORMATS[order.format].has_facts
+        if is_foreign and isinstance(ended[0].error, (ExportError, MissingToolError)):
+            return []  # it need not be able to express the network, and may need a package of an extra
         if result is None or not all(path.stat().st_size for path in result.paths):
             raise SelfTestError(f"exporting {order.format} wrote nothing: {ended[0].error}")
         return [f"{order.format}/{path.name}" for path in result.paths]
