@@ -27,7 +27,7 @@ class RepeatedLayer:
     """A layer that stands in a row so many times, which may be none."""
 
     layer: LayerSpec
-    repeat: int = knob(1, "Repeat", "how often the layer stands in a row", low=0, high=MAX_LAYERS)
+    repeat: int = knob(1, "Layers", "how often the layer stands in a row", low=0, high=MAX_LAYERS)
 
     def __post_init__(self) -> None:
         check_knobs(self)

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, FileError
-from engine.files import file_faults
+from engine.files import file_faults, write_bytes
 from engine.sweep.columns import Row, row_of
-from engine.sweep.description import Run, Sweep
+from engine.sweep.description import Sweep
 from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished, Trained
 from engine.sweep.processes import carried_out
 from engine.sweep.results_file import ResultsFile
 from engine.sweep.tasks import tasks_for
+from tinyml_gui.viewmodels.sweep.results import SweepResults
 
-__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "run_sweep"]
+__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "run_sweep", "write"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,9 @@ class SweepOrder:
 
 @dataclass(frozen=True)
 class Began:
-    """The runs of a sweep, and the rows of those that had ended before, by their keys."""
+    """What is known at the start of a sweep; with thousands of runs it takes a while to put together."""
 
-    runs: tuple[Run, ...]
-    rows: dict[str, Row]
+    results: SweepResults
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def run_sweep(order: SweepOrder, stopping: threading.Event) -> Generator[Step, N
     with file_faults(order.folder):
         order.folder.mkdir(parents=True, exist_ok=True)
     file = ResultsFile(order.folder / f"{order.sweep.name}-{fingerprint}.csv", fingerprint, resume=True)
-    yield Began(runs, dict(file.rows))
+    yield Began(SweepResults(order.sweep, runs, len(order.data.classes), file.rows))
     test = None
     with suppress(DataError):  # then there is no test accuracy
         test = order.catalogue.load(order.data.name, "test")
@@ -110,3 +110,10 @@ def _ended(
         yield Ended(row, None, event.sentence)
     else:
         yield Ended(row, event.trained)
+
+
+def write(path: Path, data: bytes) -> Generator[None, None, Path]:
+    """Write a file, whole or not at all."""
+    yield from ()
+    write_bytes(path, data)
+    return path

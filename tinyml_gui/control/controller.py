@@ -107,7 +107,7 @@ class Controller(QObject):
             self.state, self.tasks, catalogue or Catalogue(default_data_dirs()), self
         )
         self.data = DataController(self.training.catalogue, self)
-        self.sweep = SweepController(self.state, self.training, self._begin, self)
+        self.sweep = SweepController(self.state, self.training, self.tasks, self._begin, self)
         self.deployment = DeploymentController(self.state, settings, self.tasks, self)
         self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
         self._seen = self._snapshot()

@@ -19,12 +19,13 @@ from engine.nn.model import Model
 from engine.sweep.description import Sweep
 from engine.sweep.outcome import Advanced, EpochScores, Trained
 from engine.training.config import usable_cores
-from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, run_sweep
+from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, run_sweep, write
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.sweep.definition import Definition, size_words, sweep_of
-from tinyml_gui.viewmodels.sweep.results import SweepResults, bar_words, ending_words, status_words
+from tinyml_gui.viewmodels.sweep.results import SweepResults
+from tinyml_gui.viewmodels.sweep.status import bar_words, ending_words, status_words
 from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
 
 __all__ = ["SweepController"]
@@ -45,6 +46,8 @@ class SweepController(QObject):
     -------
     changed()
         Results or status changed; at most 30 times a second.
+    selected()
+        Another run is selected in all views.
     told(str)
         How a sweep ended, or what was loaded.
     refused(str)
@@ -60,6 +63,7 @@ class SweepController(QObject):
     """
 
     changed = Signal()
+    selected = Signal()
     told = Signal(str)
     refused = Signal(str)
 
@@ -67,11 +71,12 @@ class SweepController(QObject):
         self,
         state: State,
         training: TrainingController,
+        tasks: Worker,
         take: Callable[[Model], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._state, self._training, self._take = state, training, take
+        self._state, self._training, self._tasks, self._take = state, training, tasks, take
         self._worker = Worker("sweep", self)
         self._job: Job | None = None
         self._data: Dataset | None = None
@@ -88,6 +93,11 @@ class SweepController(QObject):
     def is_running(self) -> bool:
         """Whether networks are being trained, or would be if the sweep were not paused."""
         return self._job is not None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sweep or a training is under way, so that no other sweep can be chosen."""
+        return self.is_running or self._training.is_running
 
     @property
     def is_paused(self) -> bool:
@@ -184,20 +194,40 @@ class SweepController(QObject):
         """Select a run in all views."""
         if number != self.chosen:
             self.chosen = number
-            self.changed.emit()
+            self.selected.emit()
 
-    def can_load(self, number: int | None) -> bool:
-        """Return whether the weights of a run are at hand."""
-        return number in self._kept and not self._training.is_running
+    @property
+    def chosen_words(self) -> str:
+        """What is selected, or how to select something."""
+        if self.results is None or self.chosen is None:
+            return "Choose a network in any of the views"
+        known = self.chosen in self._kept or not self.results.ended[self.chosen]
+        return self.results.settings(self.chosen) + ("" if known else " · its weights were not kept")
+
+    @property
+    def load_obstacle(self) -> str:
+        """Why the run that is selected cannot be opened now; empty where it can."""
+        if self.results is None or self.chosen is None:
+            return "Choose a network first."
+        return "A training is running; stop it first." if self._training.is_running else ""
 
     def load(self, number: int) -> None:
-        """Take the network of a run into the editor, with its weights; this can be undone."""
-        if self._data is None or not self.can_load(number):
-            self.refused.emit("The weights of this network are not at hand; run the sweep again.")
+        """Take the network of a run into the editor, with its weights where they are at hand.
+
+        Those of an earlier start of the program are not; then it comes as it was before training. This can be
+        undone.
+        """
+        if self._data is None or self.results is None or self._training.is_running:
             return
-        model = self._kept[number].model(self._data)
+        kept, run = self._kept.get(number), self.results.runs[number]
+        model = run.model(self._data.classes) if kept is None else kept.model(self._data)
         self._take(model)
-        self.told.emit(f"Loaded {model.name} of the sweep; Undo brings the network before it back")
+        what = "with its weights" if kept is not None else "as it was before training"
+        self.told.emit(f"Opened {model.name} of the sweep {what}; Undo brings the network before it back")
+
+    def save(self, path: Path, data: bytes, ended: Callable[[JobOutcome], None]) -> None:
+        """Write a chart; `ended` gets its path."""
+        self._tasks.submit(Job(lambda stopping: write(path, data), ended))
 
     def shut_down(self) -> None:
         """End the processes and the thread."""
@@ -214,9 +244,7 @@ class SweepController(QObject):
 
     def _fold(self, item: Began | Advanced | EpochScores | Ended | NotWritten) -> None:
         if isinstance(item, Began):
-            assert self.sweep is not None
-            assert self._data is not None
-            self.results = SweepResults(self.sweep, item.runs, len(self._data.classes), item.rows)
+            self.results = item.results
         elif isinstance(item, NotWritten):
             self.warning = f"A result could not be written and is tried again. {item.reason}"
         elif self.results is not None:

@@ -207,6 +207,11 @@ QTableView, QListView, QTreeView {
 QHeaderView::section {
     background: $surface; color: $muted; border: 0; border-bottom: 1px solid $border; padding: 6px 8px;
 }
+QHeaderView::up-arrow, QHeaderView::down-arrow {
+    subcontrol-position: left center; width: 10px; height: 10px;
+}
+QHeaderView::up-arrow { image: url("$up"); }
+QHeaderView::down-arrow { image: url("$down"); }
 QTabWidget::pane { border: 0; }
 QTabBar::tab {
     padding: 8px 12px; color: $muted; background: transparent; border: 0;

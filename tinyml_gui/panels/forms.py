@@ -130,7 +130,6 @@ class _IntField(Field):
     def _make_editor(self) -> QWidget:
         self._box = NumberBox(self.knob.low, self.knob.high)
         self._box.setKeyboardTracking(False)
-        self._box.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
         self._box.setLocale(QLocale(QLocale.Language.English))  # as all other numbers of the window
         self._box.setGroupSeparatorShown(True)
         self._box.setSuffix(f" {self.knob.unit}" if self.knob.unit else "")

@@ -8,6 +8,8 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QLineEdit, QSpinBox, QWidget
 
+from tinyml_gui.look import theme
+
 __all__ = ["DocumentUndo", "NumberBox", "calm_wheel"]
 
 _MAX_INT: Final = 2**31 - 1
@@ -52,6 +54,7 @@ class NumberBox(QSpinBox):
         self._low = -_MAX_INT if low is None else int(low)
         self._high = _MAX_INT if high is None else int(high)
         self.setRange(-_MAX_INT, _MAX_INT)
+        self.lineEdit().setTextMargins(theme.GAP, 0, 0, 0)  # a stylesheet's padding has no effect there
 
     def minimumSizeHint(self) -> QSize:
         """Need the room of what is allowed."""

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from tests.tinyml_gui.sweeps import ended
 from tests.tinyml_gui.tiny import PATIENCE, TinyCatalogue
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.document.settings import Settings
@@ -33,6 +34,7 @@ from tinyml_gui.look.widgets import Scrolling
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.model.panel import ModelPanel
 from tinyml_gui.panels.pages import PAGES
+from tinyml_gui.panels.sweep.chart import Chart
 from tinyml_gui.panels.train.curves import BarePlot
 
 SMALL_SCREEN = (1280, 720)
@@ -43,6 +45,7 @@ NAMES = [page.name for page in PAGES]
 @pytest.fixture
 def make_window(qtbot: QtBot, settings: Settings) -> Iterator[Callable[[Theme], MainWindow]]:
     controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
+    controller.sweep.results = ended()  # without them most of its page is hidden
 
     def make(look: Theme) -> MainWindow:
         made = MainWindow(controller, settings, look)
@@ -188,6 +191,22 @@ def tab_stops(window: MainWindow) -> list[QWidget]:
     return stops
 
 
+def card_of(widget: QWidget) -> QWidget:
+    """Return the outermost card around a widget, or the widget where it is in none."""
+    at: QWidget | None = widget
+    while at is not None:
+        if at.property("role") == "card":
+            widget = at
+        at = at.parentWidget()
+    return widget
+
+
+def parts(before: QWidget, after: QWidget) -> tuple[QWidget, QWidget]:
+    """Return what of the page two widgets stand for: a card is read to its end before the next one."""
+    cards = card_of(before), card_of(after)
+    return (before, after) if cards[0] is cards[1] else cards
+
+
 def place(widget: QWidget, root: QWidget) -> QRect:
     """Return where `widget` is in the window: what is seen of it, or all where it is scrolled away."""
     seen = widget.visibleRegion().boundingRect()
@@ -210,7 +229,7 @@ def check_tab_order(window: MainWindow) -> None:
     stops = tab_stops(window)
     assert len(stops) > 3
     for before, after in pairwise(stops):
-        a, b = (place(widget, window) for widget in (before, after))
+        a, b = (place(widget, window) for widget in parts(before, after))
         same_row = a.top() < b.bottom() and b.top() < a.bottom()
         follows = a.left() < b.left() if same_row else a.top() < b.top()
         assert follows, f"{before.accessibleName()!r} {a}, then {after.accessibleName()!r} {b}"
@@ -232,10 +251,15 @@ def test_screen_readers_hear_the_name_of_all_that_tab_reaches(window: MainWindow
 
 
 def test_charts_show_the_focus_and_say_what_they_show(window: MainWindow, qtbot: QtBot) -> None:
-    window.show_page(NAMES.index("Train"))
-    charts = window.findChildren(BarePlot)
-    assert charts
-    for chart in filter(QWidget.isVisible, charts):
+    for page, kind, count in (("Train", BarePlot, 2), ("Sweep", Chart, 4)):
+        window.show_page(NAMES.index(page))
+        charts = [chart for chart in window.findChildren(kind) if chart.isVisible()]
+        assert len(charts) == count
+        check_focus_and_words(window, charts, qtbot)
+
+
+def check_focus_and_words(window: MainWindow, charts: Iterable[QWidget], qtbot: QtBot) -> None:
+    for chart in charts:
         assert chart.accessibleName()
         assert chart.accessibleDescription()
         edge = QPoint(chart.width() // 2, 0)

@@ -1,42 +1,44 @@
-"""What a sweep of the window consists of, and what its views show of the results."""
+"""What a sweep of the window consists of, and what is known of its runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from engine.boards.boards import BOARDS
 from engine.errors import FieldError
 from engine.nn.layers import LAYERS
-from engine.sweep.columns import ACCURACY, CHOOSE_BY, COLUMNS, KEY, Cell, Row
+from engine.sweep.columns import KEY
 from engine.sweep.description import Sweep
+from engine.sweep.grid import Axis
 from engine.sweep.outcome import EpochScores
-from tests.tinyml_gui.tiny import spot_model, spots
-from tinyml_gui.viewmodels.sweep.definition import GRID, Definition, choices, fields_of, size_words, sweep_of
-from tinyml_gui.viewmodels.sweep.results import COLUMNS as SHOWN
-from tinyml_gui.viewmodels.sweep.results import (
-    FLASH,
-    INSTRUCTIONS,
-    MEASURES,
-    RAM,
-    SECONDS,
-    SweepResults,
-    bar_words,
-    ending_words,
-    status_words,
+from tests.tinyml_gui.sweeps import RATES, SPEC, UNITS, described, made, row
+from tests.tinyml_gui.tiny import spots
+from tinyml_gui.viewmodels.sweep.definition import (
+    GRID,
+    Definition,
+    choices,
+    fields_of,
+    sampled,
+    size_words,
+    sweep_of,
 )
+from tinyml_gui.viewmodels.sweep.results import MEASURES
+from tinyml_gui.viewmodels.sweep.status import bar_words, ending_words, status_words
 from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
 
-SPEC = spot_model().spec
-UNITS, RATES = ("layers.1.units", "2, 4, 8"), ("train.learning_rate", "0.1, 0.2")
-
-
-def described(*grid: tuple[str, str], preset: str = GRID, epochs: int = 2) -> Sweep:
-    return sweep_of(Definition(preset, epochs, grid), SPEC, "cross_entropy", spots())
+SHORT = [
+    ("seed", 0, 1),
+    ("epochs", 1, 2),
+    ("batch_size", 8, 16),
+    ("learning_rate", 0.1, 0.2),
+    ("momentum", 0.0, 0.9),
+    ("patience", 0, 1),
+    ("weight_decay", 0.0, 0.1),
+    ("smoothing", 0.0, 0.1),
+    ("validation", 0.1, 0.2),
+]
 
 
 # Definition
@@ -75,6 +77,32 @@ def test_the_size_is_said_before_anything_is_trained() -> None:
     assert size_words(described(UNITS, RATES), spots()).startswith("6 networks on 320 images · very roughly")
 
 
+def test_the_size_of_a_large_sweep_is_said_without_making_all_its_networks() -> None:
+    """It is said at each key that is typed."""
+    many = described(("layers.1.units", "1..100"), ("train.seed", "0..199"))
+    assert sampled(many).count <= 400
+    assert size_words(many, spots()).startswith("20,000 networks on 320 images")
+
+
+def test_a_million_networks_by_mistake_are_one_sentence() -> None:
+    with pytest.raises(FieldError, match=r"1,000,000 runs .* leave out values"):
+        described(("layers.1.units", "1..1000"), ("train.seed", "0..999"))
+
+
+def test_the_estimate_of_a_sample_is_near_that_of_all_runs() -> None:
+    many = described(("layers.1.units", "1..100"), ("train.seed", "0..9"))
+    all_macs = sum(run.spec.macs for run in many.runs())
+    some = sampled(many)
+    assert sum(run.spec.macs for run in some.runs()) / some.count == pytest.approx(
+        all_macs / many.count, rel=0.05
+    )
+
+
+def test_a_sweep_of_many_short_axes_is_sampled_too() -> None:
+    axes = tuple(Axis((f"train.{name}",), ((low,), (high,))) for name, low, high in SHORT)
+    assert sampled(Sweep("short", described(UNITS).recipe, axes)).count <= 400
+
+
 @pytest.mark.parametrize("kind", LAYERS)
 def test_examples_of_every_field_of_every_layer_are_values_that_it_takes(kind: str) -> None:
     """The form proposes them, so the sweep must understand them."""
@@ -87,36 +115,24 @@ def test_examples_of_every_field_of_every_layer_are_values_that_it_takes(kind: s
 # Results
 
 
-def made(*grid: tuple[str, str], rows: Mapping[str, Row] | None = None) -> SweepResults:
-    sweep = described(*grid)
-    return SweepResults(sweep, sweep.runs(), 4, rows or {})
-
-
-def row(results: SweepResults, number: int, accuracy: float, **cells: Cell) -> Row:
-    named = {"flash": FLASH, "ram": RAM, "instructions": INSTRUCTIONS, "seconds": SECONDS}
-    known = {named[name]: value for name, value in cells.items()}
-    shared = {KEY: results.runs[number].key, CHOOSE_BY: 100 * accuracy, ACCURACY: 100 * accuracy}
-    return {name: {**shared, **known}.get(name) for name in COLUMNS}
-
-
 def test_accuracies_are_live_until_a_run_ends() -> None:
     results = made(UNITS)
-    assert math.isnan(results.accuracy(0))
+    assert math.isnan(results.accuracies[0])
     assert results.best is None
     results.judge(EpochScores(1, 2, {0: 0.5, 1: 0.75}))
     assert results.best == 1
     results.end(row(results, 0, 0.9, seconds=0.25))
-    assert results.accuracy(0) == pytest.approx(0.9)
+    assert results.accuracies[0] == pytest.approx(0.9)
     assert results.best == 0
-    assert [results.words(0, column) for column in SHOWN[:2]] == ["90.00 %", "90.00 %"]
-    assert results.words(0, SHOWN[-1]) == "0.25 s"
-    assert results.words(2, SHOWN[0]) == "–"
+    assert [results.words(0, column) for column in MEASURES[:2]] == ["90.00 %", "90.00 %"]
+    assert results.words(0, MEASURES[-1]) == "0.25 s"
+    assert results.words(2, MEASURES[0]) == "–"
 
 
 def test_a_failed_run_is_said_and_counted() -> None:
     results = made(UNITS)
     results.end(row(results, 2, 0.0), "there was not enough memory.")
-    assert results.words(2, SHOWN[0]) == "failed"
+    assert results.words(2, MEASURES[0]) == "failed"
     assert "1 failed" in status_words(results, 1.0, None, "")
     assert results.done == 0
 
@@ -160,43 +176,6 @@ def test_a_stopwatch_leaves_pauses_out() -> None:
     clock.stop()
     clock.go_on()
     assert clock.seconds == 4.0
-
-
-def test_the_map_lies_over_the_two_longest_axes_and_shows_the_best_of_a_cell() -> None:
-    results = made(UNITS, RATES, ("train.seed", "0, 1"))
-    results.judge(EpochScores(1, 2, {run.number: run.number / 100 for run in results.runs}))
-    found = results.heat_map()
-    assert found is not None
-    assert (found.columns, found.rows) == (("2", "4", "8"), ("0.1", "0.2"))
-    assert found.titles == ("dense 2 units", "learning rate")
-    assert found.numbers.min() >= 6  # those of the second seed
-    assert (found.accuracy == found.numbers / 100).all()
-
-
-def test_the_map_of_the_preset_is_layers_by_neurons() -> None:
-    sweep = described(preset="361 relu")
-    found = SweepResults(sweep, sweep.runs(), 4, {}).heat_map()
-    assert found is not None
-    assert found.accuracy.shape == (19, 19)
-    assert found.titles == ("dense 2 repeat", "dense 2 units")
-    assert np.isnan(found.accuracy).all()
-
-
-def test_the_front_is_what_no_other_network_beats() -> None:
-    results = made(("layers.1.units", "1..6"))
-    figures = [(0.9, 100), (0.8, 50), (0.85, 200), (0.95, 300), (0.2, 10), (0.99, 5_000_000)]
-    for number, (accuracy, flash) in enumerate(figures):
-        results.end(row(results, number, accuracy, flash=flash, ram=1))
-    points = results.points(MEASURES[0], BOARDS["nano-33-ble"])
-    assert points.numbers[points.front].tolist() == [0, 1, 3]
-    assert points.numbers[points.greyed].tolist() == [4, 5]  # at chance level; too large for the board
-    assert results.at_chance == 1
-
-
-def test_without_figures_there_is_no_point() -> None:
-    results = made(UNITS)
-    results.end(row(results, 0, 0.9))
-    assert len(results.points(MEASURES[1], None).x) == 0
 
 
 def test_settings_say_by_what_runs_differ() -> None:

@@ -1,4 +1,4 @@
-"""What to sweep: a preset or fields of this network, the epochs, and how much work that is."""
+"""What to sweep: a preset or fields of this network, data and epochs, and how much work that is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from engine.errors import TinyMLError
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, button, caption, name_of, name_unseen, set_role
+from tinyml_gui.panels.data_picker import DataPicker
 from tinyml_gui.panels.inputs import NumberBox, calm_wheel
 from tinyml_gui.viewmodels.sweep.definition import GRID, Definition, choices, fields_of
 
@@ -37,6 +38,7 @@ class DefinitionCard(Card):
         super().__init__(parent, margin=theme.GAP + theme.GRID)
         self._control, self._controller = controller.sweep, controller
         self.preset, self.epochs = _combo("Sweep"), NumberBox(*_EPOCHS)
+        self.data = DataPicker(controller)
         self.start_button, self.pause_button = button("Start sweep", "primary"), button("Pause")
         self.stop_button = button("Stop")
         self.size_line = caption(wrap=True)
@@ -76,22 +78,25 @@ class DefinitionCard(Card):
         self.size_line.setText(words)
         self.start_button.setEnabled(not (obstacle or is_fault))
         self.start_button.setToolTip(obstacle)
-        for widget in (self.preset, self.epochs, self._grid):
-            widget.setEnabled(not control.is_running)
+        for widget in (self.preset, self.data, self.epochs, self._grid):
+            widget.setEnabled(not control.is_busy)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(theme.GAP_WIDE)
-        row.addWidget(name_of(self.preset, "Sweep"))
-        row.addWidget(self.preset, stretch=1)
-        row.addWidget(name_of(self.epochs, "Epochs"))
-        row.addWidget(self.epochs)
-        row.addWidget(self.start_button)
-        row.addWidget(self.pause_button)
-        row.addWidget(self.stop_button)
-        self.body.addLayout(row)
+        first, last = QHBoxLayout(), QHBoxLayout()
+        for row in (first, last):
+            row.setSpacing(theme.GAP_WIDE)
+        first.addWidget(name_of(self.preset, "Sweep"))
+        first.addWidget(self.preset, stretch=3)
+        first.addWidget(name_of(self.data, "Data set"))
+        first.addWidget(self.data, stretch=2)
+        last.addWidget(name_of(self.epochs, "Epochs"))
+        last.addWidget(self.epochs)
+        last.addWidget(self.size_line, stretch=1)
+        for made in (self.start_button, self.pause_button, self.stop_button):
+            last.addWidget(made)
+        self.body.addLayout(first)
         self.body.addWidget(self._grid)
-        self.body.addWidget(self.size_line)
+        self.body.addLayout(last)
         grid = QGridLayout(self._grid)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(theme.GAP_WIDE)

@@ -1,4 +1,4 @@
-"""Accuracies over two fields as coloured cells; a click or the arrow keys choose a network."""
+"""Accuracies over two fields as coloured cells."""
 
 from __future__ import annotations
 
@@ -6,156 +6,164 @@ import math
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
-import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
 from tinyml_gui.look import theme
-from tinyml_gui.look.keys import set_keys
+from tinyml_gui.panels.sweep.chart import Chart, shade
 from tinyml_gui.viewmodels.quantities import percent
-from tinyml_gui.viewmodels.sweep.results import HeatMap
+from tinyml_gui.viewmodels.sweep.heat_map import HeatMap
 
 __all__ = ["HeatMapView"]
 
-_LEFT: Final = 9 * theme.GRID
-_BELOW: Final = 9 * theme.GRID
-_LEAST: Final = 40 * theme.GRID
-_FEWEST_PIXELS: Final = 14  # a label needs at least
-_STEPS: Final = {  # columns and rows
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
+_SCALE: Final = 16 * theme.GRID  # width of the colours' scale
+_STOPS: Final = 8
+_GAP_FROM: Final = 4  # pixels of a cell; between smaller ones a gap would take too much
+_CENTRE: Final = Qt.AlignmentFlag.AlignCenter
+_AT_RIGHT: Final = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_AT_LEFT: Final = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
-class HeatMapView(QWidget):
-    """The map with the values of both fields at its edges.
-
-    Signals
-    -------
-    chosen(int)
-        The number of the run in a cell.
-    """
-
-    chosen = Signal(int)
+class HeatMapView(Chart):
+    """The map with the values of both fields at its edges."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(
+            "Accuracy by the values of two fields",
+            "Arrows choose a network",
+            "Drawn while networks train",
+            parent,
+        )
         self._map: HeatMap | None = None
         self._chance = 0.0
-        self._number: int | None = None
-        self._colours = pg.colormap.get("viridis")
-        self.setProperty("role", "chart")
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Accuracy by the values of two fields")
-        set_keys(self, "Arrows choose a network")
 
-    def show_map(self, shown: HeatMap | None, chance: float, number: int | None) -> None:
-        """Show a map, with the cell of run `number` framed; accuracies up to `chance` are grey."""
-        self._map, self._chance, self._number = shown, chance, number
-        self.setAccessibleDescription(self._words(number))
+    def show_map(self, shown: HeatMap | None, chance: float) -> None:
+        """Show a map; accuracies up to `chance` are grey."""
+        self._map, self._chance = shown, chance
+        self._describe()
         self.update()
 
-    def sizeHint(self) -> QSize:
-        return QSize(2 * _LEAST, 2 * _LEAST)
+    def mark(self, number: int | None) -> None:
+        super().mark(number)
+        self._describe()
 
-    def minimumSizeHint(self) -> QSize:
-        return QSize(_LEAST, _LEAST)
-
-    def _words(self, number: int | None) -> str:
+    def _describe(self) -> None:
+        """Say what is selected, or which network is the best."""
         found = self._map
-        if found is None or number is None or not (found.numbers == number).any():
-            return ""
-        row, column = np.argwhere(found.numbers == number)[0]
-        across, down = found.titles
-        accuracy = percent(float(found.accuracy[row, column]), 2)
-        where = f"{across} {found.columns[column]}" + (f", {down} {found.rows[row]}" if down else "")
-        return f"{where}: {accuracy}"
-
-    def _cell(self, row: int, column: int) -> QRectF:
-        assert self._map is not None
-        width = (self.width() - _LEFT) / len(self._map.columns)
-        height = (self.height() - _BELOW) / len(self._map.rows)
-        return QRectF(_LEFT + column * width, row * height, width, height)
-
-    def _at(self, point: QPointF) -> tuple[int, int] | None:
-        if self._map is None or point.x() < _LEFT or point.y() >= self.height() - _BELOW:
-            return None
-        first = self._cell(0, 0)
-        row, column = int(point.y() // first.height()), int((point.x() - _LEFT) // first.width())
-        return (row, column) if row < len(self._map.rows) and column < len(self._map.columns) else None
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._choose(self._at(event.position()))
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = _STEPS.get(Qt.Key(event.key()))
-        if step is None or self._map is None:
-            super().keyPressEvent(event)
-            return
-        found = np.argwhere(self._map.numbers == self._number)
-        row, column = (int(place) for place in found[0]) if len(found) else (0, 0)
-        rows, columns = self._map.numbers.shape
-        if len(found):
-            row, column = (row + step[1]) % rows, (column + step[0]) % columns
-        self._choose((row, column))
-
-    def _choose(self, place: tuple[int, int] | None) -> None:
-        if place is not None and self._map is not None and self._map.numbers[place] >= 0:
-            self.chosen.emit(int(self._map.numbers[place]))
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter, tokens = QPainter(self), theme.tokens()
-        painter.setFont(theme.number_font(theme.CAPTION))
-        if self._map is None:
-            painter.setPen(QColor(tokens.muted))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "Drawn while networks train")
+        best = None if found is None else found.best
+        if found is None or best is None:
+            self.setAccessibleDescription("No network has been judged yet")
+        elif self.number is None:
+            self.setAccessibleDescription(f"The best is {found.words(best)}")
         else:
-            self._paint_cells(painter, self._map)
-            self._paint_labels(painter, self._map)
-        painter.end()
+            self.setAccessibleDescription(found.words(self.number))
 
-    def _paint_cells(self, painter: QPainter, found: HeatMap) -> None:
-        tokens = theme.tokens()
+    @property
+    def is_empty(self) -> bool:
+        return self._map is None
+
+    def number_at(self, point: QPointF) -> int | None:
+        found = self._map
+        if found is None:
+            return None
+        first = self._cell(found, 0, 0)
+        row = math.floor((point.y() - first.top()) / first.height())
+        column = math.floor((point.x() - first.left()) / first.width())
+        rows, columns = found.numbers.shape
+        return _run(found, row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+    def step(self, right: int, down: int) -> None:
+        found = self._map
+        if found is None:
+            return
+        at = np.argwhere(found.numbers == self.number)
+        if not len(at):
+            self.choose(_run(found, 0, 0))
+            return
+        rows, columns = found.numbers.shape
+        self.choose(_run(found, (int(at[0][0]) + down) % rows, (int(at[0][1]) + right) % columns))
+
+    def draw(self, painter: QPainter) -> None:
+        found = self._map
+        if found is None:
+            return
         known = found.accuracy[found.accuracy > self._chance]
         low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
-        for (row, column), accuracy in np.ndenumerate(found.accuracy):
-            cell = self._cell(row, column).adjusted(0, 0, -1, -1)
-            painter.fillRect(cell, self._colour(float(accuracy), low, high))
-            if self._number is not None and found.numbers[row, column] == self._number:
-                painter.setPen(QPen(QColor(tokens.text), 2))
-                painter.drawRect(cell)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        self._draw_cells(painter, found, low, high)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(theme.tokens().text), 2))
+        for row, column in np.argwhere(found.numbers == self.number) if self.number is not None else ():
+            painter.drawRect(self._cell(found, int(row), int(column)).adjusted(0, 0, -1, -1))
+        self._draw_labels(painter, found)
+        if known.size:
+            self._draw_scale(painter, found, low, high)
 
-    def _colour(self, accuracy: float, low: float, high: float) -> QColor:
-        tokens = theme.tokens()
-        if math.isnan(accuracy):
-            return QColor(tokens.sunken)
-        if accuracy <= self._chance:
-            return QColor(tokens.disabled)
-        colour: QColor = self._colours.map((accuracy - low) / max(high - low, 1e-9), mode="qcolor")
-        return colour
+    def _draw_cells(self, painter: QPainter, found: HeatMap, low: float, high: float) -> None:
+        unknown, grey = QColor(theme.tokens().sunken), QColor(theme.tokens().disabled)
+        first = self._cell(found, 0, 0)
+        gap = 1 if min(first.width(), first.height()) >= _GAP_FROM else 0
+        cell = first.adjusted(0, 0, -gap, -gap)
+        span = max(high - low, 1e-9)
+        for row, accuracies in enumerate(found.accuracy.tolist()):
+            for column, accuracy in enumerate(accuracies):
+                if math.isnan(accuracy):
+                    colour = unknown
+                else:
+                    colour = grey if accuracy <= self._chance else shade((accuracy - low) / span)
+                painter.fillRect(cell.translated(column * first.width(), row * first.height()), colour)
 
-    def _paint_labels(self, painter: QPainter, found: HeatMap) -> None:
+    def _cell(self, found: HeatMap, row: int, column: int) -> QRectF:
+        left, below = self._left(found), 2.5 * self.line()
+        width = (self.width() - left) / len(found.across.values)
+        height = (self.height() - below) / len(found.down.values)
+        return QRectF(left + column * width, row * height, width, height)
+
+    def _left(self, found: HeatMap) -> float:
+        metrics = QFontMetricsF(theme.number_font(theme.CAPTION))
+        return max(metrics.horizontalAdvance(text) for text in found.down.values) + theme.GAP
+
+    def _draw_labels(self, painter: QPainter, found: HeatMap) -> None:
         painter.setPen(QColor(theme.tokens().muted))
+        first, line = self._cell(found, 0, 0), self.line()
+        bottom = self.height() - 2.5 * line
         metrics = QFontMetricsF(painter.font())
-        first = self._cell(0, 0)
-        widest = max(metrics.horizontalAdvance(text) for text in found.columns) + theme.GRID
-        every = max(1, math.ceil(widest / first.width()))
-        for column in range(0, len(found.columns), every):
-            cell = self._cell(0, column)
-            cell.moveTop(self.height() - _BELOW)
-            cell.setHeight(_BELOW / 2)
-            painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, found.columns[column])
-        every = max(1, math.ceil(_FEWEST_PIXELS / first.height()))
-        for row in range(0, len(found.rows), every):
-            cell = self._cell(row, 0)
-            edge = QRectF(0, cell.top(), _LEFT - theme.GRID, cell.height())
-            painter.drawText(
-                edge, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, found.rows[row]
-            )
-        across, down = found.titles
-        title = QRectF(_LEFT, self.height() - _BELOW / 2, self.width() - _LEFT, _BELOW / 2)
-        words = f"→ {across}" + (f"   ↓ {down}" if down else "")
-        painter.drawText(title, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, words)
+        widest = max(metrics.horizontalAdvance(text) for text in found.across.values) + theme.GRID
+        for column in range(0, len(found.across.values), max(1, math.ceil(widest / first.width()))):
+            at = self._cell(found, 0, column).center().x()
+            place = QRectF(at - widest / 2, bottom, widest, 1.2 * line)
+            painter.drawText(place, _CENTRE, found.across.values[column])
+        for row in range(0, len(found.down.values), max(1, math.ceil(line / first.height()))):
+            cell = self._cell(found, row, 0)
+            edge = QRectF(0, cell.center().y() - line / 2, cell.left() - theme.GRID, line)
+            painter.drawText(edge, _AT_RIGHT, found.down.values[row])
+        words = f"→ {found.across.title}" + (f"   ↓ {found.down.title}" if found.down.title else "")
+        painter.drawText(
+            QRectF(first.left(), self.height() - 1.2 * line, self.width(), line), _AT_LEFT, words
+        )
+
+    def _draw_scale(self, painter: QPainter, found: HeatMap, low: float, high: float) -> None:
+        line = self.line()
+        metrics, ends = QFontMetricsF(painter.font()), (percent(low), percent(high))
+        top, right = self.height() - 1.2 * line, self.width() - metrics.horizontalAdvance(ends[1])
+        bar = QRectF(right - theme.GRID - _SCALE, top + line / 4, _SCALE, line / 2)
+        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+        for stop in range(_STOPS + 1):
+            gradient.setColorAt(stop / _STOPS, shade(stop / _STOPS))
+        title = self._cell(found, 0, 0).left() + metrics.horizontalAdvance(_title(found))
+        if bar.left() - 2 * theme.GAP - metrics.horizontalAdvance(ends[0]) < title:
+            return  # there is no room beside the title
+        painter.fillRect(bar, gradient)
+        painter.setPen(QColor(theme.tokens().muted))
+        painter.drawText(QRectF(right, top, self.width() - right, line), _AT_RIGHT, ends[1])
+        painter.drawText(QRectF(0, top, bar.left() - theme.GRID, line), _AT_RIGHT, ends[0])
+
+
+def _title(found: HeatMap) -> str:
+    return f"→ {found.across.title}" + (f"   ↓ {found.down.title}" if found.down.title else "")
+
+
+def _run(found: HeatMap, row: int, column: int) -> int | None:
+    number = int(found.numbers[row, column])
+    return number if number >= 0 else None

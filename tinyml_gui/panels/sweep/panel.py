@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from engine.data.catalogue import STARTER
+from tinyml_gui.background.worker import JobOutcome
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import (
@@ -17,24 +18,41 @@ from tinyml_gui.look.widgets import (
     Scrolling,
     button,
     caption,
+    muted,
     name_unseen,
     page_head,
     section,
 )
 from tinyml_gui.panels.banner import Banner
 from tinyml_gui.panels.board_picker import BoardPicker
+from tinyml_gui.panels.flow import FlowGrid
+from tinyml_gui.panels.inputs import calm_wheel
+from tinyml_gui.panels.sweep.chart_card import ChartCard
 from tinyml_gui.panels.sweep.definition import DefinitionCard
-from tinyml_gui.panels.sweep.front_plot import FrontPlot
+from tinyml_gui.panels.sweep.front_chart import FrontChart
 from tinyml_gui.panels.sweep.heat_map import HeatMapView
+from tinyml_gui.panels.sweep.parallel_chart import ParallelChart
 from tinyml_gui.panels.sweep.run_table import RunTable
+from tinyml_gui.panels.sweep.surface_chart import SurfaceChart
 from tinyml_gui.viewmodels.quantities import percent
+from tinyml_gui.viewmodels.sweep.chart_table import csv_of
+from tinyml_gui.viewmodels.sweep.front import points
+from tinyml_gui.viewmodels.sweep.heat_map import heat_map
+from tinyml_gui.viewmodels.sweep.parallel import lines
+from tinyml_gui.viewmodels.sweep.results import COSTS, Measure
+from tinyml_gui.viewmodels.sweep.surface import surface
 
 __all__ = ["SweepPanel"]
 
 _STEPS: Final = 1000
-_CHARTS: Final = 80 * theme.GRID
-_BOARD: Final = 40 * theme.GRID
-_REDRAW_MS: Final = 200  # between two redraws of the views while networks train
+_BOARD: Final = 48 * theme.GRID
+_HINT: Final = (
+    "Networks of one sweep train together. Here you compare them while they do, and open the best one."
+)
+_REDRAW_MS: Final = 200  # at least, between two redraws of the views while networks train
+_REDRAWN: Final = (
+    5  # networks in a millisecond of that pause, so that thousands take no larger share of the time
+)
 
 
 class SweepPanel(QWidget):
@@ -47,12 +65,15 @@ class SweepPanel(QWidget):
         self.definition = DefinitionCard(controller)
         self.banner = Banner()
         self.progress, self.status = QProgressBar(), caption(wrap=True)
-        self.heat_map, self.front, self.table = HeatMapView(), FrontPlot(), RunTable()
+        self.cost = QComboBox()
+        self.heat_map, self.front, self.table = HeatMapView(), FrontChart(), RunTable()
+        self.surface, self.parallel = SurfaceChart(), ParallelChart()
+        self.cards = tuple(self._chart_cards())
         self.board = BoardPicker(controller.deployment)
         self.chosen_line, self.load_button = caption(wrap=True), button("Open in the editor")
+        self.hint = muted(_HINT, wrap=True)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_REDRAW_MS)
         self._timer.timeout.connect(self._show_views)
         self._lay_out()
         self._connect()
@@ -60,11 +81,20 @@ class SweepPanel(QWidget):
         self._show_views()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Read the data of the Train page, where none have been read yet."""
         super().showEvent(event)
-        training = self._controller.training
-        if not training.data_name:
-            training.choose_data(self._controller.settings.text("data") or STARTER)
+        self.definition.data.read()
+
+    def _chart_cards(self) -> list[ChartCard]:
+        for measure in COSTS:
+            self.cost.addItem(measure.title, measure)
+        calm_wheel(self.cost)
+        named = (
+            ("Accuracy by settings", self.heat_map, None),
+            ("Accuracy by cost", self.front, self.cost),
+            ("Accuracy² by time", self.surface, None),
+            ("All settings and figures", self.parallel, None),
+        )
+        return [ChartCard(title, chart, self._numbers, choice) for title, chart, choice in named]
 
     def _lay_out(self) -> None:
         inside = QWidget()
@@ -72,7 +102,8 @@ class SweepPanel(QWidget):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GAP + theme.GRID)
-        for widget in (self.definition, self.banner, self._running(), self._charts(), self._networks()):
+        shown = self._running(), self._charts(), self._networks()
+        for widget in (self.definition, self.banner, self.hint, *shown):
             column.addWidget(widget)
         column.addStretch()
         outside = QVBoxLayout(self)
@@ -82,8 +113,8 @@ class SweepPanel(QWidget):
         outside.addWidget(Scrolling(inside), stretch=1)
 
     def _running(self) -> QWidget:
-        holder = QWidget()
-        row = QHBoxLayout(holder)
+        self._progress_row = QWidget()
+        row = QHBoxLayout(self._progress_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(theme.GAP_WIDE)
         self.progress.setTextVisible(False)
@@ -91,31 +122,24 @@ class SweepPanel(QWidget):
         self.progress.setAccessibleName("Progress of the sweep")
         row.addWidget(self.progress, stretch=1)
         row.addWidget(self.status, stretch=2)
-        self._progress_row = holder
-        return holder
+        return self._progress_row
 
     def _charts(self) -> QWidget:
-        holder = QWidget()
-        row = QHBoxLayout(holder)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(theme.GAP_WIDE)
-        for title, view in (("Accuracy by settings", self.heat_map), ("Accuracy by cost", self.front)):
-            card = Card(margin=theme.GAP + theme.GRID)
-            card.body.addWidget(section(title))
-            card.body.addWidget(view, stretch=1)
-            row.addWidget(card, stretch=1)
-        holder.setMaximumHeight(theme.scaled(_CHARTS))
-        return holder
+        for card in self.cards:
+            card.setMinimumWidth(card.minimumSizeHint().width())
+        name_unseen(self.cost, "What lies across")
+        self._views = FlowGrid(self.cards, columns=2)
+        return self._views
 
     def _networks(self) -> QWidget:
-        card = Card(margin=theme.GAP + theme.GRID)
+        self._table_card = card = Card(margin=theme.GAP + theme.GRID)
         row = QHBoxLayout()
-        row.setSpacing(theme.GAP_WIDE)
-        row.addWidget(section("Networks"))
+        row.setSpacing(theme.GAP)
         row.addWidget(self.chosen_line, stretch=1)
-        self.board.setMinimumWidth(_BOARD)
         row.addWidget(self.board)
         row.addWidget(self.load_button)
+        self.board.setMinimumWidth(_BOARD)
+        card.body.addWidget(section("Networks"))
         card.body.addLayout(row)
         card.body.addWidget(self.table)
         name_unseen(self.board, "Board")
@@ -123,11 +147,14 @@ class SweepPanel(QWidget):
 
     def _connect(self) -> None:
         self.definition.started.connect(self._start)
-        for view in (self.heat_map, self.front, self.table):
+        for view in (self.heat_map, self.front, self.surface, self.parallel, self.table):
             view.chosen.connect(self._control.choose)
-        self.front.measure_changed.connect(self._show_views)
+        for card in self.cards:
+            card.saved.connect(self._save)
+        self.cost.currentIndexChanged.connect(self._show_front)
         self.load_button.clicked.connect(self._load)
         self._control.changed.connect(self._changed)
+        self._control.selected.connect(self._show_chosen)
         self._control.refused.connect(self.banner.show_error)
         self._controller.deployment.target_changed.connect(self._show_views)
         self._controller.training.changed.connect(self._show_chosen)
@@ -140,13 +167,26 @@ class SweepPanel(QWidget):
         if self._control.chosen is not None:
             self._control.load(self._control.chosen)
 
+    def _numbers(self) -> bytes:
+        return b"" if self._control.results is None else csv_of(self._control.results)
+
+    def _save(self, path: Path, data: bytes) -> None:
+        self._control.save(path, data, self._saved)
+
+    def _saved(self, outcome: JobOutcome) -> None:
+        if outcome.error is not None:
+            self.banner.show_error(str(outcome.error))
+        elif isinstance(outcome.result, Path):
+            self._controller.message.emit(f"Saved as {outcome.result.name}")
+
     def _changed(self) -> None:
         self._show()
-        if not self._control.is_running:
+        results = self._control.results
+        if results is None or not self._control.is_running:
             self._timer.stop()
             self._show_views()
         elif not self._timer.isActive():
-            self._timer.start()
+            self._timer.start(max(_REDRAW_MS, len(results.runs) // _REDRAWN))
 
     def _show(self) -> None:
         """Show the figures, which change often and cost little."""
@@ -155,8 +195,12 @@ class SweepPanel(QWidget):
         if results is None or best is None:
             self.head.show_figures("", "Preparing…" if control.is_running else "")
         else:
-            self.head.show_figures(percent(results.accuracy(best), 2), "best on the images held aside")
-        self._progress_row.setVisible(results is not None)
+            self.head.show_figures(
+                percent(float(results.accuracies[best]), 2), "best on the images held aside"
+            )
+        for widget in (self._progress_row, self._views, self._table_card):
+            widget.setVisible(results is not None)
+        self.hint.setVisible(results is None)
         self.progress.setVisible(control.is_running)
         if results is not None:
             self.progress.setValue(round(_STEPS * results.share))
@@ -165,18 +209,28 @@ class SweepPanel(QWidget):
 
     def _show_views(self) -> None:
         """Draw table and charts anew."""
-        results, number = self._control.results, self._control.chosen
+        results, board = self._control.results, self._controller.deployment.board
+        self.table.show_results(results, board)
+        self.heat_map.show_map(*((None, 0.0) if results is None else (heat_map(results), results.chance)))
+        self.surface.show_surface(None if results is None else surface(results, board))
+        self.parallel.show_lines(None if results is None else lines(results, board))
+        self._show_front()
+        self._show_chosen()
+
+    def _show_front(self) -> None:
+        results, cost = self._control.results, self.cost.currentData()
+        assert isinstance(cost, Measure)
         board = self._controller.deployment.board
-        self.table.show_results(results, board, number)
-        self.heat_map.show_map(
-            None if results is None else results.heat_map(), results.chance if results else 0.0, number
-        )
-        self.front.show_points(None if results is None else results.points(self.front.measure, board), number)
+        self.front.show_points(None if results is None else points(results, cost, board))
+        for card in self.cards:
+            card.update_button()
 
     def _show_chosen(self) -> None:
-        results, number = self._control.results, self._control.chosen
-        self.load_button.setEnabled(self._control.can_load(number))
-        if results is None or number is None:
-            self.chosen_line.setText("Choose a network in any of the views")
-        else:
-            self.chosen_line.setText(results.settings(number))
+        """Mark the run that is selected, in all views."""
+        control, number = self._control, self._control.chosen
+        for view in (self.heat_map, self.front, self.surface, self.parallel, self.table):
+            view.mark(number)
+        obstacle = control.load_obstacle
+        self.load_button.setEnabled(not obstacle)
+        self.load_button.setToolTip(obstacle)
+        self.chosen_line.setText(control.chosen_words)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from engine.data import Dataset
@@ -17,10 +18,11 @@ from engine.sweep.presets import SWEEPS
 from engine.training.config import TrainConfig, usable_cores
 from tinyml_gui.viewmodels.quantities import duration_words
 
-__all__ = ["GRID", "Definition", "FieldChoice", "choices", "fields_of", "size_words", "sweep_of"]
+__all__ = ["GRID", "Definition", "FieldChoice", "choices", "fields_of", "sampled", "size_words", "sweep_of"]
 
 GRID: Final = ""  #: the choice of a grid over the fields of the open network
 _FASTEST: Final = 8e9  # multiply-accumulates of a training step a second and core, as measured; a rough guess
+_LOOKED_AT: Final = 400  # runs, when the work of a sweep is estimated
 _PASSES: Final = 3  # forward, gradient of the outputs, gradient of the weights
 
 
@@ -111,12 +113,24 @@ def sweep_of(definition: Definition, spec: ModelSpec, loss: str, data: Dataset) 
 
 
 def size_words(sweep: Sweep, data: Dataset) -> str:
-    """Return how many networks are trained, and for how long, roughly."""
-    runs = sweep.runs()
-    work = sum(run.spec.macs * run.config.epochs for run in runs) * len(data) * _PASSES
-    seconds = work / (_FASTEST * usable_cores())
-    networks = "1 network" if len(runs) == 1 else f"{len(runs):,} networks"
+    """Return how many networks are trained, and for how long, roughly.
+
+    This is said while the user types, so of a large sweep only some runs are looked at.
+    """
+    some = sampled(sweep).runs()
+    work = sum(run.spec.macs * run.config.epochs for run in some) / len(some) * sweep.count
+    seconds = work * len(data) * _PASSES / (_FASTEST * usable_cores())
+    networks = "1 network" if sweep.count == 1 else f"{sweep.count:,} networks"
     return f"{networks} on {len(data):,} images · very roughly {duration_words(seconds)}"
+
+
+def sampled(sweep: Sweep) -> Sweep:
+    """Return a sweep of at most `_LOOKED_AT` of the runs, spread over all axes."""
+    axes = list(sweep.axes)
+    while math.prod(len(axis.values) for axis in axes) > _LOOKED_AT:
+        longest = max(range(len(axes)), key=lambda at: len(axes[at].values))
+        axes[longest] = replace(axes[longest], values=axes[longest].values[::2])
+    return replace(sweep, axes=tuple(axes))
 
 
 def _choice(path: str, title: str, knob: Knob, owner: object) -> FieldChoice:

@@ -1,6 +1,7 @@
-"""What a sweep has found so far, and what table, heat map and chart show of it.
+"""What a sweep has found so far, run by run.
 
 A `SweepResults` folds the events of a sweep. It knows nothing of processes or widgets: feed it, read it.
+Figures are kept as arrays over all runs, because views read them often and there may be thousands of runs.
 """
 
 from __future__ import annotations
@@ -15,108 +16,76 @@ from numpy.typing import NDArray
 
 from engine.boards.boards import Board
 from engine.knobs import Scalar
-from engine.sweep.columns import ACCURACY, CHOOSE_BY, KEY, Cell, Row
+from engine.sweep.columns import ACCURACY, CHOOSE_BY, KEY, Row
 from engine.sweep.description import Run, Sweep
 from engine.sweep.fields import field_of
 from engine.sweep.grid import Axis
 from engine.sweep.outcome import EpochScores
 from engine.sweep.summary import CHANCE
-from tinyml_gui.viewmodels.quantities import bytes_words, count_words, duration_words, percent
+from tinyml_gui.viewmodels.quantities import bytes_words, count_words, percent
 
-__all__ = [
-    "COLUMNS",
-    "MEASURES",
-    "Column",
-    "HeatMap",
-    "Measure",
-    "Points",
-    "SweepResults",
-    "bar_words",
-    "ending_words",
-    "seen_path",
-    "status_words",
-]
-
-FLASH, RAM, INSTRUCTIONS = "Flash int8 (bytes)", "RAM int8 (bytes)", "Instructions int8"
-SECONDS: Final = "Training Time (s)"
+__all__ = ["COSTS", "MEASURES", "VALIDATION", "Field", "Measure", "SweepResults"]
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a network takes, as an axis of the chart."""
+    """A figure of a run.
 
-    column: str
+    Attributes
+    ----------
+    cell : str
+        Its column in the engine's table; accuracies are in per cent there.
+    title : str
+    kind : {"percent", "bytes", "count", "seconds"}
+    """
+
+    cell: str
     title: str
+    kind: str
+
+    def words(self, value: float) -> str:
+        """Return a value as people read it; a dash where there is none."""
+        if math.isnan(value):
+            return "–"
+        if self.kind == "percent":
+            return percent(value / 100, 2)
+        if self.kind == "seconds":
+            return f"{value:.2f} s"
+        return bytes_words(value) if self.kind == "bytes" else count_words(round(value))
 
 
-MEASURES: Final = (
-    Measure(FLASH, "Flash, int8"),
-    Measure(RAM, "RAM, int8"),
-    Measure(INSTRUCTIONS, "Instructions, int8"),
-    Measure(SECONDS, "Training time, s"),
-)
+VALIDATION: Final = Measure(CHOOSE_BY, "Validation", "percent")
+FLASH: Final = Measure("Flash int8 (bytes)", "Flash", "bytes")
+RAM: Final = Measure("RAM int8 (bytes)", "RAM", "bytes")
+INSTRUCTIONS: Final = Measure("Instructions int8", "Instructions", "count")
+SECONDS: Final = Measure("Training Time (s)", "Time", "seconds")
+
+COSTS: Final = (FLASH, RAM, INSTRUCTIONS, SECONDS)
+"""What a network takes; memory and instructions are those of its int8 form."""
+
+MEASURES: Final = (VALIDATION, Measure(ACCURACY, "Test", "percent"), *COSTS)
+"""Every figure that the views show."""
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the table: its heading, the cell of a row that it sorts by, and how that is shown."""
+class Field:
+    """An axis of the grid, by the one of its fields that tells its values apart.
 
+    Attributes
+    ----------
+    path : str
+    title : str
+        For people; it names the layer where other fields have the same label.
+    values : tuple of str
+        In the order of the grid.
+    places : dict of value to int
+        The place of each value in that order.
+    """
+
+    path: str
     title: str
-    cell: str
-
-
-COLUMNS: Final = (
-    Column("Validation", CHOOSE_BY),
-    Column("Test", ACCURACY),
-    Column("Flash", FLASH),
-    Column("RAM", RAM),
-    Column("Instructions", INSTRUCTIONS),
-    Column("Time", SECONDS),
-)
-
-
-@dataclass(frozen=True, eq=False)
-class HeatMap:
-    """Accuracies over the two fields that change most.
-
-    Attributes
-    ----------
-    columns, rows : tuple of str
-        The values of the fields.
-    titles : (str, str)
-        The fields: across, down.
-    accuracy : ndarray of float, shape (rows, columns)
-        The best of the runs in a cell, 0 to 1; nan where there is none yet.
-    numbers : ndarray of int, shape (rows, columns)
-        The number of that run; -1 where there is none.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[str, ...]
-    titles: tuple[str, str]
-    accuracy: NDArray[np.float64]
-    numbers: NDArray[np.intp]
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """The chart: what networks take and how accurate they are, by run.
-
-    Attributes
-    ----------
-    numbers : ndarray of int, shape (n,)
-    x, accuracy : ndarray of float, shape (n,)
-    front : ndarray of bool, shape (n,)
-        No other network is as accurate with less.
-    greyed : ndarray of bool, shape (n,)
-        At chance level, or too large for the board.
-    """
-
-    numbers: NDArray[np.intp]
-    x: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    front: NDArray[np.bool_]
-    greyed: NDArray[np.bool_]
+    values: tuple[str, ...]
+    places: dict[Scalar, int]
 
 
 class SweepResults:
@@ -130,24 +99,34 @@ class SweepResults:
     classes : int
     rows : mapping of str to row
         Of runs that had ended before, by their keys.
+
+    Attributes
+    ----------
+    fields : tuple of Field
+        Those that change.
+    accuracies : ndarray of float
+        Validation accuracies, 0 to 1: the last that is known of each run, else nan.
+    ended : ndarray of bool
+        Which runs have ended well.
+    chance : float
+        Up to this accuracy a network has learned nothing.
     """
 
     def __init__(self, sweep: Sweep, runs: Sequence[Run], classes: int, rows: Mapping[str, Row]) -> None:
         self.runs = tuple(runs)
-        self._axes = tuple(axis for axis in sweep.axes if len(axis.values) > 1)
-        paths = [seen_path(axis) for axis in self._axes]
-        self._titles = {path: field_title(sweep, path) for path in paths}
-        labels = [field_of(sweep.recipe, path).label.lower() for path in paths]
-        are_unlike = len(set(labels)) == len(labels)
-        self._short = dict(zip(paths, labels, strict=True)) if are_unlike else self._titles
+        self.fields = _fields(sweep)
         self.chance = CHANCE / classes
-        self.rows: dict[int, Row] = {run.number: rows[run.key] for run in runs if run.key in rows}
-        self.live: dict[int, float] = {}
+        self.accuracies = np.full(len(self.runs), math.nan)
+        self.ended = np.zeros(len(self.runs), np.bool_)
         self.failed: dict[int, str] = {}
         self.epochs = 0.0
-        left = [run for run in runs if run.number not in self.rows]
-        self.work = sum(run.config.epochs for run in left)
+        self._figures = {measure.cell: np.full(len(self.runs), math.nan) for measure in MEASURES[1:]}
+        self._places = {field.path: _places(field, self.runs) for field in self.fields}
         self._by_key = {run.key: run.number for run in runs}
+        for run in runs:
+            if run.key in rows:
+                self.end(rows[run.key])
+        self.work = sum(run.config.epochs for run in runs if not self.ended[run.number])
 
     # Events
 
@@ -157,124 +136,96 @@ class SweepResults:
 
     def judge(self, event: EpochScores) -> None:
         """Take note of the accuracies after an epoch."""
-        self.live |= event.accuracies
+        self.accuracies[list(event.accuracies)] = list(event.accuracies.values())
 
     def end(self, row: Row, sentence: str = "") -> None:
         """Take note of a run that ended; with a `sentence` it failed."""
         number = self._by_key[str(row[KEY])]
-        self.live.pop(number, None)
         if sentence:
             self.failed[number] = sentence
-        else:
-            self.failed.pop(number, None)
-            self.rows[number] = row
+            self.accuracies[number] = math.nan
+            return
+        self.failed.pop(number, None)
+        self.ended[number] = True
+        self.accuracies[number] = _number(row, CHOOSE_BY) / 100
+        for cell, figures in self._figures.items():
+            figures[number] = _number(row, cell)
 
     # Figures
 
     @property
     def done(self) -> int:
         """How many runs have ended well."""
-        return len(self.rows)
+        return int(self.ended.sum())
 
     @property
     def share(self) -> float:
         """How much of the work is done, 0 to 1."""
         return min(1.0, self.epochs / self.work) if self.work else 1.0
 
-    def accuracy(self, number: int) -> float:
-        """Return the validation accuracy of a run, 0 to 1: the last that is known, else nan."""
-        row = self.rows.get(number)
-        return self.live.get(number, math.nan) if row is None else _share(row[CHOOSE_BY])
-
     @property
     def best(self) -> int | None:
         """The number of the run with the highest validation accuracy; None where none is known."""
-        known = [run.number for run in self.runs if not math.isnan(self.accuracy(run.number))]
-        return max(known, key=self.accuracy, default=None)
+        known = ~np.isnan(self.accuracies)
+        return int(np.nanargmax(self.accuracies)) if known.any() else None
 
     @property
     def at_chance(self) -> int:
         """How many networks that have ended are hardly better than guessing."""
-        return sum(self.accuracy(number) <= self.chance for number in self.rows)
+        return int((self.ended & (self.accuracies <= self.chance)).sum())
 
-    # Views
+    def figures(self, measure: Measure) -> NDArray[np.float64]:
+        """Return a figure of all runs; nan where it is not known."""
+        return 100 * self.accuracies if measure is VALIDATION else self._figures[measure.cell]
 
-    def cell(self, number: int, column: Column) -> Cell:
-        """Return what a cell of the table is sorted by."""
-        if column.cell == CHOOSE_BY:
-            accuracy = self.accuracy(number)
-            return None if math.isnan(accuracy) else 100 * accuracy
-        row = self.rows.get(number)
-        return None if row is None else row[column.cell]
+    def greyed(self, board: Board | None) -> NDArray[np.bool_]:
+        """Return which networks are at chance level, or too large for `board` in their int8 form."""
+        greyed = self.accuracies <= self.chance
+        if board is not None:
+            greyed |= self.figures(FLASH) > board.flash_bytes
+            greyed |= self.figures(RAM) > board.ram_bytes
+        return greyed
 
     def settings(self, number: int) -> str:
         """Return by what a run differs from the others, in a few words."""
-        at = dict(self.runs[number].settings)
-        return ", ".join(f"{title} {_text(at[path])}" for path, title in self._short.items()) or "the network"
-
-    def words(self, number: int, column: Column) -> str:
-        """Return what a cell of the table shows."""
-        value = self.cell(number, column)
-        if not isinstance(value, (int, float)):
-            return "failed" if number in self.failed else "–"
-        if column.cell in (CHOOSE_BY, ACCURACY):
-            return percent(value / 100, 2)
-        if column.cell == SECONDS:
-            return f"{value:.2f} s"
-        return count_words(round(value)) if column.cell == INSTRUCTIONS else bytes_words(value)
-
-    def heat_map(self) -> HeatMap | None:
-        """Return the accuracies over the two axes with the most values; None where nothing changes."""
-        axes = sorted(self._axes, key=lambda axis: -len(axis.values))[:2]
-        if not axes:
-            return None
-        paths = [seen_path(axis) for axis in axes]
-        labels = [_values(axis, path) for axis, path in zip(axes, paths, strict=True)]
-        if len(axes) == 1:
-            paths, labels = [paths[0], ""], [labels[0], ("",)]
-        accuracy = np.full((len(labels[1]), len(labels[0])), math.nan)
-        numbers = np.full(accuracy.shape, -1, np.intp)
-        for run in self.runs:
-            at = dict(run.settings)
-            column = labels[0].index(_text(at[paths[0]]))
-            row = labels[1].index(_text(at[paths[1]])) if paths[1] else 0
-            found = self.accuracy(run.number)
-            if numbers[row, column] < 0 or found > accuracy[row, column]:
-                numbers[row, column] = run.number
-            if not found <= accuracy[row, column]:
-                accuracy[row, column] = found
-        across, down = (self._titles.get(path, "") for path in paths)
-        return HeatMap(labels[0], labels[1], (across, down), accuracy, numbers)
-
-    def points(self, measure: Measure, board: Board | None) -> Points:
-        """Return what the chart shows over `measure`; networks that `board` cannot hold are greyed."""
-        known = [
-            number
-            for number, row in self.rows.items()
-            if isinstance(row[measure.column], (int, float)) and row[CHOOSE_BY] is not None
-        ]
-        x = np.array([float(self.rows[number][measure.column] or 0) for number in known])
-        accuracy = np.array([self.accuracy(number) for number in known])
-        greyed = np.array([self.is_greyed(number, board) for number in known], np.bool_)
-        return Points(np.array(known, np.intp), x, accuracy, _front(x, accuracy, ~greyed), greyed)
-
-    def is_greyed(self, number: int, board: Board | None) -> bool:
-        """Return whether a network is at chance level, or too large for `board`."""
-        return self.accuracy(number) <= self.chance or not self.fits(number, board)
-
-    def fits(self, number: int, board: Board | None) -> bool:
-        """Return whether the int8 form of a run has room on `board`, as far as that is known."""
-        row = self.rows.get(number)
-        if row is None or board is None:
-            return True
-        flash, ram = row[FLASH], row[RAM]
-        return not (
-            (isinstance(flash, (int, float)) and flash > board.flash_bytes)
-            or (isinstance(ram, (int, float)) and ram > board.ram_bytes)
+        words = (
+            f"{field.title} {value}" for field, value in zip(self.fields, self.values(number), strict=True)
         )
+        return ", ".join(words) or "the network"
+
+    def values(self, number: int) -> tuple[str, ...]:
+        """Return what each of `fields` is in a run."""
+        at = dict(self.runs[number].settings)
+        return tuple(field.values[field.places[at[field.path]]] for field in self.fields)
+
+    def places(self, field: Field) -> NDArray[np.intp]:
+        """Return for all runs the place of their value among those of `field`."""
+        return self._places[field.path]
+
+    def words(self, number: int, measure: Measure) -> str:
+        """Return a figure of a run as the table shows it."""
+        return "failed" if number in self.failed else measure.words(float(self.figures(measure)[number]))
 
 
-def seen_path(axis: Axis) -> str:
+def _fields(sweep: Sweep) -> tuple[Field, ...]:
+    axes = [axis for axis in sweep.axes if len(axis.values) > 1]
+    paths = [_seen_path(axis) for axis in axes]
+    labels = [field_of(sweep.recipe, path).label.lower() for path in paths]
+    titles = labels if len(set(labels)) == len(labels) else [_title(sweep, path) for path in paths]
+    return tuple(map(_field, axes, paths, titles))
+
+
+def _field(axis: Axis, path: str, title: str) -> Field:
+    place = axis.paths.index(path)
+    values = tuple(dict.fromkeys(row[place] for row in axis.values))
+    return Field(path, title, tuple(map(_text, values)), {value: at for at, value in enumerate(values)})
+
+
+def _places(field: Field, runs: Sequence[Run]) -> NDArray[np.intp]:
+    return np.array([field.places[dict(run.settings)[field.path]] for run in runs], np.intp)
+
+
+def _seen_path(axis: Axis) -> str:
     """Return the path of an axis by which its values are told apart: whole numbers if there are such."""
     different = [
         (path, column)
@@ -285,7 +236,7 @@ def seen_path(axis: Axis) -> str:
     return (whole or [path for path, _ in different] or list(axis.paths))[0]
 
 
-def field_title(sweep: Sweep, path: str) -> str:
+def _title(sweep: Sweep, path: str) -> str:
     """Return what people call a field: its layer, where it has one, and its label."""
     _, *way = path.split(".")
     label = field_of(sweep.recipe, path).label.lower()
@@ -295,60 +246,10 @@ def field_title(sweep: Sweep, path: str) -> str:
     return f"{type(layer).title.lower()} {int(way[0]) + 1} {label}"
 
 
-def _values(axis: Axis, path: str) -> tuple[str, ...]:
-    place = axis.paths.index(path)
-    return tuple(dict.fromkeys(_text(row[place]) for row in axis.values))
-
-
 def _text(value: Scalar) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _share(cell: Cell) -> float:
-    return float(cell) / 100 if isinstance(cell, (int, float)) else math.nan
-
-
-def _front(
-    x: NDArray[np.float64], accuracy: NDArray[np.float64], wanted: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Return which of the `wanted` points no other one beats."""
-    front, best = np.zeros(len(x), np.bool_), -math.inf
-    for place in np.lexsort((-accuracy, x)):
-        if wanted[place] and accuracy[place] > best:
-            front[place], best = True, accuracy[place]
-    return front
-
-
-def status_words(
-    results: SweepResults, seconds: float, left: float | None, warning: str, *, is_paused: bool = False
-) -> str:
-    """Return how far a sweep is, in one line; `left` is None once it has ended or while it is paused."""
-    parts = [f"{results.done:,} of {len(results.runs):,} networks"]
-    if results.failed:
-        parts.append(f"{len(results.failed):,} failed")
-    if results.done:
-        parts.append(f"{results.at_chance:,} at chance level")
-    if left is None:
-        parts.append(f"{seconds:.1f} s")
-    elif math.isfinite(left):
-        parts.append(f"{duration_words(left)} left")
-    if is_paused:
-        parts.append("paused")
-    return " · ".join(parts) + (f". {warning}" if warning else "")
-
-
-def bar_words(results: SweepResults, left: float, is_paused: bool) -> str:
-    """Return how far a sweep is that goes on, for the strip below other pages."""
-    end = "paused" if is_paused else f"{duration_words(left)} left" if math.isfinite(left) else ""
-    parts = ("Sweep", f"{results.done:,} of {len(results.runs):,} networks", end)
-    return "   ".join(part for part in parts if part)
-
-
-def ending_words(results: SweepResults, was_stopped: bool) -> str:
-    """Return how a sweep ended."""
-    done, total, failed = results.done, len(results.runs), len(results.failed)
-    if was_stopped:
-        return f"Sweep stopped: {done:,} of {total:,} networks are kept; start it again to go on"
-    if failed:
-        return f"Sweep finished: {done:,} of {total:,} networks; start it again to repeat those that failed"
-    return f"Sweep finished: {total:,} networks"
+def _number(row: Row, cell: str) -> float:
+    value = row[cell]
+    return float(value) if isinstance(value, (int, float)) else math.nan

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from engine.training.config import TrainConfig
 from tinyml_gui.control import sweep as sweep_control
 from tinyml_gui.control.controller import Controller
+from tinyml_gui.panels.sweep.chart import Chart
 from tinyml_gui.panels.sweep.panel import SweepPanel
 from tinyml_gui.panels.sweep.sweep_bar import SweepBar
 from tinyml_gui.viewmodels.starts import FRESH
@@ -33,6 +35,12 @@ def panel(
     made.definition.preset.setCurrentIndex(made.definition.preset.findData(GRID))
     made.definition.epochs.setValue(1)
     return made
+
+
+def shown_in_table(panel: SweepPanel) -> str:
+    """Return the settings of the row that is selected."""
+    (index,) = panel.table.selectionModel().selectedRows()
+    return str(index.data())
 
 
 def fill(panel: SweepPanel, units: str = "2, 6", rates: str = "0.1, 0.5, 1.0") -> None:
@@ -75,7 +83,9 @@ def test_a_sweep_fills_all_views_and_its_table_on_disk(
     assert panel.table.model().rowCount() == 6
     assert "6 of 6 networks" in panel.status.text()
     assert panel.head.figure.text().endswith("%")
-    assert "6 networks" in panel.front.plot.accessibleDescription()
+    assert "6 networks" in panel.front.accessibleDescription()
+    assert "6 networks" in panel.surface.accessibleDescription()
+    assert "6 networks" in panel.parallel.accessibleDescription()
     (table,) = (tmp_path / "sweeps").iterdir()
     assert len(table.read_text(encoding="utf-8").splitlines()) == 7
 
@@ -88,14 +98,120 @@ def test_a_choice_in_one_view_is_one_in_all(qtbot: QtBot, panel: SweepPanel, con
     QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=corner)
     assert controller.sweep.chosen == 2
     assert panel.chosen_line.text() == "units 2, learning rate 1"
-    assert panel.table.model().mapToSource(panel.table.currentIndex()).row() == 2
+    assert shown_in_table(panel) == "units 2, learning rate 1"
     QTest.keyClick(map_, Qt.Key.Key_Down)
     assert controller.sweep.chosen == 5
     panel.table.selectRow(0)
     results, chosen = controller.sweep.results, controller.sweep.chosen
     assert results is not None
-    assert chosen is not None
-    assert results.accuracy(chosen) == max(results.accuracy(run.number) for run in results.runs)
+    assert chosen == results.best
+    for view in (panel.heat_map, panel.front, panel.surface, panel.parallel):
+        assert view.number == chosen
+
+
+def test_the_table_sorts_by_any_column_and_keeps_the_selection(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    controller.sweep.choose(3)
+    for column in range(panel.table.model().columnCount()):
+        for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+            panel.table.sortByColumn(column, order)
+            assert shown_in_table(panel) == "units 6, learning rate 0.1"
+    assert controller.sweep.chosen == 3
+    panel.table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+    model = panel.table.model()
+    assert model.index(0, 0).data() == "units 2, learning rate 0.1"
+    panel.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    shown = [float(model.index(at, 1).data().rstrip(" %")) for at in range(6)]
+    assert shown == sorted(shown, reverse=True)
+
+
+def middle(view: Chart, number: int) -> QPoint:
+    """Return a point at which a view gives a run, as a user would look for it."""
+    places = (QPoint(x, y) for y in range(2, view.height(), 3) for x in range(2, view.width(), 3))
+    return next(place for place in places if view.number_at(QPointF(place)) == number)
+
+
+def test_a_click_chooses_in_every_chart(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    best = controller.sweep.results.best if controller.sweep.results else None
+    assert best is not None
+    for view in (panel.front, panel.surface, panel.parallel, panel.heat_map):
+        controller.sweep.choose(None)
+        QTest.mouseClick(view, Qt.MouseButton.LeftButton, pos=middle(view, best))
+        assert controller.sweep.chosen == best, view.accessibleName()
+
+
+def test_arrows_go_along_the_networks(qtbot: QtBot, panel: SweepPanel, controller: Controller) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    for view in (panel.front, panel.parallel):
+        controller.sweep.choose(None)
+        seen = set()
+        for _ in range(6):
+            QTest.keyClick(view, Qt.Key.Key_Right)
+            seen.add(controller.sweep.chosen)
+        assert len(seen) == 6
+
+
+def test_a_drag_turns_the_surface_and_chooses_nothing(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    view = panel.surface
+    before, from_here = view.side, view.rect().center()
+    QTest.mousePress(view, Qt.MouseButton.LeftButton, pos=from_here)
+    QTest.mouseMove(view, from_here + QPoint(40, 20))
+    QTest.mouseRelease(view, Qt.MouseButton.LeftButton, pos=from_here + QPoint(40, 20))
+    assert view.side == before.turned(20, 10)
+    assert controller.sweep.chosen is None
+    QTest.keyClick(view, Qt.Key.Key_Left)
+    assert view.side == before.turned(10, 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.csv", b"Run,"), ("a", b"<?xml")]
+)
+def test_charts_are_saved(
+    name: str,
+    start: bytes,
+    qtbot: QtBot,
+    panel: SweepPanel,
+    controller: Controller,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not any(card.save_button.isEnabled() for card in panel.cards)
+    fill(panel)
+    run(qtbot, panel, controller)
+    told: list[str] = []
+    controller.message.connect(told.append)
+    for at, card in enumerate(panel.cards):
+        path = tmp_path / str(at) / name
+        path.parent.mkdir()
+        answer = str(path), "Drawing (*.svg)"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given, answer=answer: answer)
+        card.save_button.click()
+        qtbot.waitUntil(lambda: len(told) > at)  # noqa: B023 - called at once
+        (written,) = path.parent.iterdir()
+        assert written.suffix == (path.suffix or ".svg")
+        assert written.read_bytes().startswith(start)
+
+
+def test_a_chart_that_cannot_be_saved_is_one_sentence(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    answer = str(tmp_path / "missing" / "a.png"), ""
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *given: answer)
+    panel.cards[0].save_button.click()
+    qtbot.waitUntil(lambda: not panel.banner.isHidden())
+    assert "missing" in panel.banner.text
 
 
 def test_a_network_comes_into_the_editor_with_its_weights_and_goes_again(
@@ -112,6 +228,26 @@ def test_a_network_comes_into_the_editor_with_its_weights_and_goes_again(
     assert not np.array_equal(controller.model.params, before.params)
     controller.undo()
     assert controller.model is before
+
+
+def test_a_network_whose_weights_are_not_at_hand_comes_as_it_was_before_training(
+    qtbot: QtBot, panel: SweepPanel, controller: Controller
+) -> None:
+    fill(panel)
+    run(qtbot, panel, controller)
+    run(qtbot, panel, controller)  # nothing is left to train; weights are those of this start
+    assert controller.sweep.results is not None
+    assert controller.sweep.results.work == 0
+    controller.sweep.choose(4)
+    assert panel.chosen_line.text().endswith("its weights were not kept")
+    panel.load_button.click()
+    assert not controller.model.trained
+    np.testing.assert_array_equal(controller.model.params, controller.sweep.results.runs[4].params())
+
+
+def test_the_reason_why_nothing_can_be_opened_is_said(panel: SweepPanel) -> None:
+    assert not panel.load_button.isEnabled()
+    assert panel.load_button.toolTip() == "Choose a network first."
 
 
 def test_a_sweep_that_was_stopped_goes_on_where_it_was(
