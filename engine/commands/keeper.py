@@ -18,9 +18,9 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-from engine.commands.claim import claimed
 from engine.errors import FileError
 from engine.files import check_disk_space, is_file
+from engine.locks import claimed
 from engine.nn.model import Model
 from engine.record import TrainingRecord
 from engine.storage import model_file
@@ -32,6 +32,7 @@ from engine.training.trainer import Trainer
 __all__ = ["Keeper", "find_run", "finished_path", "recorded", "save_model", "unfinished_path"]
 
 UNFINISHED, DIVERGED = ".unfinished", ".diverged"
+TAKEN = "another training is writing to it; give another name with --out, or wait for its end."
 SPARE_BYTES = 1 << 17  # for the record beside the parameters
 VECTORS = 9  # at most, each as long as the parameters, in a file with a run
 
@@ -124,7 +125,7 @@ class Keeper:
         if self.out is None or self._unfinished is None:
             yield
             return
-        with claimed(self._unfinished.with_name(f".{self._unfinished.name}.lock"), self.out):
+        with claimed(self._unfinished.with_name(f".{self._unfinished.name}.lock"), self.out, TAKEN):
             yield
 
     def check_disk_space(self, parameters: int) -> None:

@@ -26,6 +26,7 @@ from engine.sweep.presets import SWEEPS
 from engine.sweep.processes import carried_out
 from engine.sweep.report.best_models import BestModels
 from engine.sweep.report.page import report_page
+from engine.sweep.results_file import table_claimed
 from engine.sweep.search.search import Search
 from engine.sweep.summary import summary
 from engine.sweep.tasks import Task
@@ -124,7 +125,10 @@ def register(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Train all networks that are not in the table yet, and report."""
     start = time.perf_counter()
-    with _cluster(arguments) if arguments.scheduler else nullcontext() as cluster:
+    with (
+        _cluster(arguments) if arguments.scheduler else nullcontext() as cluster,
+        table_claimed(arguments.out),
+    ):
         return _run(arguments, console, cluster, start)
 
 

@@ -11,18 +11,21 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import FileError
 from engine.files import file_faults, is_file, read_limited, write_bytes
+from engine.locks import claimed
 from engine.sweep.columns import COLUMNS, FAILED, KEY, STATE, SWEEP, TEXTS, Cell, Row
 from engine.words import short
 
-__all__ = ["ResultsFile"]
+__all__ = ["ResultsFile", "table_claimed"]
 
 MAX_BYTES = 1 << 30
+TAKEN = "another sweep is writing to it; wait for its end, or give another name."
 END = "\n"
 
 
@@ -83,6 +86,14 @@ HEAD = _csv_line(COLUMNS)
 CSV = _Format(HEAD, HEAD + END, lambda row: _csv_line(list(row.values())), _csv_row)
 JSON_LINES = _Format("", json.dumps({COLUMNS[0]: None})[: -len("null}")], _json_line, _json_row)
 BY_SUFFIX: Mapping[str, _Format] = {".jsonl": JSON_LINES}
+
+
+@contextmanager
+def table_claimed(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other sweeps from writing the table `path` inside the block; raise `FileError` if one does."""
+    place = Path(path)
+    with claimed(place.with_name(f".{place.name}.lock"), path, TAKEN):
+        yield
 
 
 class ResultsFile:

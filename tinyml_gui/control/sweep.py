@@ -19,11 +19,20 @@ from engine.nn.model import Model
 from engine.sweep.description import Sweep
 from engine.sweep.outcome import Advanced, EpochScores, Trained
 from engine.training.config import usable_cores
-from tinyml_gui.background.sweep_jobs import Began, Ended, NotWritten, SweepOrder, run_sweep, write
+from tinyml_gui.background.sweep_jobs import (
+    Began,
+    Ended,
+    NotWritten,
+    SweepOrder,
+    list_sweeps,
+    run_sweep,
+    write,
+)
 from tinyml_gui.background.worker import Job, JobOutcome, Worker
 from tinyml_gui.control.training import TrainingController
 from tinyml_gui.document.state import State
 from tinyml_gui.viewmodels.sweep.definition import Definition, size_words, sweep_of
+from tinyml_gui.viewmodels.sweep.earlier import Earlier
 from tinyml_gui.viewmodels.sweep.results import SweepResults
 from tinyml_gui.viewmodels.sweep.status import bar_words, ending_words, status_words
 from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
@@ -46,6 +55,8 @@ class SweepController(QObject):
     -------
     changed()
         Results or status changed; at most 30 times a second.
+    listed()
+        `earlier` are other sweeps.
     selected()
         Another run is selected in all views.
     told(str)
@@ -60,10 +71,13 @@ class SweepController(QObject):
         The number of the run that is selected in all views.
     folder : Path
         Where the tables are.
+    earlier : tuple of Earlier
+        Sweeps that began earlier, the newest first.
     """
 
     changed = Signal()
     selected = Signal()
+    listed = Signal()
     told = Signal(str)
     refused = Signal(str)
 
@@ -88,6 +102,7 @@ class SweepController(QObject):
         self.chosen: int | None = None
         self.warning = ""
         self.folder = results_folder()
+        self.earlier: tuple[Earlier, ...] = ()
 
     @property
     def is_running(self) -> bool:
@@ -145,6 +160,18 @@ class SweepController(QObject):
             return self._training.data_error or "The data set is being read."
         return ""
 
+    def look(self) -> None:
+        """Look for sweeps that began earlier."""
+        self._tasks.submit(Job(lambda stopping: list_sweeps(self.folder), self._found))
+
+    def _found(self, outcome: JobOutcome) -> None:
+        self.earlier = outcome.result or ()
+        self.listed.emit()
+
+    def earlier_of(self, definition: Definition) -> Earlier | None:
+        """Return the sweep that began earlier and is to go on; None for a new one."""
+        return next((earlier for earlier in self.earlier if earlier.name == definition.earlier), None)
+
     def size_words(self, definition: Definition) -> str:
         """Return how large the sweep would be; raise `TinyMLError` if it cannot be made."""
         data = self._training.data
@@ -164,7 +191,9 @@ class SweepController(QObject):
         self._kept.clear()
         self._kept_bytes = 0
         self._clock.restart()
-        order = SweepOrder(self.sweep, data, self._training.catalogue, self.folder, usable_cores())
+        order = SweepOrder(
+            self.sweep, data, self._training.catalogue, self.folder, usable_cores(), definition.earlier
+        )
         make = functools.partial(run_sweep, order)
         self._job = self._worker.submit(Job(make, self._stopped, self._progressed))
         self._training.hold(_HOLDS)
@@ -234,6 +263,9 @@ class SweepController(QObject):
         self._worker.shut_down()
 
     def _described(self, definition: Definition, data: Dataset) -> Sweep:
+        earlier = self.earlier_of(definition)
+        if earlier is not None:
+            return earlier.sweep
         spec = self._state.document.spec
         return sweep_of(definition, spec, suitable_loss(spec).name, data)
 
@@ -278,6 +310,7 @@ class SweepController(QObject):
         elif not outcome.cancelled and self.results is not None:
             self.told.emit(ending_words(self.results, was_stopped))
         self.changed.emit()
+        self.look()
 
 
 def _usefulness(trained: Trained) -> float:

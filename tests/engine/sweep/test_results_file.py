@@ -19,7 +19,7 @@ from engine.sweep import results_file
 from engine.sweep.columns import ACCURACY, COLUMNS, KEY, STATE, Row, row_of
 from engine.sweep.description import Run
 from engine.sweep.outcome import BoardCost, Failed, Finished, Score, Trained
-from engine.sweep.results_file import ResultsFile
+from engine.sweep.results_file import ResultsFile, table_claimed
 from engine.sweep.summary import summary
 from engine.training.config import TrainConfig
 from engine.training.events import Reason
@@ -46,6 +46,20 @@ def done(number: int, accuracy: float = 0.9) -> Finished:
 
 def rows(numbers: Sequence[int]) -> list[Row]:
     return [row_of(done(number), SWEEP) for number in numbers]
+
+
+def test_a_table_has_one_writer(tmp_path: Path) -> None:
+    with table_claimed(tmp_path / "a.csv"):
+        with (
+            pytest.raises(FileError, match=r"a\.csv: another sweep is writing to it; wait for its end"),
+            table_claimed(tmp_path / "a.csv"),
+        ):
+            pass
+        with table_claimed(tmp_path / "b.csv"):
+            pass
+    with table_claimed(tmp_path / "a.csv"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

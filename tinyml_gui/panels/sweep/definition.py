@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
 from engine.errors import TinyMLError
@@ -14,6 +14,7 @@ from tinyml_gui.look.widgets import Card, button, caption, name_of, name_unseen,
 from tinyml_gui.panels.data_picker import DataPicker
 from tinyml_gui.panels.inputs import NumberBox, calm_wheel
 from tinyml_gui.viewmodels.sweep.definition import GRID, Definition, choices, fields_of
+from tinyml_gui.viewmodels.sweep.earlier import Earlier
 
 __all__ = ["DefinitionCard"]
 
@@ -44,8 +45,7 @@ class DefinitionCard(Card):
         self.size_line = caption(wrap=True)
         self.fields = [(_combo(f"Field {n}"), QLineEdit()) for n in range(1, _FIELDS + 1)]
         self._grid = QWidget()
-        for name, title in choices():
-            self.preset.addItem(title, name)
+        self._fill_sweeps()
         self.epochs.setValue(_FEW_EPOCHS)
         self.epochs.setFixedWidth(theme.scaled(_NUMBER))
         self._lay_out()
@@ -57,7 +57,10 @@ class DefinitionCard(Card):
     def definition(self) -> Definition:
         """What is chosen."""
         grid = tuple((str(field.currentData()), values.text()) for field, values in self.fields)
-        return Definition(str(self.preset.currentData()), self.epochs.value(), grid)
+        chosen = self.preset.currentData()
+        if isinstance(chosen, Earlier):
+            return Definition(GRID, self.epochs.value(), earlier=chosen.name)
+        return Definition(str(chosen), self.epochs.value(), grid)
 
     def show_state(self) -> None:
         """Enable what can be done now, and say how much work the sweep is."""
@@ -80,6 +83,12 @@ class DefinitionCard(Card):
         self.start_button.setToolTip(obstacle)
         for widget in (self.preset, self.data, self.epochs, self._grid):
             widget.setEnabled(not control.is_busy)
+        earlier = self.preset.currentData()
+        if isinstance(earlier, Earlier):
+            self.epochs.setEnabled(False)
+            self.start_button.setText("Show" if earlier.is_complete else "Go on")
+        else:
+            self.start_button.setText("Start sweep")
 
     def _lay_out(self) -> None:
         first, last = QHBoxLayout(), QHBoxLayout()
@@ -110,6 +119,8 @@ class DefinitionCard(Card):
 
     def _connect(self) -> None:
         self.preset.currentIndexChanged.connect(self._show_grid)
+        self.preset.activated.connect(self._take_data)
+        self._control.listed.connect(self._fill_sweeps)
         self.epochs.valueChanged.connect(self.show_state)
         for field, values in self.fields:
             field.activated.connect(self._propose)
@@ -122,6 +133,27 @@ class DefinitionCard(Card):
         self._controller.training.changed.connect(self.show_state)
         self._controller.training.data_changed.connect(self.show_state)
         self._show_grid()
+
+    def _fill_sweeps(self) -> None:
+        """List what can be swept; what was chosen stays chosen where there still is such an entry."""
+        chosen, combo = self.preset.currentIndex(), self.preset
+        before = self.definition.earlier if chosen >= 0 else ""
+        with QSignalBlocker(combo):
+            combo.clear()
+            for name, title in choices():
+                combo.addItem(title, name)
+            fixed = combo.count()
+            for earlier in self._control.earlier:
+                combo.addItem(earlier.title, earlier)
+            names = [earlier.name for earlier in self._control.earlier]
+            place = fixed + names.index(before) if before in names else chosen
+            combo.setCurrentIndex(place if 0 <= place < combo.count() else 0)
+
+    def _take_data(self) -> None:
+        """Choose the data set of a sweep that is to go on."""
+        chosen = self.preset.currentData()
+        if isinstance(chosen, Earlier):
+            self._controller.training.choose_data(chosen.data)
 
     def _show_grid(self) -> None:
         self._grid.setVisible(self.preset.currentData() == GRID)

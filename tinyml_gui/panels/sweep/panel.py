@@ -83,6 +83,7 @@ class SweepPanel(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.definition.data.read()
+        self._control.look()
 
     def _chart_cards(self) -> list[ChartCard]:
         for measure in COSTS:

@@ -57,11 +57,14 @@ class Definition:
     epochs : int
     grid : tuple of (str, str)
         Path and values of each field; pairs without values do not count.
+    earlier : str
+        The name of a sweep that began earlier and is to go on; then nothing else counts.
     """
 
     preset: str
     epochs: int
     grid: tuple[tuple[str, str], ...] = ()
+    earlier: str = ""
 
 
 def choices() -> tuple[tuple[str, str], ...]:

@@ -24,7 +24,7 @@ from engine.sweep.outcome import EpochScores
 from engine.sweep.summary import CHANCE
 from tinyml_gui.viewmodels.quantities import bytes_words, count_words, percent
 
-__all__ = ["COSTS", "MEASURES", "VALIDATION", "Field", "Measure", "SweepResults"]
+__all__ = ["COSTS", "MEASURES", "VALIDATION", "Field", "Measure", "SweepResults", "fields_of_sweep"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class SweepResults:
 
     def __init__(self, sweep: Sweep, runs: Sequence[Run], classes: int, rows: Mapping[str, Row]) -> None:
         self.runs = tuple(runs)
-        self.fields = _fields(sweep)
+        self.fields = fields_of_sweep(sweep)
         self.chance = CHANCE / classes
         self.accuracies = np.full(len(self.runs), math.nan)
         self.ended = np.zeros(len(self.runs), np.bool_)
@@ -207,7 +207,8 @@ class SweepResults:
         return "failed" if number in self.failed else measure.words(float(self.figures(measure)[number]))
 
 
-def _fields(sweep: Sweep) -> tuple[Field, ...]:
+def fields_of_sweep(sweep: Sweep) -> tuple[Field, ...]:
+    """Return the fields that change in a sweep, one for each axis."""
     axes = [axis for axis in sweep.axes if len(axis.values) > 1]
     paths = [_seen_path(axis) for axis in axes]
     labels = [field_of(sweep.recipe, path).label.lower() for path in paths]
