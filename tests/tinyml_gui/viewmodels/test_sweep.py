@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from engine.errors import FieldError
+from engine.errors import FieldError, FileError, TrainingError
 from engine.nn.layers import LAYERS
 from engine.sweep.columns import KEY
 from engine.sweep.description import Sweep
@@ -24,6 +25,7 @@ from tinyml_gui.viewmodels.sweep.definition import (
     size_words,
     sweep_of,
 )
+from tinyml_gui.viewmodels.sweep.earlier import check_data, description, read_earlier
 from tinyml_gui.viewmodels.sweep.results import MEASURES
 from tinyml_gui.viewmodels.sweep.status import bar_words, ending_words, status_words
 from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
@@ -110,6 +112,26 @@ def test_examples_of_every_field_of_every_layer_are_values_that_it_takes(kind: s
     for choice in fields_of(spec):
         definition = Definition(GRID, 1, ((choice.path, choice.example),))
         assert sweep_of(definition, spec, "cross_entropy", spots()).count >= 1, choice
+
+
+def test_an_earlier_sweep_says_what_it_was_about_and_how_far_it_is(tmp_path: Path) -> None:
+    sweep = described(preset="361 relu", epochs=4)
+    name = f"361-{sweep.fingerprint(spots())}"
+    (tmp_path / f"{name}.json").write_bytes(description(sweep, "/data/my spots"))
+    (tmp_path / f"{name}.csv").write_text("head\nrow\nrow\n")
+    found = read_earlier(tmp_path / f"{name}.json")
+    assert found.sweep == sweep
+    assert found.title == "Earlier: 361 relu, layers × units, 4 epochs on my spots, 2 of 361 networks"
+    assert not found.is_complete
+    check_data(name, found.sweep, spots())
+    with pytest.raises(TrainingError, match="has changed since this sweep began"):
+        check_data(name, found.sweep, spots(count=100))
+
+
+def test_a_description_without_a_table_is_none(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(description(described(UNITS), "starter"))
+    with pytest.raises(FileError):
+        read_earlier(tmp_path / "a.json")
 
 
 # Results

@@ -51,9 +51,9 @@ class Earlier:
         """What it was about and how far it is, in a line."""
         sweep, train = self.sweep, self.sweep.recipe.train
         fields = " × ".join(field.title for field in fields_of_sweep(sweep)) or "one network"
-        epochs = (
-            "" if any("train.epochs" in axis.paths for axis in sweep.axes) else f", {train.epochs} epochs"
-        )
+        epochs = f", {train.epochs} epoch{'s' if train.epochs > 1 else ''}"
+        if any("train.epochs" in axis.paths for axis in sweep.axes):
+            epochs = ""
         what = " ".join((sweep.name, *_same(sweep)))
         where = f"{self.done:,} of {sweep.count:,} networks"
         return f"Earlier: {what}, {fields}{epochs} on {data_title(self.data)}, {where}"
