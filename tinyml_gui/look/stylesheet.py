@@ -208,7 +208,7 @@ QHeaderView::section {
     background: $surface; color: $muted; border: 0; border-bottom: 1px solid $border; padding: 6px 8px;
 }
 QHeaderView::up-arrow, QHeaderView::down-arrow {
-    subcontrol-position: left center; width: 10px; height: 10px;
+    subcontrol-position: top center; width: 8px; height: 8px;
 }
 QHeaderView::up-arrow { image: url("$up"); }
 QHeaderView::down-arrow { image: url("$down"); }

@@ -120,7 +120,7 @@ class DefinitionCard(Card):
     def _connect(self) -> None:
         self.preset.currentIndexChanged.connect(self._show_grid)
         self.preset.activated.connect(self._take_data)
-        self._control.listed.connect(self._fill_sweeps)
+        self._control.listed.connect(self._sweeps_listed)
         self.epochs.valueChanged.connect(self.show_state)
         for field, values in self.fields:
             field.activated.connect(self._propose)
@@ -148,6 +148,10 @@ class DefinitionCard(Card):
             names = [earlier.name for earlier in self._control.earlier]
             place = fixed + names.index(before) if before in names else chosen
             combo.setCurrentIndex(place if 0 <= place < combo.count() else 0)
+
+    def _sweeps_listed(self) -> None:
+        self._fill_sweeps()
+        self._show_grid()
 
     def _take_data(self) -> None:
         """Choose the data set of a sweep that is to go on."""

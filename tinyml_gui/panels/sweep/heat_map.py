@@ -116,13 +116,13 @@ class HeatMapView(Chart):
 
     def _cell(self, found: HeatMap, row: int, column: int) -> QRectF:
         left, below = self._left(found), 2.5 * self.line()
-        width = (self.width() - left) / len(found.across.values)
-        height = (self.height() - below) / len(found.down.values)
-        return QRectF(left + column * width, row * height, width, height)
+        width = (self.width() - left - theme.GRID) / len(found.across.values)
+        height = (self.height() - below - theme.GRID) / len(found.down.values)
+        return QRectF(left + column * width, theme.GRID + row * height, width, height)
 
     def _left(self, found: HeatMap) -> float:
         metrics = QFontMetricsF(theme.number_font(theme.CAPTION))
-        return max(metrics.horizontalAdvance(text) for text in found.down.values) + theme.GAP
+        return max(metrics.horizontalAdvance(text) for text in found.down.values) + theme.GAP + theme.GRID
 
     def _draw_labels(self, painter: QPainter, found: HeatMap) -> None:
         painter.setPen(QColor(theme.tokens().muted))
@@ -146,7 +146,8 @@ class HeatMapView(Chart):
     def _draw_scale(self, painter: QPainter, found: HeatMap, low: float, high: float) -> None:
         line = self.line()
         metrics, ends = QFontMetricsF(painter.font()), (percent(low), percent(high))
-        top, right = self.height() - 1.2 * line, self.width() - metrics.horizontalAdvance(ends[1])
+        top = self.height() - 1.2 * line
+        right = self.width() - theme.GRID - metrics.horizontalAdvance(ends[1])
         bar = QRectF(right - theme.GRID - _SCALE, top + line / 4, _SCALE, line / 2)
         gradient = QLinearGradient(bar.topLeft(), bar.topRight())
         for stop in range(_STOPS + 1):
@@ -156,7 +157,7 @@ class HeatMapView(Chart):
             return  # there is no room beside the title
         painter.fillRect(bar, gradient)
         painter.setPen(QColor(theme.tokens().muted))
-        painter.drawText(QRectF(right, top, self.width() - right, line), _AT_RIGHT, ends[1])
+        painter.drawText(QRectF(right, top, self.width() - theme.GRID - right, line), _AT_RIGHT, ends[1])
         painter.drawText(QRectF(0, top, bar.left() - theme.GRID, line), _AT_RIGHT, ends[0])
 
 

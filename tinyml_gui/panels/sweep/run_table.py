@@ -62,6 +62,7 @@ class RunTable(QTableView):
         self.setAccessibleName("Networks")
         self.selectionModel().currentRowChanged.connect(self._row_changed)
         self._runs.layoutChanged.connect(self._select)
+        self.horizontalHeader().sortIndicatorChanged.connect(self._show_selected)
 
     def show_results(self, results: SweepResults | None, board: Board | None) -> None:
         """Show results as they are now; networks at chance level and what `board` cannot hold are greyed."""
@@ -73,8 +74,12 @@ class RunTable(QTableView):
         if number != self._number:
             self._number = number
             self._select()
-            if number is not None:
-                self.scrollTo(self.currentIndex())
+            self._show_selected()
+
+    def _show_selected(self) -> None:
+        """Scroll to the row that is selected."""
+        if self._number is not None:
+            self.scrollTo(self.currentIndex())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -124,7 +124,9 @@ class SurfaceChart(Chart):
             self._write(painter, self._point(at, front * beyond), words)
         for at, words in _ends(surface.down.values, surface.down.title) if surface.down.title else ():
             self._write(painter, self._point(side * beyond, -at), words)
-        self._write(painter, self._point(*left, edge + _BEYOND), f"{surface.top:,.0f} %²/s")
+        words = f"{surface.top:,.0f} %²/s"
+        aside = QPointF(painter.fontMetrics().horizontalAdvance(words) / 2, 0)
+        self._write(painter, self._point(*left, edge + _BEYOND) - aside, words)
 
     def _depth(self, x: float, y: float) -> float:
         return float(self._seen(np.array([x, y, FLOOR]))[1])

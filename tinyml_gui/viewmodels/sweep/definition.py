@@ -22,6 +22,7 @@ __all__ = ["GRID", "Definition", "FieldChoice", "choices", "fields_of", "sampled
 
 GRID: Final = ""  #: the choice of a grid over the fields of the open network
 _FASTEST: Final = 8e9  # multiply-accumulates of a training step a second and core, as measured; a rough guess
+_MEASURED: Final = 0.03  # seconds to measure what a network takes, on a core
 _LOOKED_AT: Final = 400  # runs, when the work of a sweep is estimated
 _PASSES: Final = 3  # forward, gradient of the outputs, gradient of the weights
 
@@ -122,7 +123,7 @@ def size_words(sweep: Sweep, data: Dataset) -> str:
     """
     some = sampled(sweep).runs()
     work = sum(run.spec.macs * run.config.epochs for run in some) / len(some) * sweep.count
-    seconds = work * len(data) * _PASSES / (_FASTEST * usable_cores())
+    seconds = (work * len(data) * _PASSES / _FASTEST + sweep.count * _MEASURED) / usable_cores()
     networks = "1 network" if sweep.count == 1 else f"{sweep.count:,} networks"
     return f"{networks} on {len(data):,} images · very roughly {duration_words(seconds)}"
 

@@ -75,7 +75,6 @@ def test_a_sweep_of_an_earlier_start_goes_on(qtbot: QtBot, later: SweepPanel, co
     assert sweep.results is not None
     assert (sweep.results.work, sweep.results.done) == (2, 6)
     qtbot.waitUntil(lambda: later.definition.preset.currentText().endswith("6 of 6 networks"))
-    later.definition.show_state()
     assert later.definition.start_button.text() == "Show"
 
 

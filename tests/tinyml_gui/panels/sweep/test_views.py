@@ -26,9 +26,8 @@ def test_a_choice_in_one_view_is_one_in_all(qtbot: QtBot, panel: SweepPanel, con
     fill(panel)
     run(qtbot, panel, controller)
     map_ = panel.heat_map
-    corner = QPoint(map_.width() - 4, 4)  # the last rate, the first number of units
-    QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=corner)
-    assert controller.sweep.chosen == 2
+    QTest.mouseClick(map_, Qt.MouseButton.LeftButton, pos=middle(map_, 2))
+    assert controller.sweep.chosen == 2  # the last rate, the first number of units
     assert panel.chosen_line.text() == "units 2, learning rate 1"
     assert shown_in_table(panel) == "units 2, learning rate 1"
     QTest.keyClick(map_, Qt.Key.Key_Down)
