@@ -50,9 +50,7 @@ _HINT: Final = (
     "Networks of one sweep train together. Here you compare them while they do, and open the best one."
 )
 _REDRAW_MS: Final = 200  # at least, between two redraws of the views while networks train
-_REDRAWN: Final = (
-    5  # networks in a millisecond of that pause, so that thousands take no larger share of the time
-)
+_REDRAWN: Final = 5  # networks for each millisecond of that pause: thousands are redrawn less often
 
 
 class SweepPanel(QWidget):
