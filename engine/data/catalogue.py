@@ -181,17 +181,17 @@ def default_data_dirs(extra: str | os.PathLike[str] | None = None) -> tuple[Path
     return (*named, *(Path(part) for part in environment if part), user_data_dir())
 
 
-def _imported_entry(name: str, folder: Path) -> Entry:
+def _imported_entry(folder: Path) -> Entry:
     manifest = read_manifest(folder)
     return Entry(
-        name,
+        folder.name,
         f"Your data: {manifest.origin}",
         len(manifest.classes),
         manifest.images.get("train", 0),
         manifest.images.get("test", 0),
         f"imported on {manifest.imported}, {manifest.kind}",
         "your own",
-        f"Import it again: `tinyml data import {manifest.origin} --name {name}`.",
+        f"Import it again: `tinyml data import {manifest.origin} --name {folder.name}`.",
     )
 
 
@@ -273,20 +273,24 @@ class Catalogue:
     def _entry(self, name: str) -> Entry:
         if name in _BY_NAME:
             return _BY_NAME[name]
-        if folder := self._imported().get(name):
-            return _imported_entry(name, folder)
+        if entry := self._imported().get(name):
+            return entry
         raise DataError(
             name, f"there is no such data set or folder; known names are: {', '.join(self.names())}."
         )
 
-    def _imported(self) -> dict[str, Path]:
-        """Return the folder of each imported data set; of two with one name, that which is found first."""
-        found: dict[str, Path] = {}
+    def _imported(self) -> dict[str, Entry]:
+        """Return each imported data set by name; of two with one name, that which is found first.
+
+        One whose manifest is damaged is left out: the others are still wanted. Loading its folder says why.
+        """
+        found: dict[str, Entry] = {}
         for root in self.data_dirs:
             with suppress(OSError):
                 for folder in root.iterdir():
-                    if folder.name not in _BY_NAME and is_imported(folder):
-                        found.setdefault(folder.name, folder)
+                    if folder.name not in (*_BY_NAME, *found) and is_imported(folder):
+                        with suppress(DataError):
+                            found[folder.name] = _imported_entry(folder)
         return found
 
     def _folder(self, name: str) -> Path | None:

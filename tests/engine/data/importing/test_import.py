@@ -228,6 +228,20 @@ def test_an_imported_set_is_in_the_catalogue_like_any_other(tmp_path: Path) -> N
     assert "a.csv" in info.title
 
 
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"format": 1, "classes": 3}', "[" * 100_000])
+def test_a_damaged_manifest_hides_one_set_and_no_other(content: str, tmp_path: Path) -> None:
+    imported = bring_in(table(tmp_path / "a.csv"))
+    other = imported.folder.with_name("other")
+    other.mkdir()
+    (other / "dataset.json").write_text(content)
+    found = Catalogue([imported.folder.parent])
+    assert "mine" in found.present()
+    assert "other" not in found.names()
+    assert [found.info(name).name for name in found.names()] == list(found.names())
+    with pytest.raises(DataError, match="import the data again"):
+        found.load(str(other), "train")
+
+
 def test_the_test_part_is_the_same_at_every_import(tmp_path: Path) -> None:
     path = table(tmp_path / "a.csv")
     first = bring_in(path).manifest
