@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenuBar, QPlainTextEdit, QWidget
 
-__all__ = ["FocusPlace", "set_keys"]
+__all__ = ["ARROWS", "FocusPlace", "set_keys"]
+
+#: How far each arrow key goes: to the right, down.
+ARROWS: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
 
 _PROPERTY: Final = "keys"
 _TEXTS: Final = (QLineEdit, QPlainTextEdit)  # they undo typing by themselves

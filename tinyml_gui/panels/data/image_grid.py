@@ -7,23 +7,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from tinyml_gui.look import theme
-from tinyml_gui.look.keys import set_keys
+from tinyml_gui.look.keys import ARROWS, set_keys
+from tinyml_gui.look.pictures import picture
 
 __all__ = ["ImageGrid"]
 
 _SIDE: Final = 14 * theme.GRID
 _CELL: Final = _SIDE + theme.GRID
 _FRAME: Final = 2
-_STEPS: Final = {  # columns and rows
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 
 
 class ImageGrid(QAbstractScrollArea):
@@ -107,7 +102,7 @@ class ImageGrid(QAbstractScrollArea):
         self.choose(self._index_at(event.position().toPoint()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = _STEPS.get(Qt.Key(event.key()))
+        step = ARROWS.get(Qt.Key(event.key()))
         if step is None:
             super().keyPressEvent(event)
         else:
@@ -122,15 +117,8 @@ class ImageGrid(QAbstractScrollArea):
         for index in range(first, min(last, self.count)):
             row, column = divmod(index, columns)
             frame = QRect(column * _CELL, row * _CELL - offset, _SIDE, _SIDE)
-            painter.drawImage(frame, _picture(self._images[self._places[index]]))
+            painter.drawImage(frame, picture(self._images[self._places[index]]))
             if index == self.current:
                 painter.setPen(QPen(QColor(theme.tokens().accent), _FRAME))
                 painter.drawRect(frame)
         painter.end()
-
-
-def _picture(image: NDArray[np.uint8]) -> QImage:
-    height, width, channels = image.shape
-    plane = np.ascontiguousarray(image if channels == 3 else image[..., 0])
-    kind = QImage.Format.Format_RGB888 if channels == 3 else QImage.Format.Format_Grayscale8
-    return QImage(plane.tobytes(), width, height, plane.strides[0], kind).copy()

@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QImage, QPixmap
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from engine.words import short
 from tinyml_gui.look import theme
+from tinyml_gui.look.pictures import picture
 from tinyml_gui.look.widgets import caption, set_role
 from tinyml_gui.panels.flow import FlowGrid
 from tinyml_gui.viewmodels.accuracy import Flip
@@ -52,17 +53,17 @@ class _Tile(QWidget):
         super().__init__()
         self.setFixedWidth(theme.scaled(_WIDTH))
         self.setToolTip(flip.tip)
-        picture = QLabel()
-        picture.setPixmap(_pixmap(flip.image))
-        picture.setFixedSize(_SIDE, _SIDE)
-        picture.setAccessibleName(flip.tip)
+        thumbnail = QLabel()
+        thumbnail.setPixmap(_pixmap(flip.image))
+        thumbnail.setFixedSize(_SIDE, _SIDE)
+        thumbnail.setAccessibleName(flip.tip)
         words = caption(f"{_short(flip.in_float)} → {_short(flip.in_int8)}")
         words.setObjectName("words")
         set_role(words, "caption-good" if flip.is_won else "field-error" if flip.is_lost else "caption")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(theme.GRID // 2)
-        for widget in (picture, words):
+        for widget in (thumbnail, words):
             column.addWidget(widget, alignment=Qt.AlignmentFlag.AlignHCenter)
 
 
@@ -72,13 +73,8 @@ def _short(name: str) -> str:
 
 def _pixmap(image: np.typing.NDArray[np.uint8]) -> QPixmap:
     """Return (height, width, channels) bytes as a picture, pixels as squares."""
-    height, width, channels = image.shape
-    colour = channels == 3
-    plane = np.ascontiguousarray(image if colour else image[..., 0])
-    kind = QImage.Format.Format_RGB888 if colour else QImage.Format.Format_Grayscale8
-    drawn = QImage(plane.data, width, height, plane.strides[0], kind).copy()
     return QPixmap.fromImage(
-        drawn.scaled(
+        picture(image).scaled(
             QSize(_SIDE, _SIDE), Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.FastTransformation
         )
     )

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import QWidget
 
 import pyqtgraph as pg  # isort: skip - after PySide6, so that it takes the same binding
 from tinyml_gui.look import theme
-from tinyml_gui.look.keys import set_keys
+from tinyml_gui.look.keys import ARROWS, set_keys
 
 __all__ = ["ENDED", "Chart", "beside", "shade"]
 
@@ -32,12 +32,6 @@ _WIDTH, _HEIGHT = 70 * theme.GRID, 62 * theme.GRID  # at least
 ENDED: Final = "Drawn when the first networks have ended"  #: the hint of charts of what networks take
 _SHADES: Final = 256
 _FINE: Final = 2  # pixels of a saved picture for each on the screen
-_STEPS: Final = {  # to the right, down
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, -1),
-    Qt.Key.Key_Down: (0, 1),
-}
 
 
 class Chart(QWidget):
@@ -160,7 +154,7 @@ class Chart(QWidget):
             self.choose(self.number_at(event.position()))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        step = _STEPS.get(Qt.Key(event.key()))
+        step = ARROWS.get(Qt.Key(event.key()))
         if step is None or self.is_empty:
             super().keyPressEvent(event)
         else:
