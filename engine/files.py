@@ -17,6 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import platformdirs
+
 from engine.errors import FileError
 from engine.temporary import link_beside, new_file, remove_abandoned_files
 
@@ -30,6 +32,7 @@ __all__ = [
     "is_folder",
     "open_file",
     "read_limited",
+    "user_folder",
     "write_all",
     "write_bytes",
 ]
@@ -51,6 +54,14 @@ _REASONS = {
     errno.ENXIO: "this is a socket or a device, not a file; give the name of a file.",
     errno.EIO: "the disk reports a read or write fault; copy your files to another one.",
 }
+
+
+def user_folder(name: str) -> Path:
+    """Return the folder `name` among those where the program keeps what belongs to the user.
+
+    It may not exist yet.
+    """
+    return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / name
 
 
 def describe_os_error(error: OSError) -> str:

@@ -12,13 +12,13 @@ import numpy as np
 from engine.commands.options import add_data_dir, add_knobs, catalogue, given_knobs, part_for_testing
 from engine.data import Catalogue, Dataset, DatasetInfo, default_data_dirs
 from engine.data.catalogue import user_data_dir
-from engine.data.inspection import Inspection, inspect
+from engine.data.importing import READERS, TEST_PART_SEED, ImportOptions, Place, import_data, remove
+from engine.data.inspection import NOTHING_WRONG, Inspection, inspect
 from engine.errors import TinyMLError
 from engine.terminal.console import Console, percent, table
 
 __all__ = ["register"]
 
-_SEED = 0  # which images of imported data become the test part; the same at every import
 _BAR = 40
 
 
@@ -72,8 +72,6 @@ def _add_named(
 
 
 def _add_import(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from engine.data.importing import READERS, ImportOptions
-
     parser = _add_action(actions, "import", _import, "bring in labelled images in the form that you have")
     parser.add_argument(
         "path", metavar="PATH", help="a folder, table or arrays, or a zip or tar file of them"
@@ -133,8 +131,6 @@ def _download(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _import(arguments: argparse.Namespace, console: Console) -> None:
-    from engine.data.importing import ImportOptions, Place, import_data
-
     folder = Path(arguments.data_dir or user_data_dir())
     with console.progress(0, "", scale=True) as bar:
 
@@ -146,7 +142,7 @@ def _import(arguments: argparse.Namespace, console: Console) -> None:
             Path(arguments.path),
             Place(folder, arguments.name, arguments.replace),
             ImportOptions(**given_knobs(arguments, ImportOptions)),
-            np.random.default_rng(_SEED),
+            np.random.default_rng(TEST_PART_SEED),
             kind=arguments.kind,
             progress=show,
         )
@@ -161,8 +157,6 @@ def _import(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _remove(arguments: argparse.Namespace, console: Console) -> None:
-    from engine.data.importing import Place, remove
-
     name = _name(arguments)
     remove(Place(Path(arguments.data_dir or user_data_dir()), name))
     console.show({"removed": name}, [f"{name} was removed."])
@@ -181,7 +175,7 @@ def _inspection_lines(inspection: Inspection, data: Dataset) -> list[str]:
         (name, f"{count:,}", percent(count / len(data)), "█" * round(_BAR * count / most))
         for name, count in inspection.class_sizes.items()
     ]
-    findings = inspection.findings or ("Nothing looks wrong.",)
+    findings = inspection.findings or (NOTHING_WRONG,)
     return [*table([("class", "images", "share", ""), *rows], left=(0, 3)), "", *findings]
 
 

@@ -13,15 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from engine.data.dataset import Dataset
 from engine.data.download import RemoteFile, fetch
 from engine.data.folders import PARTS, count_images, holds_data, load_folder
 from engine.data.imported import is_imported, read_manifest
 from engine.data.starter import load_starter
 from engine.errors import DataError, TinyMLError
-from engine.files import is_folder
+from engine.files import is_folder, user_folder
 
 __all__ = [
     "ENTRIES",
@@ -171,7 +169,7 @@ def is_known(name: str) -> bool:
 
 def user_data_dir() -> Path:
     """Return the user's own folder for data sets; it may not exist yet."""
-    return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "data"
+    return user_folder("data")
 
 
 def default_data_dirs(extra: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:

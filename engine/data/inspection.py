@@ -14,8 +14,9 @@ import numpy as np
 from engine.data.check import doubts, fault, shifted_labels
 from engine.data.dataset import Dataset
 
-__all__ = ["Inspection", "inspect"]
+__all__ = ["NOTHING_WRONG", "Inspection", "inspect"]
 
+NOTHING_WRONG = "Nothing looks wrong."
 FEW = 10  # images of a class; fewer hardly show what it looks like
 UNEVEN = 5  # times as many images of one class as of another, from which on accuracy misleads
 
@@ -44,9 +45,10 @@ def inspect(train: Dataset, test: Dataset | None) -> Inspection:
     sizes = dict(
         zip(train.classes, np.bincount(train.labels, minlength=len(train.classes)).tolist(), strict=True)
     )
-    findings = [fault(train), *doubts(train), *_few_or_uneven(sizes), *_duplicates(train)]
+    known = _Known(train)
+    findings = [fault(train), *doubts(train), *_few_or_uneven(sizes), *known.repeated()]
     if test is not None:
-        findings += [_other_size(train, test), shifted_labels(train, test), _in_both(train, test)]
+        findings += [_other_size(train, test), shifted_labels(train, test), known.also_in(test)]
     return Inspection(sizes, tuple(finding for finding in findings if finding))
 
 
@@ -60,33 +62,39 @@ def _few_or_uneven(sizes: Mapping[str, int]) -> list[str]:
     return []
 
 
-def _duplicates(data: Dataset) -> list[str]:
-    labels: dict[bytes, int] = {}
-    disagreeing = 0
-    for image, label in zip(data.images, data.labels.tolist(), strict=True):
-        first = labels.setdefault(image.tobytes(), label)
-        disagreeing += first != label
-    repeated = len(data) - len(labels) - disagreeing
-    found = []
-    if disagreeing:
-        found.append(f"{disagreeing:,} images repeat another one under another label; look which is right.")
-    if repeated:
-        found.append(f"{repeated:,} images repeat another one, which gives it more weight.")
-    return found
-
-
 def _other_size(train: Dataset, test: Dataset) -> str:
     if train.image_shape == test.image_shape:
         return ""
     return "Images to test on have another size than those to train on; make them equally large."
 
 
-def _in_both(train: Dataset, test: Dataset) -> str:
-    known = {image.tobytes() for image in train.images}
-    count = sum(image.tobytes() in known for image in test.images)
-    if not count:
-        return ""
-    return (
-        f"{count:,} of the {len(test):,} test images are also training images, so the test accuracy will be "
-        "too high; take them out of one part."
-    )
+class _Known:
+    """The training images by their bytes, so that each is hashed once for all that may repeat it."""
+
+    def __init__(self, train: Dataset) -> None:
+        self._labels: dict[bytes, int] = {}
+        self._disagreeing = 0
+        for image, label in zip(train.images, train.labels.tolist(), strict=True):
+            self._disagreeing += self._labels.setdefault(image.tobytes(), label) != label
+        self._repeated = len(train) - len(self._labels) - self._disagreeing
+
+    def repeated(self) -> list[str]:
+        """Return what is wrong among the training images."""
+        found = []
+        if self._disagreeing:
+            found.append(
+                f"{self._disagreeing:,} images repeat another one under another label; look which is right."
+            )
+        if self._repeated:
+            found.append(f"{self._repeated:,} images repeat another one, which gives it more weight.")
+        return found
+
+    def also_in(self, test: Dataset) -> str:
+        """Return how many of the images to test on are training images too; empty if none is."""
+        count = sum(image.tobytes() in self._labels for image in test.images)
+        if not count:
+            return ""
+        return (
+            f"{count:,} of the {len(test):,} test images are also training images, so the test accuracy will "
+            "be too high; take them out of one part."
+        )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,6 @@ from engine.errors import DataError
 from tinyml_gui.background.jobs import JobProgress
 
 __all__ = ["Looked", "bring_in", "look"]
-
-_SEED: Final = 0  # which images of imported data become the test part; the same as on the command line
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ def bring_in(
     path: Path, root: Path, name: str, stopping: threading.Event, tell: Callable[[Any], None]
 ) -> Generator[Any, None, tuple[str, ...]]:
     """Import what is at `path` as the data set `name` in the data folder `root`; return what was noted."""
-    from engine.data.importing import ImportOptions, Place, import_data
+    from engine.data.importing import TEST_PART_SEED, ImportOptions, Place, import_data
 
     def progress(done: int, total: int) -> None:
         if stopping.is_set():
@@ -60,5 +58,5 @@ def bring_in(
         tell(JobProgress(done, total))
 
     yield from ()
-    place, rng = Place(root, name), np.random.default_rng(_SEED)
+    place, rng = Place(root, name), np.random.default_rng(TEST_PART_SEED)
     return import_data(path, place, ImportOptions(), rng, progress=progress).manifest.notes

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
 from PySide6.QtCore import QObject, Signal
 
 from engine.data import Dataset
 from engine.errors import TinyMLError
+from engine.files import user_folder
 from engine.nn.losses import suitable_loss
 from engine.nn.model import Model
 from engine.sweep.description import Sweep
@@ -45,7 +45,7 @@ _HOLDS: Final = "A sweep is using all cores; stop it on the Sweep page first."
 
 def results_folder() -> Path:
     """Return the folder for the tables of sweeps; it may not exist yet."""
-    return Path(platformdirs.user_data_dir("tinyml", appauthor=False)) / "sweeps"
+    return user_folder("sweeps")
 
 
 class SweepController(QObject):

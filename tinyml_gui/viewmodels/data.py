@@ -7,12 +7,13 @@ import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.data import Dataset
+from engine.data.inspection import NOTHING_WRONG
 from engine.shapes import describe_shape
 from engine.words import short
 from tinyml_gui.viewmodels.quantities import percent
@@ -30,8 +31,6 @@ __all__ = [
     "proposed_name",
     "tile_words",
 ]
-
-NOTHING_WRONG: Final = "Nothing looks wrong."
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ part, and `store` writes the result, with a record of what was done.
 from __future__ import annotations
 
 from engine.data.importing.importer import Imported, import_data
-from engine.data.importing.options import ImportOptions
+from engine.data.importing.options import TEST_PART_SEED, ImportOptions
 from engine.data.importing.readers import READERS
 from engine.data.importing.store import Place, remove
 
-__all__ = ["READERS", "ImportOptions", "Imported", "Place", "import_data", "remove"]
+__all__ = ["READERS", "TEST_PART_SEED", "ImportOptions", "Imported", "Place", "import_data", "remove"]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from engine.knobs import check_knobs, knob
 
-__all__ = ["AUTO", "ImportOptions"]
+__all__ = ["AUTO", "TEST_PART_SEED", "ImportOptions"]
 
 AUTO = "auto"
+TEST_PART_SEED = 0  # which images become the test part; the same wherever data are imported
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from engine.data import Catalogue
+from engine.data.folders import load_folder
 from engine.data.idx import write_idx
 from engine.data.importing import READERS, Imported, ImportOptions, Place, import_data
 from engine.errors import DataError, FileError, TinyMLError
@@ -364,4 +365,6 @@ def test_damaged_files_are_read_or_refused(form: str, count: int, tmp_path: Path
             damaged[rng.integers(len(damaged))] = rng.integers(256)
         path.write_bytes(damaged[: rng.integers(1, len(damaged))] if number % 3 == 0 else damaged)
         with contextlib.suppress(TinyMLError):
-            import_data(path, Place(tmp_path / "sets", f"n{number}"), KEEP, np.random.default_rng(0))
+            kept = import_data(path, Place(tmp_path / "sets", f"n{number}"), KEEP, np.random.default_rng(0))
+            for part, images in kept.manifest.images.items():
+                assert len(load_folder(kept.folder, part)) == images

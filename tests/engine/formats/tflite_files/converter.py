@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engine.formats.tflite_files.peers import need
+from tests.engine.formats.peers import needed
 
 for package in ("ai_edge_litert", "flatbuffers", "tflite"):
-    need(package)
+    needed(package)
 flatbuffers = pytest.importorskip("flatbuffers")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
 INT8, INT32 = schema.TensorType.INT8, schema.TensorType.INT32

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
-import pytest
+
+from tests.engine.formats.peers import needed
 
 ARENA = 1 << 21
 
 
-def need(package: str) -> None:
-    """Skip a test whose peer is not installed; on the build server the import that follows fails instead."""
-    if os.environ.get("CI") != "true":
-        pytest.importorskip(package, reason=f"{package} is not installed", exc_type=ImportError)
-
-
 def micro(data: bytes, inputs: np.ndarray) -> np.ndarray:
     """Return what TensorFlow Lite Micro gives for each of `inputs`, (n, numbers)."""
-    need("tflite_micro")
+    needed("tflite_micro")
     from tflite_micro import runtime
 
     interpreter = runtime.Interpreter.from_bytes(data, arena_size=ARENA)
@@ -33,7 +26,7 @@ def micro(data: bytes, inputs: np.ndarray) -> np.ndarray:
 
 def litert(data: bytes, inputs: np.ndarray) -> np.ndarray:
     """Return what LiteRT's reference kernels give for each of `inputs`, (n, numbers)."""
-    need("ai_edge_litert")
+    needed("ai_edge_litert")
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.BUILTIN_REF

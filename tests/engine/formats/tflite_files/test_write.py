@@ -27,11 +27,12 @@ from engine.nn.specs import LayerSpec, ModelSpec
 from engine.quantize.network import IntegerPredictor
 from engine.shapes import Shape
 from tests.engine.export.int8_programs import quantized
+from tests.engine.formats.peers import needed
 from tests.engine.formats.tflite_files import peers
 from tests.engine.helpers import CASES, network_around
 
 for package in ("flatbuffers", "tflite"):
-    peers.need(package)
+    needed(package)
 
 COUNT = 12
 BY_KIND = {kind: [(layer, shape) for layer, shape in CASES if layer.kind == kind][:40:8] for kind in LAYERS}
