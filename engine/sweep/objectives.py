@@ -14,7 +14,15 @@ from engine.words import short
 
 WORST = 1e12  # finite, as samplers measure volumes
 
-__all__ = ["ACCURACY_ALONE", "OBJECTIVES", "Objective", "dominates", "front", "objectives_from_text"]
+__all__ = [
+    "ACCURACY_ALONE",
+    "ACCURACY_AND_COSTS",
+    "OBJECTIVES",
+    "Objective",
+    "dominates",
+    "front",
+    "objectives_from_text",
+]
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ OBJECTIVES: Mapping[str, Objective] = {
 """Every objective by name."""
 
 ACCURACY_ALONE = (OBJECTIVES["accuracy"],)
+ACCURACY_AND_COSTS = tuple(OBJECTIVES[name] for name in ("accuracy", "flash", "ram", "instructions"))
 
 
 def objectives_from_text(text: str) -> tuple[Objective, ...]:

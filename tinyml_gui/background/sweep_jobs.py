@@ -13,10 +13,14 @@ from typing import Final
 from engine.data import Catalogue, Dataset
 from engine.errors import DataError, FileError, TinyMLError
 from engine.files import file_faults, write_bytes
+from engine.nn.model import Model
+from engine.storage import model_file
 from engine.sweep.columns import Row, row_of
 from engine.sweep.description import Run, Sweep
+from engine.sweep.objectives import ACCURACY_AND_COSTS
 from engine.sweep.outcome import Advanced, EpochScores, Failed, Finished, Trained
 from engine.sweep.processes import carried_out
+from engine.sweep.report.best_models import BestModels, saved_model
 from engine.sweep.results_file import ResultsFile, table_claimed
 from engine.sweep.tasks import tasks_for
 from tinyml_gui.viewmodels.sweep.earlier import (
@@ -29,7 +33,18 @@ from tinyml_gui.viewmodels.sweep.earlier import (
 )
 from tinyml_gui.viewmodels.sweep.results import SweepResults
 
-__all__ = ["Began", "Ended", "Kept", "NotWritten", "SweepOrder", "list_sweeps", "run_sweep", "write"]
+__all__ = [
+    "Began",
+    "Ended",
+    "Kept",
+    "NotWritten",
+    "Saved",
+    "SweepOrder",
+    "list_sweeps",
+    "open_saved",
+    "run_sweep",
+    "write",
+]
 
 _MOST_LISTED: Final = 8
 
@@ -59,10 +74,26 @@ class SweepOrder:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The models that were kept of an earlier start of a sweep.
+
+    Attributes
+    ----------
+    folder : Path
+    keys : frozenset of str
+        Of their runs.
+    """
+
+    folder: Path
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Began:
     """What is known at the start of a sweep; with thousands of runs it takes a while to put together."""
 
     results: SweepResults
+    saved: Saved
 
 
 @dataclass(frozen=True)
@@ -88,6 +119,27 @@ class Kept:
     path: Path
 
 
+class _Record:
+    """What is written of a sweep while it goes on: the table, and the models that no other one beats."""
+
+    def __init__(self, file: ResultsFile, best: BestModels, fingerprint: str) -> None:
+        self._file, self._best, self._fingerprint = file, best, fingerprint
+
+    def end(self, event: Finished | Failed) -> Generator[Ended | NotWritten, None, None]:
+        """Write what a run has come to; say what could not be written."""
+        row = row_of(event, self._fingerprint)
+        try:
+            self._file.append([row])
+            if isinstance(event, Finished):
+                self._best.take(event, row)
+        except FileError as error:
+            yield NotWritten(str(error))
+        if isinstance(event, Failed):
+            yield Ended(row, None, event.sentence)
+        else:
+            yield Ended(row, event.trained)
+
+
 Step = Began | Advanced | EpochScores | Ended | NotWritten
 
 
@@ -110,16 +162,18 @@ def run_sweep(order: SweepOrder, stopping: threading.Event) -> Generator[Step, N
     with table_claimed(path):
         file = ResultsFile(path, fingerprint, resume=True)
         write_bytes(path.with_suffix(DESCRIPTION), description(order.sweep, order.data.name))
-        yield Began(SweepResults(order.sweep, runs, len(order.data.classes), file.rows))
-        yield from _trained(
-            order, [run for run in runs if run.key not in file.rows], file, fingerprint, stopping
-        )
+        models = path.with_suffix("")
+        best = BestModels(ACCURACY_AND_COSTS, file.rows.values(), order.data, models)
+        results = SweepResults(order.sweep, runs, len(order.data.classes), file.rows)
+        yield Began(results, Saved(models, best.saved()))
+        left = [run for run in runs if run.key not in file.rows]
+        yield from _trained(order, left, _Record(file, best, fingerprint), stopping)
         file.append([])
     return Kept(path)
 
 
 def _trained(
-    order: SweepOrder, left: list[Run], file: ResultsFile, fingerprint: str, stopping: threading.Event
+    order: SweepOrder, left: list[Run], record: _Record, stopping: threading.Event
 ) -> Generator[Step, None, None]:
     test = None
     with suppress(DataError):  # then there is no test accuracy
@@ -132,7 +186,7 @@ def _trained(
             if isinstance(event, (Advanced, EpochScores)):
                 yield event
             else:
-                yield from _ended(event, file, fingerprint)
+                yield from record.end(event)
 
 
 def list_sweeps(folder: Path) -> Generator[None, None, tuple[Earlier, ...]]:
@@ -149,18 +203,10 @@ def _readable(paths: list[Path]) -> Iterator[Earlier]:
             yield read_earlier(path)
 
 
-def _ended(
-    event: Finished | Failed, file: ResultsFile, fingerprint: str
-) -> Generator[Ended | NotWritten, None, None]:
-    row = row_of(event, fingerprint)
-    try:
-        file.append([row])
-    except FileError as error:
-        yield NotWritten(str(error))
-    if isinstance(event, Failed):
-        yield Ended(row, None, event.sentence)
-    else:
-        yield Ended(row, event.trained)
+def open_saved(folder: Path, key: str) -> Generator[None, None, Model]:
+    """Read the model that was kept of a run of an earlier sweep."""
+    yield from ()
+    return model_file.load(saved_model(folder, key))
 
 
 def write(path: Path, data: bytes) -> Generator[None, None, Path]:

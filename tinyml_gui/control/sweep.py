@@ -23,8 +23,10 @@ from tinyml_gui.background.sweep_jobs import (
     Began,
     Ended,
     NotWritten,
+    Saved,
     SweepOrder,
     list_sweeps,
+    open_saved,
     run_sweep,
     write,
 )
@@ -40,6 +42,7 @@ from tinyml_gui.viewmodels.sweep.stopwatch import Stopwatch
 __all__ = ["SweepController"]
 
 _MOST_KEPT: Final = 128 << 20  # bytes of parameters that are kept; the least accurate go first
+_TRAINED: Final = "with its weights"
 _HOLDS: Final = "A sweep is using all cores; stop it on the Sweep page first."
 
 
@@ -96,6 +99,7 @@ class SweepController(QObject):
         self._data: Dataset | None = None
         self._kept: dict[int, Trained] = {}
         self._kept_bytes = 0
+        self._saved = Saved(Path(), frozenset())
         self._clock = Stopwatch(time.monotonic)
         self.sweep: Sweep | None = None
         self.results: SweepResults | None = None
@@ -230,8 +234,10 @@ class SweepController(QObject):
         """What is selected, or how to select something."""
         if self.results is None or self.chosen is None:
             return "Choose a network in any of the views"
-        known = self.chosen in self._kept or not self.results.ended[self.chosen]
-        return self.results.settings(self.chosen) + ("" if known else " · its weights were not kept")
+        number, words = self.chosen, self.results.settings(self.chosen)
+        if number in self._kept or self._is_saved(number) or not self.results.ended[number]:
+            return words
+        return f"{words} · its weights were not kept"
 
     @property
     def load_obstacle(self) -> str:
@@ -243,16 +249,32 @@ class SweepController(QObject):
     def load(self, number: int) -> None:
         """Take the network of a run into the editor, with its weights where they are at hand.
 
-        Those of an earlier start of the program are not; then it comes as it was before training. This can be
-        undone.
+        Of an earlier start of the program those are that no other network of the sweep beats; the others come
+        as they were before training. This can be undone.
         """
         if self._data is None or self.results is None or self._training.is_running:
             return
         kept, run = self._kept.get(number), self.results.runs[number]
-        model = run.model(self._data.classes) if kept is None else kept.model(self._data)
+        if kept is not None:
+            self._open(kept.model(self._data), _TRAINED)
+        elif self._is_saved(number):
+            read = functools.partial(open_saved, self._saved.folder, run.key)
+            self._tasks.submit(Job(lambda stopping: read(), self._read))
+        else:
+            self._open(run.model(self._data.classes), "as it was before training")
+
+    def _is_saved(self, number: int) -> bool:
+        return self.results is not None and self.results.runs[number].key in self._saved.keys
+
+    def _read(self, outcome: JobOutcome) -> None:
+        if outcome.error is not None:
+            self.refused.emit(str(outcome.error))
+        elif outcome.result is not None and not self._training.is_running:
+            self._open(outcome.result, _TRAINED)
+
+    def _open(self, model: Model, how: str) -> None:
         self._take(model)
-        what = "with its weights" if kept is not None else "as it was before training"
-        self.told.emit(f"Opened {model.name} of the sweep {what}; Undo brings the network before it back")
+        self.told.emit(f"Opened {model.name} of the sweep {how}; Undo brings the network before it back")
 
     def save(self, path: Path, data: bytes, ended: Callable[[JobOutcome], None]) -> None:
         """Write a chart; `ended` gets its path."""
@@ -276,7 +298,7 @@ class SweepController(QObject):
 
     def _fold(self, item: Began | Advanced | EpochScores | Ended | NotWritten) -> None:
         if isinstance(item, Began):
-            self.results = item.results
+            self.results, self._saved = item.results, item.saved
         elif isinstance(item, NotWritten):
             self.warning = f"A result could not be written and is tried again. {item.reason}"
         elif self.results is not None:

@@ -25,7 +25,7 @@ from engine.training.config import trained_config
 from engine.training.events import Finished as RunFinished
 from engine.training.images import LabelledImages
 
-__all__ = ["BestModels"]
+__all__ = ["BestModels", "saved_model"]
 
 
 class BestModels:
@@ -79,20 +79,27 @@ class BestModels:
             self._drop(other)
         model = self._models[str(row[KEY])] = event.trained.model(self._data)
         if self._folder is not None:
-            model_file.save(model, self._path(self._folder, row))
+            model_file.save(model, saved_model(self._folder, row[KEY]))
+
+    def saved(self) -> frozenset[str]:
+        """Return the keys of the runs of the front whose models are files."""
+        if self._folder is None:
+            return frozenset()
+        return frozenset(str(row[KEY]) for row in self.rows if is_file(saved_model(self._folder, row[KEY])))
 
     def _drop(self, row: Row) -> None:
         self._models.pop(str(row[KEY]), None)
         if self._folder is not None:
             with suppress(OSError):
-                self._path(self._folder, row).unlink(missing_ok=True)
+                saved_model(self._folder, row[KEY]).unlink(missing_ok=True)
 
     def model(self, row: Row) -> Model | None:
         """Return the model of a row of the front; None if it was trained before and no file has it."""
         known = self._models.get(str(row[KEY]))
-        if known is None and self._folder is not None and is_file(path := self._path(self._folder, row)):
-            known = model_file.load(path)
-        return known
+        if known is not None or self._folder is None:
+            return known
+        path = saved_model(self._folder, row[KEY])
+        return model_file.load(path) if is_file(path) else None
 
     def measured_in_int8(self, test: Dataset, threads: int) -> Iterator[Row]:
         """Quantize the models of the front, and yield their rows with the accuracy in int8.
@@ -113,6 +120,7 @@ class BestModels:
         loss = LOSSES[trained_config(model).loss]
         return evaluate_int8(ended.model, loss, LabelledImages(test.images, test.labels), threads).accuracy
 
-    @staticmethod
-    def _path(folder: Path, row: Row) -> Path:
-        return folder / f"run-{row[KEY]}{model_file.SUFFIX}"
+
+def saved_model(folder: Path, key: object) -> Path:
+    """Return the file with the model of the run `key`, if it was kept."""
+    return folder / f"run-{key}{model_file.SUFFIX}"

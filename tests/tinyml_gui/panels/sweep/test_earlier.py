@@ -78,6 +78,26 @@ def test_a_sweep_of_an_earlier_start_goes_on(qtbot: QtBot, later: SweepPanel, co
     assert later.definition.start_button.text() == "Show"
 
 
+def test_the_best_networks_of_an_earlier_start_open_with_their_weights(
+    qtbot: QtBot, later: SweepPanel, controller: Controller
+) -> None:
+    choose_earlier(later)
+    sweep, first = later._control, controller.sweep
+    run(qtbot, later, later._controller)
+    assert sweep.results is not None
+    kept = [path.stem.removeprefix("run-") for path in first.folder.glob("*/*.tinyml")]
+    numbers = [number for number in range(4) if sweep.results.runs[number].key in kept]
+    assert numbers
+    for number in numbers:
+        with qtbot.waitSignal(sweep.told):
+            sweep.load(number)
+        first.load(number)
+        found, wanted = (c.state.model.params for c in (later._controller, controller))
+        assert found.tobytes() == wanted.tobytes()
+        sweep.choose(number)
+        assert "not kept" not in sweep.chosen_words
+
+
 def test_an_earlier_sweep_on_other_images_is_refused_and_stays_whole(
     qtbot: QtBot, later: SweepPanel, controller: Controller
 ) -> None:
