@@ -73,13 +73,18 @@ def quantize(arguments: argparse.Namespace, console: Console) -> int:
     test = part_for_testing(found, arguments.data, console, "What int8 costs")
     if test is None and arguments.most_drop is not None:
         raise DataError(arguments.data, "--most-drop needs test images to measure on; leave it out.")
-    finished = _run(model, data, QuantizeConfig(**given_knobs(arguments, QuantizeConfig)), console)
+    config = QuantizeConfig(**given_knobs(arguments, QuantizeConfig))
+    finished = _run(model, data, config, console)
     try:
-        measured = _measured(finished.model, test)
+        result = _Result(
+            arguments,
+            finished.reason,
+            *_measured(finished.model, test),
+            _untuned(model, data, config, test),
+        )
     except KeyboardInterrupt:  # the model is saved all the same
         console.log("Interrupted before it was measured what int8 costs.")
-        measured = finished.model, None
-    result = _Result(arguments, finished.reason, *measured)
+        result = _Result(arguments, finished.reason, finished.model)
     named = result.model.replace(name=Path(arguments.out).stem)
     save_model(named, arguments.out)
     console.show(result.json(), result.lines())
@@ -108,6 +113,17 @@ def _measured(model: Model, test: Dataset | None) -> tuple[Model, Int8Comparison
     return model.replace(quantization=replace(model.quantization, metrics=found.metrics)), found
 
 
+def _untuned(
+    model: Model, data: Dataset, config: QuantizeConfig, test: Dataset | None
+) -> Int8Comparison | None:
+    """Return what int8 would cost without the fine-tuning; None where there is none."""
+    if not config.finetune or test is None:
+        return None
+    *_, calibrated = quantize_run(model, data, replace(config, finetune=0))
+    assert isinstance(calibrated, Finished)
+    return _measured(calibrated.model, test)[1]
+
+
 @dataclass(frozen=True)
 class _Result:
     """A quantized model, which can be described as JSON or as lines."""
@@ -115,7 +131,21 @@ class _Result:
     arguments: argparse.Namespace
     reason: Reason
     model: Model
-    found: Int8Comparison | None
+    found: Int8Comparison | None = None
+    untuned: Int8Comparison | None = None  # without the fine-tuning, where there was one
+
+    @property
+    def tuning(self) -> str:
+        """What the fine-tuning has brought; empty where there was none, or nothing was measured."""
+        if self.found is None or self.untuned is None or self.reason is Reason.DIVERGED:
+            return ""
+        before = self.untuned.in_int8.accuracy
+        if self.found.in_int8.accuracy >= before:
+            return f"Without fine-tuning int8 has {percent(before)}."
+        return (
+            f"The fine-tuning made it worse: int8 has {percent(before)} without it. Leave out --finetune, or "
+            "try a smaller learning rate."
+        )
 
     @property
     def drop(self) -> float:
@@ -152,10 +182,12 @@ class _Result:
         }
 
     def _figures(self, found: Int8Comparison) -> dict[str, Any]:
+        untuned = self.untuned
         return {
             "images": len(found.in_int8.predictions),
             "float": {"accuracy": found.in_float.accuracy, "loss": found.in_float.loss},
             "int8": {"accuracy": found.in_int8.accuracy, "loss": found.in_int8.loss},
+            "int8_without_finetuning": None if untuned is None else {"accuracy": untuned.in_int8.accuracy},
             "flips": len(found.flips),
         }
 
@@ -173,6 +205,8 @@ class _Result:
             yield f"  float {percent(found.in_float.accuracy)}"
             yield f"  int8  {percent(found.in_int8.accuracy)} ({gained:+.2f} percentage points)"
             yield f"Images whose class flips: {len(found.flips):,}."
+        if self.tuning:
+            yield self.tuning
         yield from (outlier.sentence for outlier in self.outliers)
         if self.drops_too_much:
             yield f"That is more than the {self.arguments.most_drop:g} percentage points allowed."

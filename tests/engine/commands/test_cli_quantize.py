@@ -83,6 +83,14 @@ def test_fine_tuning_trains(run: Run, saved: Path) -> None:
     assert model.record.finetuning.config["epochs"] == 1
 
 
+def test_fine_tuning_that_made_it_worse_is_told(run: Run) -> None:
+    run("train", "--data", "starter", "--model", "mlp-32-32", "--epochs", 1, "--out", "d.tinyml")
+    words = ("quantize", "d.tinyml", "--data", "starter")
+    plain = json.loads(run(*words, "--out", "p.tinyml", "--json")[1])
+    _, out, _ = run(*words, "--finetune", 1, "--learning-rate", 1, "--out", "q.tinyml")
+    assert f"int8 has {100 * plain['int8']['accuracy']:.2f} % without it. Leave out" in out
+
+
 def test_evaluation_in_int8(run: Run, quantized: Path) -> None:
     reports = [
         json.loads(run("evaluate", quantized, "--data", "starter", "--json", *more)[1])
