@@ -1,8 +1,8 @@
 """The protocol: what a service of a model is asked, and what it answers, whatever carries the bytes.
 
 ``POST /predict`` takes the 28 × 28 bytes that a network reads, ink bright, or a PNG of a drawing, which is
-prepared as in the window. ``GET /health`` says which model answers. `description` is the same as an OpenAPI
-document.
+prepared as in the window. ``GET /health`` says which model answers, ``GET /metrics`` how much it has
+answered, in the text format of Prometheus, ``GET /openapi.json`` describes all of it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from PIL import Image
 from engine.data.pictures import ink_from_image
 from engine.data.preprocess import SIDE, preprocess
 from engine.errors import DataError
+from engine.export.page.openapi import BYTES, PNG
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor
 from engine.quantize.network import IntegerPredictor
 
-__all__ = ["BYTES", "MOST_BYTES", "PNG", "Service", "description"]
+__all__ = ["MOST_BYTES", "Metrics", "Service"]
 
-BYTES: Final = "application/octet-stream"
-PNG: Final = "image/png"
 MOST_BYTES: Final = 1 << 20
 """Largest body of a request."""
 _MOST_PIXELS: Final = 1 << 22
@@ -95,6 +94,33 @@ class Service:
         return {"model": self.model.fingerprint, "numbers": self.numbers}
 
 
+@dataclass
+class Metrics:
+    """What a service has done since it began.
+
+    Attributes
+    ----------
+    answered, refused : int
+        Requests to ``/predict``.
+    seconds : float
+        Spent on answers, network and preparation of the drawing.
+    """
+
+    answered: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+
+    def text(self, service: Service) -> str:
+        """Return them in Prometheus's text format, with the model as labels."""
+        labels = f'{{model="{service.model.fingerprint}",numbers="{service.numbers}"}}'
+        values = {
+            "tinyml_answered_total": self.answered,
+            "tinyml_refused_total": self.refused,
+            "tinyml_seconds_total": f"{self.seconds:.6f}",
+        }
+        return "".join(f"# TYPE {name} counter\n{name}{labels} {value}\n" for name, value in values.items())
+
+
 def _image_of(body: bytes, kind: str) -> NDArray[np.uint8] | None:
     """Return the image that the network reads; None when nothing is drawn."""
     if kind == PNG:
@@ -119,46 +145,3 @@ def _drawing_of(body: bytes) -> Image.Image:
         raise
     except Exception as error:  # decoders raise almost anything on damaged files
         raise DataError(_BODY, f"it is no PNG that can be read ({type(error).__name__}).") from error
-
-
-def description(model: Model) -> Mapping[str, Any]:
-    """Return the protocol as an OpenAPI document."""
-    text, numbers = {"type": "string"}, {"type": "array", "items": {"type": "number"}}
-    identity = {"model": text, "numbers": {"enum": ["int8", "float32"]}}
-    nullable = {"type": ["string", "null"], "description": "null when nothing is drawn"}
-    answer = {
-        "class": nullable,
-        "classes": {"type": "array", "items": text},
-        "probabilities": numbers,
-        **identity,
-    }
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    return {
-        "openapi": "3.1.0",
-        "info": {"title": f"Classify drawings by {model.name}", "version": "1"},
-        "paths": {
-            "/predict": {
-                "post": {
-                    "summary": f"{SIDE} x {SIDE} bytes, ink bright, or a PNG of a drawing",
-                    "requestBody": {"required": True, "content": {BYTES: binary, PNG: binary}},
-                    "responses": {
-                        "200": _returned("the answer", answer),
-                        "400": _returned("the body is at fault", {"error": text}),
-                        "408": _returned("the body came too slowly", {"error": text}),
-                        "413": _returned("the body is too large", {"error": text}),
-                    },
-                }
-            },
-            "/health": {
-                "get": {
-                    "summary": "which model answers",
-                    "responses": {"200": _returned("it runs", {"status": text, "name": text, **identity})},
-                }
-            },
-        },
-    }
-
-
-def _returned(words: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    schema = {"type": "object", "required": list(properties), "properties": properties}
-    return {"description": words, "content": {"application/json": {"schema": schema}}}

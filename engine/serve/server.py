@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,8 +25,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.errors import DataError, FieldError
 from engine.export.page import service_page
+from engine.export.page.openapi import METRICS, description
 from engine.files import describe_os_error
-from engine.serve.protocol import MOST_BYTES, Service, description
+from engine.serve.protocol import MOST_BYTES, Metrics, Service
 
 __all__ = ["application", "listen", "serve", "server_of"]
 
@@ -36,9 +38,16 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 def application(service: Service, hosts: Sequence[str] = ("*",)) -> Starlette:
     """Return the routes of a service, for requests to the names `hosts` alone."""
+    metrics = Metrics()
     page = service_page(service.model, f"{service.numbers} · tinyml serve")
 
     async def predict(request: Request) -> Response:
+        response = await answer(request)
+        metrics.answered += response.status_code == 200
+        metrics.refused += response.status_code != 200
+        return response
+
+    async def answer(request: Request) -> Response:
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 body = await _body(request)
@@ -49,16 +58,20 @@ def application(service: Service, hosts: Sequence[str] = ("*",)) -> Starlette:
         if body is None:
             return _refusal(413, f"The body has more than {MOST_BYTES:,} bytes; send a smaller picture.")
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        start = time.perf_counter()
         try:
             return JSONResponse(service.predict(body, kind))
         except DataError as error:
             return _refusal(400, str(error))
+        finally:
+            metrics.seconds += time.perf_counter() - start
 
     return Starlette(
         routes=[
             Route("/", lambda request: HTMLResponse(page)),
             Route("/predict", predict, methods=["POST"]),
             Route("/health", lambda request: JSONResponse(service.health())),
+            Route("/metrics", lambda request: Response(metrics.text(service), media_type=METRICS)),
             Route("/openapi.json", lambda request: JSONResponse(description(service.model))),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],

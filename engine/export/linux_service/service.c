@@ -1,5 +1,5 @@
-/* A network behind HTTP: GET / is a page to draw on, GET /health names the model, POST /predict takes the bytes of an
-   image, or a PNG of a drawing. libmicrohttpd speaks HTTP, libpng reads pictures. One thread answers everything,
+/* A network behind HTTP: GET / is a page to draw on, GET /health names the model, GET /metrics counts for Prometheus, GET
+   /openapi.json describes it all, POST /predict takes the bytes of an image, or a PNG of a drawing. libmicrohttpd speaks HTTP, libpng reads pictures. One thread answers everything,
    because the network has one static arena. */
 #include <arpa/inet.h>
 #include <microhttpd.h>
@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "model.h"
 
@@ -24,7 +25,8 @@ typedef struct {
     int is_refused;
 } Body;
 
-static unsigned long answered;
+static unsigned long answered, refused;
+static double seconds; /* spent on answers */
 
 /* Replies */
 
@@ -76,6 +78,18 @@ static enum MHD_Result reply_health(struct MHD_Connection *to)
              "{\"status\":\"ok\",\"name\":%s,\"model\":\"%s\",\"numbers\":\"int8\",\"answered\":%lu}", NAME_JSON,
              TM_MODEL_HASH, answered);
     return reply_json(to, MHD_HTTP_OK, text);
+}
+
+static enum MHD_Result reply_metrics(struct MHD_Connection *to)
+{
+    static const char labels[] = "{model=\"" TM_MODEL_HASH "\",numbers=\"int8\"}";
+    char text[600];
+    const int count = snprintf(text, sizeof text,
+                               "# TYPE tinyml_answered_total counter\ntinyml_answered_total%s %lu\n"
+                               "# TYPE tinyml_refused_total counter\ntinyml_refused_total%s %lu\n"
+                               "# TYPE tinyml_seconds_total counter\ntinyml_seconds_total%s %.6f\n",
+                               labels, answered, labels, refused, labels, seconds);
+    return reply(to, MHD_HTTP_OK, "text/plain; version=0.0.4", (size_t)count, text, MHD_RESPMEM_MUST_COPY);
 }
 
 /* Pictures */
@@ -157,27 +171,43 @@ static int predict_png(const Body *body, float *probabilities)
 
 /* Requests */
 
+static double now(void)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+static enum MHD_Result refuse_body(struct MHD_Connection *to, unsigned status, const char *sentence)
+{
+    refused++;
+    return refuse(to, status, sentence);
+}
+
 static enum MHD_Result predict(struct MHD_Connection *to, const Body *body)
 {
     static float probabilities[CLASSES];
     const char *type = MHD_lookup_connection_value(to, MHD_HEADER_KIND, "Content-Type");
+    const double start = now();
     int best;
     if (body->is_refused) {
-        return refuse(to, MHD_HTTP_CONTENT_TOO_LARGE, "The body is too large; send a smaller picture.");
+        return refuse_body(to, MHD_HTTP_CONTENT_TOO_LARGE, "The body is too large; send a smaller picture.");
     }
     if (type && strcmp(type, "application/octet-stream") == 0) {
         if (body->count != TM_INPUT_SIZE) {
-            return refuse(to, MHD_HTTP_BAD_REQUEST, "The body is no image; send its 784 bytes, row by row.");
+            return refuse_body(to, MHD_HTTP_BAD_REQUEST, "The body is no image; send its 784 bytes, row by row.");
         }
         best = tm_predict(body->bytes, probabilities);
+        seconds += now() - start;
         return reply_answer(to, best, probabilities);
     }
     if (!type || strcmp(type, "image/png") != 0) {
-        return refuse(to, MHD_HTTP_BAD_REQUEST, "Send application/octet-stream or image/png.");
+        return refuse_body(to, MHD_HTTP_BAD_REQUEST, "Send application/octet-stream or image/png.");
     }
     best = predict_png(body, probabilities);
+    seconds += now() - start;
     if (best < -1) {
-        return refuse(to, MHD_HTTP_BAD_REQUEST, "The body is no PNG that can be read, of 2048 x 2048 at most.");
+        return refuse_body(to, MHD_HTTP_BAD_REQUEST, "The body is no PNG that can be read, of 2048 x 2048 at most.");
     }
     return reply_answer(to, best, probabilities);
 }
@@ -221,6 +251,12 @@ static enum MHD_Result handle(void *none, struct MHD_Connection *to, const char 
     if (strcmp(path, "/health") == 0) {
         return reply_health(to);
     }
+    if (strcmp(path, "/metrics") == 0) {
+        return reply_metrics(to);
+    }
+    if (strcmp(path, "/openapi.json") == 0) {
+        return reply(to, MHD_HTTP_OK, "application/json", sizeof openapi, openapi, MHD_RESPMEM_PERSISTENT);
+    }
     if (strcmp(path, "/") == 0) {
         return reply(to, MHD_HTTP_OK, "text/html; charset=utf-8", sizeof page, page, MHD_RESPMEM_PERSISTENT);
     }
@@ -248,27 +284,32 @@ static int fail(const char *sentence)
 int main(int count, char **words)
 {
     struct sockaddr_in at = {.sin_family = AF_INET};
+    struct sockaddr_in6 at6 = {.sin6_family = AF_INET6};
     const char *const host = count > 1 ? words[1] : "127.0.0.1";
     const long port = count > 2 ? strtol(words[2], NULL, 10) : 8000;
+    const int is_ipv6 = strchr(host, ':') != NULL;
     struct MHD_Daemon *service;
     sigset_t ends;
     int number;
-    if (count > 3 || port < 0 || port > 65535 || inet_pton(AF_INET, host, &at.sin_addr) != 1) {
+    if (count > 3 || port < 0 || port > 65535 ||
+        (is_ipv6 ? inet_pton(AF_INET6, host, &at6.sin6_addr) : inet_pton(AF_INET, host, &at.sin_addr)) != 1) {
         return fail("Usage: tm_service [ADDRESS [PORT]], by default 127.0.0.1 8000");
     }
-    at.sin_port = htons((uint16_t)port);
+    at.sin_port = at6.sin6_port = htons((uint16_t)port);
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     sigprocmask(SIG_BLOCK, &ends, NULL);
-    service = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)port, NULL, NULL, handle, NULL,
-                               MHD_OPTION_SOCK_ADDR, &at, MHD_OPTION_NOTIFY_COMPLETED, forget, NULL,
-                               MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SECONDS, MHD_OPTION_CONNECTION_LIMIT,
-                               (unsigned)MOST_CONNECTIONS, MHD_OPTION_END);
+    service = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | (is_ipv6 ? MHD_USE_IPv6 : 0), (uint16_t)port, NULL, NULL,
+                               handle, NULL, MHD_OPTION_SOCK_ADDR, is_ipv6 ? (void *)&at6 : (void *)&at,
+                               MHD_OPTION_NOTIFY_COMPLETED, forget, NULL, MHD_OPTION_CONNECTION_TIMEOUT,
+                               (unsigned)SECONDS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOST_CONNECTIONS,
+                               MHD_OPTION_END);
     if (!service) {
         return fail("The address and port cannot be listened on; choose others.");
     }
-    printf("http://%s:%u/\n", host, (unsigned)MHD_get_daemon_info(service, MHD_DAEMON_INFO_BIND_PORT)->port);
+    printf(is_ipv6 ? "http://[%s]:%u/\n" : "http://%s:%u/\n", host,
+           (unsigned)MHD_get_daemon_info(service, MHD_DAEMON_INFO_BIND_PORT)->port);
     fflush(stdout);
     sigwait(&ends, &number);
     MHD_stop_daemon(service);

@@ -21,6 +21,7 @@ from engine.export.context import Context
 from engine.export.formats import Format, PreparedExport, Proof
 from engine.export.options import ExportOptions
 from engine.export.page import service_page
+from engine.export.page.openapi import description
 from engine.export.selftest import prove_by_selftest
 from engine.export.writers import c_header, c_int8
 from engine.nn.model import Model
@@ -63,6 +64,10 @@ def _files(model: Model, c: Context) -> dict[str, str]:
     return made | {"model.h": _model(model, c, header)}
 
 
+def _bytes(name: str, text: str) -> str:
+    return c_text.array(f"static const uint8_t {name}", np.frombuffer(text.encode(), np.uint8))
+
+
 def _text(name: str) -> str:
     return files("engine.export").joinpath("linux_service", name).read_text(encoding="utf-8")
 
@@ -70,7 +75,7 @@ def _text(name: str) -> str:
 def _model(model: Model, c: Context, header: str) -> str:
     """Return the model's C, and what the service says: names in JSON, and the page."""
     names = [json.dumps(name) for name in model.classes]
-    page = np.frombuffer(service_page(model, f"int8 · {c.symbol('service')}").encode(), np.uint8)
+    page = service_page(model, f"int8 · {c.symbol('service')}")
     return (
         f"#define {c.macro('IMPLEMENTATION')}\n{header}\n"
         + c_text.macro("LEAST_CONTRAST", LEAST_CONTRAST, "of ink and paper; less is an empty picture")
@@ -78,5 +83,6 @@ def _model(model: Model, c: Context, header: str) -> str:
         + c_text.macro("CLASSES_JSON", c_text.string(json.dumps(model.classes)))
         + c_text.macro("LONGEST_NAME", max(map(len, names)))
         + f"\nstatic const char *const names_json[] = {{{', '.join(map(c_text.string, names))}}};\n\n"
-        + c_text.array("static const uint8_t page", page)
+        + _bytes("page", page)
+        + _bytes("openapi", json.dumps(description(model), ensure_ascii=False))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from engine.errors import ExportError
 from engine.export import FORMATS, ExportOptions
+from engine.export.page.openapi import description
 from engine.nn.layers import Dense, Flatten
 from engine.nn.specs import ModelSpec
 from engine.quantize.network import IntegerPredictor
@@ -22,7 +24,7 @@ from engine.serve.protocol import Service
 from engine.storage.shipped import load_shipped
 from tests.engine.export.int8_programs import quantized
 from tests.engine.export.page.browsers import needed
-from tests.engine.serve.client import BYTES, IMAGE, PNG, ask, png, send_garbage
+from tests.engine.serve.client import BYTES, IMAGE, PNG, ask, counted, png, send_garbage
 
 NAMES = (*"012345678", 'a "quote" \\ ä')
 MODEL = load_shipped("digits").replace(classes=NAMES)
@@ -80,6 +82,25 @@ def test_it_answers_as_tinyml_serve_does(port: int) -> None:
 def test_it_shows_the_page_and_its_health(port: int) -> None:
     assert "<title>digits</title>" in ask(port, "GET", "/")[1]["text"]
     assert ask(port, "GET", "/health")[1] == {**Service(MODEL, int8=True).health(), "answered": 0}
+
+
+def test_it_describes_itself_and_counts(port: int) -> None:
+    assert ask(port, "GET", "/openapi.json")[1] == description(MODEL)
+    ask(port, "POST", "/predict", IMAGE, BYTES)
+    ask(port, "POST", "/predict", IMAGE + b"x", BYTES)
+    ask(port, "POST", "/predict", png(), PNG)
+    found = counted(port)
+    assert (found["answered"], found["refused"]) == (2, 1)
+    assert 0 < found["seconds"] < 5
+
+
+def test_it_listens_on_ipv6_too(folder: Path) -> None:
+    with subprocess.Popen([folder / "net_service", "::1", "0"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        process.terminate()
+    assert re.fullmatch(r"http://\[::1\]:[1-9][0-9]*/", address)
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import random
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import closing
@@ -30,6 +31,14 @@ def ask(
         text = answer.read()
         kind = answer.headers.get_content_type()
         return answer.status, json.loads(text) if kind == "application/json" else {"text": text.decode()}
+
+
+def counted(port: int) -> dict[str, float]:
+    """Return the metrics of a service by their names; the lines must be those of Prometheus."""
+    text = ask(port, "GET", "/metrics")[1]["text"]
+    found = re.findall(r'^tinyml_(\w+)_total{model="[0-9a-f]{16}",numbers="int8"} ([0-9.]+)$', text, re.M)
+    assert [f"# TYPE tinyml_{name}_total counter" for name, _ in found] == text.splitlines()[::2]
+    return {name: float(value) for name, value in found}
 
 
 def png(side: int = 60, value: int = 0) -> bytes:

@@ -18,7 +18,7 @@ from engine.quantize.network import IntegerPredictor
 from engine.storage.shipped import load_shipped
 from tests.engine.conftest import Run
 from tests.engine.export.page.browsers import Browser, chromium
-from tests.engine.serve.client import BYTES, IMAGE, PNG, ask, png, send_garbage
+from tests.engine.serve.client import BYTES, IMAGE, PNG, ask, counted, png, send_garbage
 
 server = pytest.importorskip("engine.serve.server", exc_type=ImportError)
 protocol = pytest.importorskip("engine.serve.protocol")
@@ -67,6 +67,15 @@ def test_it_says_which_model_answers_and_describes_itself(port: int) -> None:
         "schema"
     ]
     assert schema["required"] == list(ask(port, "POST", "/predict", IMAGE, BYTES)[1])
+
+
+def test_it_counts_what_it_answers_and_refuses(port: int) -> None:
+    before = counted(port)
+    ask(port, "POST", "/predict", IMAGE, BYTES)
+    ask(port, "POST", "/predict", IMAGE + b"x", BYTES)
+    after = counted(port)
+    assert [after[name] - before[name] for name in ("answered", "refused")] == [1, 1]
+    assert after["seconds"] > before["seconds"]
 
 
 @pytest.mark.parametrize(
