@@ -3,11 +3,14 @@
 Two to four blocks of convolution, batch norm and ReLU. The first one reads the image with few filters; each
 later one is a plain convolution, or a depthwise and a pointwise one. Pools may follow the first two. Then
 come a dense layer or none, and the classes. A layer that a network leaves out is there no times.
+
+The recipe, with which a search begins, is an accurate network: the search then looks for smaller ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from engine.knobs import Scalar
 from engine.nn.layers import (
@@ -58,18 +61,19 @@ def convolutional_space(classes: int, input_shape: Shape) -> Space:
     """Return the space for so many classes and images of this shape."""
     layers = _Layers()
     _first_block(layers)
-    _block(layers, 24, range(8, 49, 4), (PLAIN, SEPARABLE))
+    _block(layers, Conv2D(28, 3, padding="valid"), range(8, 49, 4), (PLAIN, SEPARABLE))
     _pool(layers)
-    _block(layers, 32, range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
-    _block(layers, 32, range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
+    _block(layers, Conv2D(44, 3), range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
+    _block(layers, Conv2D(48, 3, padding="valid"), range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
     _end(layers, classes)
     train = TrainConfig(epochs=3, learning_rate=0.1, threads=1)
     recipe = Recipe(tuple(layers.items), input_shape, train, "layers")
     return Space("convolutional", recipe, (*layers.axes, Span("train.learning_rate", *RATES)))
 
 
-def _convolution(filters: int, kernel: int = 3, repeat: int = 1) -> RepeatedLayer:
-    return RepeatedLayer(Conv2D(filters, kernel, activation="linear", bias=False), repeat)
+def _convolution(layer: Conv2D) -> RepeatedLayer:
+    """Return it without what the batch norm and activation after it do."""
+    return RepeatedLayer(replace(layer, activation="linear", bias=False))
 
 
 def _after(repeat: int = 1) -> Iterator[RepeatedLayer]:
@@ -79,7 +83,7 @@ def _after(repeat: int = 1) -> Iterator[RepeatedLayer]:
 
 
 def _first_block(layers: _Layers) -> None:
-    place = layers.add(_convolution(12), *_after())
+    place = layers.add(_convolution(Conv2D(16, 3, padding="valid")), *_after())
     layers.field(f"{place}.filters", *range(4, 25, 2))
     layers.field(f"{place}.kernel", 3, 5)
     layers.field(f"{place}.padding", "same", "valid")
@@ -88,10 +92,10 @@ def _first_block(layers: _Layers) -> None:
     layers.axis(paths, (1, 1), (2, 0), (2, 1))  # without either, the next block has four times the work
 
 
-def _block(layers: _Layers, filters: int, choices: range, forms: tuple[str, ...]) -> None:
+def _block(layers: _Layers, usual: Conv2D, choices: range, forms: tuple[str, ...]) -> None:
     """Append a block: a plain convolution, a depthwise and a pointwise one, or nothing."""
     depthwise = RepeatedLayer(DepthwiseConv2D(3, activation="linear", bias=False), 0)
-    first = layers.add(depthwise, *_after(0), _convolution(filters), *_after())
+    first = layers.add(depthwise, *_after(0), _convolution(usual), *_after())
     paths = [f"{first + i}.repeat" for i in range(6)] + [f"{first + 3}.kernel"]
     values: dict[str, tuple[tuple[Scalar, ...], ...]] = {
         NONE: ((0, 0, 0, 0, 0, 0, 3),),
