@@ -16,7 +16,7 @@ from engine.data.inspection import Inspection, inspect
 from engine.errors import DataError
 from tinyml_gui.background.jobs import JobProgress
 
-__all__ = ["Looked", "bring_in", "look"]
+__all__ = ["Looked", "bring_in", "look", "print_sheet"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +60,13 @@ def bring_in(
     yield from ()
     place, rng = Place(root, name), np.random.default_rng(TEST_PART_SEED)
     return import_data(path, place, ImportOptions(), rng, progress=progress).manifest.notes
+
+
+def print_sheet(classes: tuple[str, ...], path: Path) -> Generator[None, None, int]:
+    """Save a page to write these classes on; return how many boxes it has."""
+    from engine.data.paper import Sheet, write_pdf
+
+    yield
+    sheet = Sheet(classes)
+    write_pdf(sheet, path)
+    return len(sheet.boxes)

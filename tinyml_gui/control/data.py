@@ -102,6 +102,16 @@ class DataController(QObject):
         if self._import is not None:
             self._import.cancel()
 
+    def print_sheet(self, path: Path) -> None:
+        """Save a page to write the classes of this data set on."""
+        if self.looked is not None:
+            classes = self.looked.train.classes
+            job = Job(
+                lambda stopping: data_jobs.print_sheet(classes, path),
+                functools.partial(self._printed, path),
+            )
+            self._worker.submit(job)
+
     def keep(self) -> None:
         """Keep what was imported last."""
         if self.unconfirmed:
@@ -137,6 +147,16 @@ class DataController(QObject):
         if self.looked is None:
             self.error = str(outcome.error or "The data set could not be read; choose another.")
         self.changed.emit()
+
+    def _printed(self, path: Path, outcome: JobOutcome) -> None:
+        if outcome.error is not None:
+            self.error = str(outcome.error)
+            self.changed.emit()
+        elif not outcome.cancelled:
+            self.told.emit(
+                f"Saved {path.name}: print it, write in its {outcome.result} boxes, and import a photograph "
+                "of it"
+            )
 
     def _progressed(self, items: list[Any]) -> None:
         self.progress = items[-1]

@@ -25,7 +25,7 @@ from engine.errors import DataError
 from engine.files import is_folder
 from engine.workers import CONTEXT, leave_signals, safe_start
 
-__all__ = ["SUFFIXES", "holds_pictures", "read_pictures"]
+__all__ = ["SUFFIXES", "holds_pictures", "pictures_below", "read_pictures"]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm")
 _PARTS = {
@@ -56,12 +56,12 @@ class _Pile:
 
 def holds_pictures(path: Path) -> bool:
     """Return whether `path` is a folder with pictures in it, at whatever depth."""
-    return is_folder(path) and next(_pictures_below(path), None) is not None
+    return is_folder(path) and next(pictures_below(path), None) is not None
 
 
 def read_pictures(path: Path, options: ImportOptions, progress: Progress) -> Found:
     """Read the pictures below `path`; each is of the class that its folder, or its name, says."""
-    files = sorted(_pictures_below(path))
+    files = sorted(pictures_below(path))
     if len(files) > _MOST_PICTURES:
         raise DataError(path, f"there are {len(files):,} pictures; at most {_MOST_PICTURES:,} are read.")
     piles: dict[str, _Pile] = {}
@@ -87,7 +87,8 @@ def _listed(sentences: Sequence[str]) -> str:
     return " ".join(sentences[:_MOST_LISTED]) + (f" … and {more:,} more." if more > 0 else "")
 
 
-def _pictures_below(folder: Path) -> Iterator[Path]:
+def pictures_below(folder: Path) -> Iterator[Path]:
+    """Yield the pictures in a folder and those in it, without hidden ones."""
     for root, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
         yield from (

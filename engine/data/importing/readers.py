@@ -12,6 +12,7 @@ from engine.data.importing.found import Found, Progress
 from engine.data.importing.idx_files import holds_idx, read_idx_files
 from engine.data.importing.options import ImportOptions
 from engine.data.importing.picture_folders import holds_pictures, read_pictures
+from engine.data.importing.sheets import is_sheet, read_sheets
 from engine.errors import DataError, TinyMLError
 
 __all__ = ["READERS", "DataReader", "find_reader"]
@@ -46,6 +47,7 @@ READERS: Mapping[str, DataReader] = {
         DataReader("arrays", "NumPy arrays", is_array_file, read_arrays),
         DataReader("csv", "tables with an image in each row", is_table, read_tables),
         DataReader("pictures", "pictures in folders", holds_pictures, read_pictures),
+        DataReader("sheet", "photographs of a sheet that was written on", is_sheet, read_sheets),
     )
 }
 """Every reader by name, in the order in which they are asked."""

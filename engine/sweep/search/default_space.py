@@ -64,7 +64,7 @@ def convolutional_space(classes: int, input_shape: Shape) -> Space:
     _block(layers, Conv2D(28, 3, padding="valid"), range(8, 49, 4), (PLAIN, SEPARABLE))
     _pool(layers)
     _block(layers, Conv2D(44, 3), range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
-    _block(layers, Conv2D(48, 3, padding="valid"), range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
+    _block(layers, Conv2D(44, 3, padding="valid"), range(8, 65, 4), (NONE, PLAIN, SEPARABLE))
     _end(layers, classes)
     train = TrainConfig(epochs=3, learning_rate=0.1, threads=1)
     recipe = Recipe(tuple(layers.items), input_shape, train, "layers")
@@ -83,7 +83,7 @@ def _after(repeat: int = 1) -> Iterator[RepeatedLayer]:
 
 
 def _first_block(layers: _Layers) -> None:
-    place = layers.add(_convolution(Conv2D(16, 3, padding="valid")), *_after())
+    place = layers.add(_convolution(Conv2D(14, 3, padding="valid")), *_after())
     layers.field(f"{place}.filters", *range(4, 25, 2))
     layers.field(f"{place}.kernel", 3, 5)
     layers.field(f"{place}.padding", "same", "valid")

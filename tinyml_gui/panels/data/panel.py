@@ -32,6 +32,7 @@ __all__ = ["DataPanel"]
 
 _CLASSES_WIDTH: Final = 70 * theme.GRID
 _LEAST_CHOICE: Final = 46 * theme.GRID
+_PICTURES: Final = "Pictures (*.jpg *.jpeg *.png *.webp *.tif *.tiff)"
 _FILES: Final = "Tables, arrays, archives (*.csv *.tsv *.txt *.npz *.zip *.tar *.tgz *.gz);;All files (*)"
 
 
@@ -109,6 +110,13 @@ class DataPanel(QWidget):
         menu = QMenu(self.import_button)
         menu.addAction("File…", self._import_file).setStatusTip("A table, arrays, or a zip or tar file")
         menu.addAction("Folder…", self._import_folder).setStatusTip("Pictures, IDX files or tables")
+        menu.addAction("Photograph of a sheet…", self._import_photograph).setStatusTip(
+            "A printed sheet that you have written on"
+        )
+        menu.addSeparator()
+        menu.addAction("Print a sheet to write on…", self._print_sheet).setStatusTip(
+            "A page with a box for each character, for handwriting of your own"
+        )
         self.import_button.setMenu(menu)
         self.choice.activated.connect(self._choose)
         self.use_button.clicked.connect(self._use)
@@ -135,6 +143,16 @@ class DataPanel(QWidget):
         path = QFileDialog.getExistingDirectory(self, "Import images from a folder")
         if path:
             self._data.start_import(Path(path))
+
+    def _import_photograph(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Import a photograph of a sheet", "", _PICTURES)
+        if path:
+            self._data.start_import(Path(path))
+
+    def _print_sheet(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save a sheet to print", "sheet.pdf", "PDF (*.pdf)")
+        if path:
+            self._data.print_sheet(Path(path))
 
     # What is shown
 

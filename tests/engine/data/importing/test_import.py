@@ -251,7 +251,7 @@ def test_the_test_part_is_the_same_at_every_import(tmp_path: Path) -> None:
 
 
 def test_every_reader_is_tried_above() -> None:
-    assert READERS.keys() == {"idx", "arrays", "csv", "pictures"}
+    assert READERS.keys() == {"idx", "arrays", "csv", "pictures", "sheet"}  # the last in test_paper.py
 
 
 def rows(*lines: str) -> Callable[[Path], Path]:

@@ -12,6 +12,9 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from engine.data import Catalogue
+from engine.data.paper import Sheet
+from engine.data.paper.printing import draw_sheet
+from tests.engine.formats.peers import needed
 from tests.tinyml_gui.tiny import TinyCatalogue, spots
 from tinyml_gui.control.controller import Controller
 from tinyml_gui.panels.data.image_grid import ImageGrid
@@ -84,6 +87,33 @@ def test_an_import_is_shown_and_can_be_discarded(
     assert path.exists()
     assert controller.data.name == "starter"
     assert panel.import_bar.isHidden()
+
+
+def test_a_sheet_is_printed_and_its_photograph_comes_in(
+    qtbot: QtBot, panel: DataPanel, controller: Controller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed("cv2")
+    needed("segno")
+    sheet = tmp_path / "sheet.pdf"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *words: (str(sheet), ""))
+    with qtbot.waitSignal(controller.data.told) as told:
+        choose(panel, "Print a sheet")
+    assert sheet.read_bytes().startswith(b"%PDF")
+    assert told.args[0].startswith("Saved sheet.pdf: print it, write in its 132 boxes")
+    photo = tmp_path / "photo.png"
+    page = draw_sheet(Sheet(("a", "b")), 8)
+    for box in Sheet(("a", "b")).boxes[:8]:
+        page.paste(0, tuple(round(8 * at) for at in (box.left + 5, box.top + 3, box.left + 7, box.top + 11)))
+    page.save(photo)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *words: (str(photo), ""))
+    choose(panel, "Photograph")
+    qtbot.waitUntil(lambda: not controller.data.importing and controller.data.looked is not None)
+    assert "8 of 132 boxes have a character" in panel.import_bar.text.text()
+
+
+def choose(panel: DataPanel, words: str) -> None:
+    """Choose the entry of the import menu that begins with `words`."""
+    next(at for at in panel.import_button.menu().actions() if at.text().startswith(words)).trigger()
 
 
 def test_what_is_kept_can_be_trained_on(
