@@ -1,31 +1,35 @@
-"""``tinyml evaluate``: measure a network on the test images of a data set, class by class."""
+"""``tinyml evaluate``: measure a network on the test images of a data set, and say where it errs."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.commands.options import MODEL_HELP, add_data_dir, add_int8, catalogue
 from engine.commands.sources import ProjectSource, check_fit, load_model
 from engine.data import Dataset
+from engine.errors import DataError
+from engine.insight import CHANGES, Assessment, RobustnessPoint, assess, robustness
+from engine.insight.assessment import ClassFigures
 from engine.nn.losses import LOSSES
+from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import evaluate_int8
 from engine.quantize.probe import silent_layer
 from engine.terminal.console import Console, percent, table
 from engine.training.config import default_threads
-from engine.training.evaluate import Evaluation, Evaluator
+from engine.training.evaluate import Evaluator
 from engine.training.images import LabelledImages
-from engine.training.metrics import confusion_matrix, precision_recall
 
 __all__ = ["register"]
 
 WIDEST_MATRIX = 20  # classes
 LISTED_MISTAKES = 20
+LISTED_IMAGES = 100  # wrong ones, in the JSON
+SEED = 0  # of directions and noise
 SEEN = 256  # images that show whether a layer tells them apart
 FLOAT, INT8 = "float32", "int8"
 
@@ -37,6 +41,11 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="D", help="name of a data set, or a folder of IDX files"
     )
+    parser.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also try shifted, turned, resized, thicker, noisy and faint images",
+    )
     add_data_dir(parser)
     add_int8(parser)
 
@@ -44,22 +53,36 @@ def register(parser: argparse.ArgumentParser) -> None:
 def evaluate(arguments: argparse.Namespace, console: Console) -> int:
     """Measure a model."""
     source = ProjectSource(load_model(arguments.model))
+    model = source.saved
     data = catalogue(arguments).load(arguments.data, "test")
-    check_fit(arguments.model, source.saved, data)
-    found = _evaluation(source, data, arguments.int8)
-    confusion = confusion_matrix(found.predictions, data.labels, len(data.classes))
-    silent = silent_layer(source.saved, data.images[:SEEN])
-    report = _Report(source, data, found, confusion, INT8 if arguments.int8 else FLOAT, silent)
+    check_fit(arguments.model, model, data)
+    if arguments.robustness and data.image_shape[2] > 1:
+        raise DataError(data.name, "--robustness changes grey images; leave it out for those in colour.")
+    answers = assess(model, data, arguments.int8, default_threads())
+    points = _robustness(model, data, arguments.int8, console) if arguments.robustness else ()
+    silent = silent_layer(model, data.images[:SEEN])
+    loss = _loss(source, data, arguments.int8)
+    report = _Report(source, data, answers, loss, INT8 if arguments.int8 else FLOAT, silent, tuple(points))
     console.show(report.json(), report.lines())
     return 0
 
 
-def _evaluation(source: ProjectSource, data: Dataset, int8: bool) -> Evaluation:
+def _loss(source: ProjectSource, data: Dataset, int8: bool) -> float:
     model, loss, threads = source.saved, LOSSES[source.loss], default_threads()
     labelled = LabelledImages(data.images, data.labels)
     if int8:
-        return evaluate_int8(model, loss, labelled, threads)
-    return Evaluator(model.spec, loss, threads).run(model.params, labelled)
+        return evaluate_int8(model, loss, labelled, threads).loss
+    return Evaluator(model.spec, loss, threads).run(model.params, labelled).loss
+
+
+def _robustness(model: Model, data: Dataset, int8: bool, console: Console) -> list[RobustnessPoint]:
+    total = sum(len(change.amounts) for change in CHANGES.values())
+    points = []
+    with console.progress(total, "") as bar:
+        for point in robustness(model, data, np.random.default_rng(SEED), int8, default_threads()):
+            points.append(point)
+            bar.update(1)
+    return points
 
 
 @dataclass(frozen=True)
@@ -68,63 +91,94 @@ class _Report:
 
     source: ProjectSource
     data: Dataset
-    found: Evaluation
-    confusion: NDArray[np.int64]
+    answers: Assessment
+    loss: float
     numbers: str
-    silent: str = ""
+    silent: str
+    robustness: tuple[RobustnessPoint, ...]
 
     def json(self) -> dict[str, Any]:
         """Return all figures."""
+        found = self.answers
         return {
             "model": self.source.saved.name,
             "data": self.data.name,
             "images": len(self.data),
             "numbers": self.numbers,
-            "accuracy": self.found.accuracy,
-            "loss": self.found.loss,
+            "accuracy": found.accuracy,
+            "accuracy_interval": list(found.interval),
+            "balanced_accuracy": found.balanced_accuracy,
+            "top_2_accuracy": found.top_2,
+            "calibration_error": found.reliability.error,
+            "loss": self.loss,
             "loss_function": self.source.loss,
             "silent_layer": self.silent or None,
-            "classes": [
-                {"class": name, "images": images, "precision": precision, "recall": recall}
-                for name, images, precision, recall in self._by_class()
-            ],
-            "confusion": self.confusion.tolist(),
+            "classes": [_class_figures(figures) for figures in found.by_class],
+            "confusion": found.confusion.tolist(),
+            "surest_mistakes": [self._mistake(index) for index in found.mistakes()[:LISTED_IMAGES].tolist()],
+            "robustness": [asdict(point) for point in self.robustness],
+        }
+
+    def _mistake(self, index: int) -> dict[str, Any]:
+        found, classes = self.answers, self.data.classes
+        return {
+            "image": index,
+            "class": classes[int(found.labels[index])],
+            "predicted": classes[int(found.predictions[index])],
+            "probability": float(found.confidence[index]),
         }
 
     def lines(self) -> Iterator[str]:
         """Yield the figures for a reader; the matrix has a row for each true class."""
-        name = LOSSES[self.source.loss].title.lower()
+        found, name = self.answers, LOSSES[self.source.loss].title.lower()
         images = f"{len(self.data):,} test images of {self.data.name}"
         yield f"{self.source.saved.name} in {self.numbers} on {images}:"
-        yield f"accuracy {percent(self.found.accuracy)}, {name} {self.found.loss:.4f}"
+        low, high = map(percent, found.interval)
+        yield (
+            f"accuracy {percent(found.accuracy)} ({low} to {high} with 95 % certainty), "
+            f"balanced {percent(found.balanced_accuracy)}, {name} {self.loss:.4f}"
+        )
         if self.silent:
             yield self.silent
+        yield (
+            f"among the first two {percent(found.top_2)}; probabilities are off by "
+            f"{percent(found.reliability.error)} on average"
+        )
         yield ""
-        rows = [(n, f"{i:,}", percent(p), percent(r)) for n, i, p, r in self._by_class()]
-        yield from table([("class", "images", "precision", "recall"), *rows])
+        rows = [
+            (c.name, f"{c.images:,}", percent(c.precision), percent(c.recall), percent(c.f1))
+            for c in found.by_class
+        ]
+        yield from table([("class", "images", "precision", "recall", "F1"), *rows])
         yield ""
         yield from self._matrix() if len(self.data.classes) <= WIDEST_MATRIX else self._mistakes()
+        if self.robustness:
+            yield ""
+            yield from self._curves()
 
     def _matrix(self) -> Iterator[str]:
         yield "Confusion: rows are the true classes, columns what the model says."
-        body = [(n, *map(_cell, row)) for n, row in zip(self.data.classes, self.confusion, strict=True)]
-        yield from table([("", *self.data.classes), *body])
+        rows = zip(self.data.classes, self.answers.confusion, strict=True)
+        yield from table([("", *self.data.classes), *((name, *map(_cell, row)) for name, row in rows)])
 
     def _mistakes(self) -> Iterator[str]:
         """Yield the most frequent confusions, where the whole matrix would be too wide to read."""
         yield "Most frequent confusions (the whole matrix is in the output of --json):"
-        wrong = self.confusion.copy()
-        np.fill_diagonal(wrong, 0)
-        worst = np.argsort(-wrong, axis=None, kind="stable")[:LISTED_MISTAKES]
-        pairs = zip(*np.unravel_index(worst, wrong.shape), strict=True)
-        rows = [(self.data.classes[a], self.data.classes[b], wrong[a, b]) for a, b in pairs if wrong[a, b]]
-        yield from table([("is", "taken for", "images"), *rows], left=(0, 1))
+        classes = self.data.classes
+        rows = [(classes[c.label], classes[c.predicted], c.images) for c in self.answers.confusions]
+        yield from table([("is", "taken for", "images"), *rows[:LISTED_MISTAKES]], left=(0, 1))
 
-    def _by_class(self) -> Iterator[tuple[str, int, float, float]]:
-        precision, recall = precision_recall(self.confusion)
-        images = self.confusion.sum(axis=1)
-        for index, name in enumerate(self.data.classes):
-            yield name, int(images[index]), float(precision[index]), float(recall[index])
+    def _curves(self) -> Iterator[str]:
+        yield "Accuracy on changed images:"
+        for change in CHANGES.values():
+            points = [point for point in self.robustness if point.change == change.name]
+            values = "  ".join(f"{point.amount:g}: {percent(point.accuracy)}" for point in points)
+            yield f"{change.title} ({change.unit})  {values}"
+
+
+def _class_figures(figures: ClassFigures) -> dict[str, Any]:
+    found = figures._asdict()
+    return {"class": found.pop("name"), **found}
 
 
 def _cell(number: int) -> str:
