@@ -98,6 +98,8 @@ def _fill(window: MainWindow) -> None:
     sweep.definition.preset.setCurrentIndex(1)
     sweep.definition.start_button.click()
     _until(lambda: not controller.sweep.is_running)
+    controller.evaluation.start(int8=False)
+    _until(lambda: not controller.evaluation.is_running)
     controller.sweep.choose(controller.sweep.results and controller.sweep.results.best)
 
 

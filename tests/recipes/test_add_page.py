@@ -71,7 +71,7 @@ def with_the_page(tmp_path: Path) -> Path:
     tree = copy_of_tree(tmp_path)
     (tree / PANELS / "hello.py").write_text(PANEL, encoding="utf-8")
     registry = tree / PANELS / "pages.py"
-    replace_once(registry, " deploy, model, sweep, train\n", " deploy, hello, model, sweep, train\n")
+    replace_once(registry, " evaluate, model, sweep, train\n", " evaluate, hello, model, sweep, train\n")
     replace_once(registry, "    deploy.PAGE,\n", "    deploy.PAGE,\n    hello.PAGE,\n")
     return tree
 
@@ -94,7 +94,7 @@ def test_two_files_make_a_page(tmp_path: Path) -> None:
     (tree / "visit.py").write_text(VISIT, encoding="utf-8")
     assert (
         run_in(tree, "visit").stdout.strip()
-        == "Hello|Hello, digits|&Data|&Model|&Train|&Sweep|&Deploy|&Hello"
+        == "Hello|Hello, digits|&Data|&Model|&Train|&Sweep|&Evaluate|&Deploy|&Hello"
     )
 
 

@@ -22,6 +22,7 @@ from tinyml_gui.background.worker import Worker
 from tinyml_gui.control.autosave import Autosave
 from tinyml_gui.control.data import DataController
 from tinyml_gui.control.deployment import DeploymentController
+from tinyml_gui.control.evaluation import EvaluationController
 from tinyml_gui.control.imports import ImportController
 from tinyml_gui.control.pictures import PictureReader
 from tinyml_gui.control.quantization import QuantizationController
@@ -108,6 +109,7 @@ class Controller(QObject):
         )
         self.data = DataController(self.training.catalogue, self)
         self.sweep = SweepController(self.state, self.training, self.tasks, self._begin, self)
+        self.evaluation = EvaluationController(self.state, self.training, self.pictures, self)
         self.deployment = DeploymentController(self.state, settings, self.tasks, self)
         self.quantization = QuantizationController(self.state, self.training, self._annotate, self)
         self._seen = self._snapshot()
@@ -322,6 +324,7 @@ class Controller(QObject):
         self.pictures.shut_down()
         self.data.shut_down()
         self.sweep.shut_down()
+        self.evaluation.shut_down()
         if self.autosave is not None:
             self.autosave.close()
         if self.recovery_files is not None:

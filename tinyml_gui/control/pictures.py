@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
@@ -45,6 +47,14 @@ class PictureReader(QObject):
         job = Job(lambda stopping: _steps(picture, job.tell), self._ended, self._show)
         self._job = self._worker.submit(job)
         self.told.emit(f"Reading {picture.name if isinstance(picture, Path) else 'the image'}…")
+
+    def show(self, ink: NDArray[np.uint8]) -> None:
+        """Show ink, (height, width), that is there already; what is being read is no longer wanted."""
+        if self._job is not None:
+            self._job.drop()
+            self._job = None
+        self.told.emit("")
+        self.read.emit(ink, False)
 
     def shut_down(self) -> None:
         """End the thread."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tinyml_gui.panels import data, deploy, model, sweep, train
+from tinyml_gui.panels import data, deploy, evaluate, model, sweep, train
 from tinyml_gui.panels.page import Page
 
 __all__ = ["FIRST_SHOWN", "PAGES"]
@@ -17,6 +17,7 @@ PAGES: Final[tuple[Page, ...]] = (
     model.PAGE,
     train.PAGE,
     sweep.PAGE,
+    evaluate.PAGE,
     deploy.PAGE,
 )
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from tests.tinyml_gui.evaluations import assessed
 from tests.tinyml_gui.sweeps import ended
 from tests.tinyml_gui.tiny import PATIENCE, TinyCatalogue
 from tinyml_gui.control.controller import Controller
@@ -34,8 +35,8 @@ from tinyml_gui.look.widgets import Scrolling
 from tinyml_gui.main_window import MainWindow
 from tinyml_gui.panels.model.panel import ModelPanel
 from tinyml_gui.panels.pages import PAGES
-from tinyml_gui.panels.sweep.chart import Chart
 from tinyml_gui.panels.train.curves import BarePlot
+from tinyml_gui.panels.views.chart import Chart
 
 SMALL_SCREEN = (1280, 720)
 CORNER = QPoint(4, 4)  # inside the margin of a page
@@ -45,7 +46,8 @@ NAMES = [page.name for page in PAGES]
 @pytest.fixture
 def make_window(qtbot: QtBot, settings: Settings) -> Iterator[Callable[[Theme], MainWindow]]:
     controller = Controller(settings, TinyCatalogue(), np.random.default_rng(3))
-    controller.sweep.results = ended()  # without them most of its page is hidden
+    controller.sweep.results = ended()  # without them most of the pages is hidden
+    controller.evaluation.result = assessed()
 
     def make(look: Theme) -> MainWindow:
         made = MainWindow(controller, settings, look)
@@ -251,7 +253,7 @@ def test_screen_readers_hear_the_name_of_all_that_tab_reaches(window: MainWindow
 
 
 def test_charts_show_the_focus_and_say_what_they_show(window: MainWindow, qtbot: QtBot) -> None:
-    for page, kind, count in (("Train", BarePlot, 2), ("Sweep", Chart, 4)):
+    for page, kind, count in (("Train", BarePlot, 2), ("Sweep", Chart, 4), ("Evaluate", Chart, 2)):
         window.show_page(NAMES.index(page))
         charts = [chart for chart in window.findChildren(kind) if chart.isVisible()]
         assert len(charts) == count

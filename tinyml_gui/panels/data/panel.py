@@ -22,9 +22,9 @@ from tinyml_gui.look.widgets import (
     set_role,
 )
 from tinyml_gui.panels.data.class_list import ClassList
-from tinyml_gui.panels.data.image_grid import ImageGrid
 from tinyml_gui.panels.data.import_bar import ImportBar
 from tinyml_gui.panels.inputs import calm_wheel
+from tinyml_gui.panels.views.image_grid import ImageGrid
 from tinyml_gui.viewmodels.data import class_rows, facts, findings_words, places_of, tile_words
 from tinyml_gui.viewmodels.starts import data_title
 

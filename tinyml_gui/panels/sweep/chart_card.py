@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from tinyml_gui.look import theme
 from tinyml_gui.look.widgets import Card, IconButton, section
-from tinyml_gui.panels.sweep.chart import Chart
+from tinyml_gui.panels.views.chart import Chart
 
 __all__ = ["ChartCard"]
 

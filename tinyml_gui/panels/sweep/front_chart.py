@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from tinyml_gui.look import theme
-from tinyml_gui.panels.sweep.chart import ENDED, Chart, beside
+from tinyml_gui.panels.views.chart import ENDED, Chart, beside
 from tinyml_gui.viewmodels.sweep.front import Points
 from tinyml_gui.viewmodels.sweep.results import VALIDATION
 from tinyml_gui.viewmodels.sweep.ticks import measure_ticks

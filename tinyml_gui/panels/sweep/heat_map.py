@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from tinyml_gui.look import theme
-from tinyml_gui.panels.sweep.chart import Chart, shade
+from tinyml_gui.panels.views.chart import Chart, shade
 from tinyml_gui.viewmodels.quantities import percent
 from tinyml_gui.viewmodels.sweep.heat_map import HeatMap
 

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tinyml_gui.look import theme
-from tinyml_gui.panels.sweep.chart import ENDED, Chart, shade
+from tinyml_gui.panels.views.chart import ENDED, Chart, shade
 from tinyml_gui.viewmodels.sweep.surface import FLOOR, Side, Surface
 
 __all__ = ["SurfaceChart"]

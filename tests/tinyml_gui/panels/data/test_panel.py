@@ -17,9 +17,9 @@ from engine.data.paper.printing import draw_sheet
 from tests.engine.formats.peers import needed
 from tests.tinyml_gui.tiny import TinyCatalogue, spots
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.panels.data.image_grid import ImageGrid
 from tinyml_gui.panels.data.panel import DataPanel
 from tinyml_gui.panels.train.run_choice import RunChoice
+from tinyml_gui.panels.views.image_grid import ImageGrid
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from pytestqt.qtbot import QtBot
 
 from tests.tinyml_gui.sweep_page import fill, run
 from tinyml_gui.control.controller import Controller
-from tinyml_gui.panels.sweep.chart import Chart
 from tinyml_gui.panels.sweep.panel import SweepPanel
+from tinyml_gui.panels.views.chart import Chart
 
 
 def shown_in_table(panel: SweepPanel) -> str:

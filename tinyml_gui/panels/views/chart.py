@@ -1,4 +1,4 @@
-"""What the charts of a sweep share: they draw on any painter, and a click or a key chooses a run."""
+"""What charts share: they draw on any painter, and a click or a key chooses one of their marks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _FINE: Final = 2  # pixels of a saved picture for each on the screen
 
 
 class Chart(QWidget):
-    """A chart whose marks are runs.
+    """A chart whose marks have numbers: runs of a sweep, cells of a matrix.
 
     Parameters
     ----------
@@ -49,12 +49,12 @@ class Chart(QWidget):
     Signals
     -------
     chosen(int)
-        The number of a run.
+        The number of a mark.
 
     Attributes
     ----------
     number : int or None
-        The run that is selected.
+        The mark that is selected.
     """
 
     chosen = Signal(int)
@@ -78,7 +78,7 @@ class Chart(QWidget):
         raise NotImplementedError
 
     def number_at(self, point: QPointF) -> int | None:
-        """Return the run at a point; None where there is none near."""
+        """Return the number of the mark at a point; None where there is none near."""
         raise NotImplementedError
 
     def step(self, right: int, down: int) -> None:
@@ -86,7 +86,7 @@ class Chart(QWidget):
         raise NotImplementedError
 
     def mark(self, number: int | None) -> None:
-        """Show which run is selected."""
+        """Show which mark is selected."""
         if number != self.number:
             self.number = number
             self.update()
@@ -161,7 +161,7 @@ class Chart(QWidget):
             self.step(*step)
 
     def choose(self, number: int | None) -> None:
-        """Choose a run where there is one."""
+        """Choose a mark where there is one."""
         if number is not None:
             self.chosen.emit(number)
 

@@ -1,0 +1,1 @@
+"""Views that several pages have: charts drawn by a painter, and a grid of images."""
