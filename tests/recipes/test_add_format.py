@@ -77,4 +77,4 @@ def test_two_files_make_a_format(tmp_path: Path) -> None:
     assert not {"ram_bytes", "weight_bytes"} & found.keys()
     assert (tree / "out" / "digits.bin").read_bytes() == model.params.astype("<f4").tobytes()
     done = run_in(tree, "engine", "info", "digits.tinyml", "--board", "nano-33-ble", "--json")
-    assert list(json.loads(done.stdout)["board"]) == ["c-float32", "c-int8"]
+    assert list(json.loads(done.stdout)["board"]) == ["c-float32", "c-int8", "arduino"]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from engine.export.formats import Format
 from engine.export.writers import (
+    arduino,
     c_float32,
     c_int8,
     genann,
@@ -24,6 +25,7 @@ FORMATS: Mapping[str, Format] = {
     for made in (
         c_float32.FORMAT,
         c_int8.FORMAT,
+        arduino.FORMAT,
         tflite_model.FORMAT,
         tflite_model.INT8_FORMAT,
         genann.FORMAT,
