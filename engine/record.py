@@ -200,6 +200,8 @@ class TrainingRecord(JsonRecord):
         Its result on test images.
     finetuning : TrainingRecord or None
         The training with fake quantization that followed.
+    terms : mapping or None
+        Hashes of the training data, and the kernels that computed (`engine.training.terms.Terms`), as JSON.
     """
 
     command: str | None = field(default=None, metadata=_read_by(_text))
@@ -212,6 +214,7 @@ class TrainingRecord(JsonRecord):
     pretrained_on: tuple[str, ...] | None = field(default=None, metadata=_read_by(_texts))
     metrics: Metrics | None = field(default=None, metadata=_read_by(_record_in(Metrics)))
     finetuning: TrainingRecord | None = field(default=None, metadata=_read_by(_training))
+    terms: Json | None = field(default=None, metadata=_read_by(_object))
 
     @property
     def loss(self) -> str:

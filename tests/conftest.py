@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ def collected_once() -> None:
     """Spare the collector what was imported: it would look at it after each of the window's tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the runs of tests out of the user's history."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYML_RUNS", str(tmp_path_factory.mktemp("history")))
+        yield
 
 
 @pytest.fixture(scope="session")

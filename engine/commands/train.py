@@ -13,6 +13,7 @@ import shlex
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ from engine.commands.options import (
 )
 from engine.commands.sources import Source, find_model
 from engine.data import Dataset
-from engine.errors import TinyMLError
+from engine.errors import FileError, TinyMLError
 from engine.knobs import knobs_to_json
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.record import Metrics, StartingPoint, TrainingRecord
+from engine.runs.history import History, runs_folder
+from engine.runs.run import Run
 from engine.storage.shipped import reader_of
 from engine.terminal.console import Console, percent
 from engine.terminal.progress import TrainingDisplay, quick_switches, stopping_on_interrupt
@@ -119,8 +122,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         finished = _train(prepared, console)
         model = finished.model
         record = recorded(model, prepared.origin, finished.reason.value)
-        model = model.replace(record=replace(record, metrics=_measure(model, prepared, console)))
+        metrics, terms = _measure(model, prepared, console), prepared.trainer.terms.to_json()
+        model = model.replace(record=replace(record, metrics=metrics, terms=terms))
         saved = keeper.save(model, finished.reason, prepared.trainer.checkpoint())
+    _note_down(model, prepared.trainer, finished.seconds, console)
     console.show(_result(model, finished, saved), _lines(model, finished, saved))
     return 1 if finished.reason is Reason.DIVERGED else 0
 
@@ -268,6 +273,19 @@ def _measure(model: Model, prepared: PreparedRun, console: Console) -> Metrics:
         console.log("Interrupted before the test accuracy was measured.")
         return Metrics()
     return Metrics(data=test.name, images=len(test), accuracy=found.accuracy, loss=found.loss)
+
+
+def _note_down(model: Model, trainer: Trainer, seconds: float, console: Console) -> None:
+    """Add the run to the history; a history that cannot be written loses no model."""
+    own = trainer.record  # a run that diverged may end with the model, and record, that it began with
+    record = replace(
+        model.record, data=own.data, config=own.config, threads=own.threads, history=tuple(trainer.history)
+    )
+    model = model.replace(record=record)
+    try:
+        History(runs_folder()).add(Run.of(model, seconds, "command", datetime.now(UTC)), model)
+    except FileError as error:
+        console.log(f"The run is not in the history. {error}")
 
 
 def _result(model: Model, finished: FinishedRun, saved: str | None) -> dict[str, Any]:

@@ -197,7 +197,7 @@ class Trainer:
             )
         trainer = cls(model, data, run.config, run.threads)
         if run.terms is not None:
-            run.terms.check_data(trainer._terms, data.name)
+            run.terms.check_data(trainer.terms, data.name)
         trainer._restore(run)
         return trainer
 
@@ -244,11 +244,12 @@ class Trainer:
             tuple(self.history),
             tuple(state for part in self._parts for state in part.generators),
             {name: vector.copy() for part in self._parts for name, vector in part.vectors.items()},
-            self._terms,
+            self.terms,
         )
 
     @functools.cached_property
-    def _terms(self) -> Terms:
+    def terms(self) -> Terms:
+        """What the run needs besides its settings to give the same bits; the data are hashed only once."""
         return Terms.of(self._data)
 
     @property

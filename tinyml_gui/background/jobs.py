@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from engine.data import Catalogue, Dataset
 from engine.errors import TinyMLError
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
-from engine.record import Metrics, TrainingRecord
+from engine.record import Metrics, StartingPoint, TrainingRecord
 from engine.training.checkpoint import Checkpoint, KeepInterval
 from engine.training.config import TrainConfig, default_threads
 from engine.training.evaluate import Evaluator
@@ -30,6 +31,7 @@ from engine.training.images import LabelledImages
 from engine.training.rate_finder import RatePoint, range_test
 from engine.training.start_check import data_notes
 from engine.training.trainer import Trainer
+from tinyml_gui.viewmodels.starts import pretrained_on
 
 __all__ = [
     "JobProgress",
@@ -45,6 +47,7 @@ __all__ = [
     "forget",
     "keep",
     "load",
+    "measured",
     "train",
 ]
 
@@ -106,7 +109,8 @@ def load(catalogue: Catalogue, name: str, part: str) -> Generator[Any, None, Dat
 class TrainOrder:
     """What to train, on which data and how; `run` is a run to resume, `keep` the file that it is kept in.
 
-    The data of a run that begins are compared with their test part, which is read from `catalogue`.
+    The data of a run that begins are compared with their test part, which is read from `catalogue`. The run
+    is noted in the history in the folder `runs`, if there is one.
     """
 
     model: Model
@@ -115,6 +119,7 @@ class TrainOrder:
     run: Checkpoint | None = None
     keep: Path | None = None
     catalogue: Catalogue | None = None
+    runs: Path | None = None
 
     def trainer(self) -> Trainer:
         """Return a trainer for this order."""
@@ -143,10 +148,14 @@ class Noted:
 
 @dataclass(frozen=True)
 class Trained:
-    """How training ended; `run` is what a stopped run needs to be resumed, else None."""
+    """How training ended; `run` is what a stopped run needs to be resumed, else None.
+
+    `key` is the run's name in the history; it is empty where the run could not be noted.
+    """
 
     finished: Finished
     run: Checkpoint | None
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ def train(
         yield Noted(" ".join(notes))
     keeper = _Keeper(trainer, order.keep)
     record = trainer.record
-    published_at = time.monotonic()
+    began = published_at = time.monotonic()
     finished = None
     with closing(trainer.run()) as events:
         for event in events:
@@ -183,7 +192,56 @@ def train(
                 yield Parameters(trainer.snapshot(), record)
             finished = event
     assert isinstance(finished, Finished)
-    return Trained(finished, trainer.checkpoint() if finished.reason is Reason.STOPPED else None)
+    model = _recorded(order, trainer, finished.reason)
+    key = yield from _note_down(model, order, time.monotonic() - began)
+    if finished.model is not order.model:  # which a run that diverged may leave unchanged
+        finished = Finished(finished.reason, model)
+    return Trained(finished, trainer.checkpoint() if finished.reason is Reason.STOPPED else None, key)
+
+
+def _recorded(order: TrainOrder, trainer: Trainer, reason: Reason) -> Model:
+    """Return the model of a run that has ended, with a record of all that it learned from, and how."""
+    model = trainer.model()
+    record = replace(
+        model.record,
+        start=_start(order),
+        reason=reason.value,
+        pretrained_on=pretrained_on(order.model, order.data.name) or None,
+        terms=trainer.terms.to_json(),
+    )
+    return model.replace(record=record)
+
+
+def _start(order: TrainOrder) -> StartingPoint | None:
+    """Return the trained model that a run began with; a resumed one began where its record says."""
+    model = order.model
+    if order.run is not None:
+        return model.record.start
+    return StartingPoint(fingerprint=model.fingerprint) if model.trained else None
+
+
+def _note_down(model: Model, order: TrainOrder, seconds: float) -> Generator[Noted, None, str]:
+    """Add the run to the history and return its name there; if it cannot be written, say so."""
+    from engine.runs.history import History
+    from engine.runs.run import Run
+
+    if order.runs is None:
+        return ""
+    run = Run.of(model, seconds, "window", datetime.now(UTC))
+    try:
+        History(order.runs).add(run, model)
+    except TinyMLError as error:
+        yield Noted(f"The run is not in the history. {error}")
+        return ""
+    return run.key
+
+
+def measured(folder: Path, key: str, metrics: Metrics) -> Generator[Any, None, None]:
+    """Add to a run of the history what its model achieves on test images."""
+    from engine.runs.history import History
+
+    yield from ()
+    History(folder).measured(key, metrics)
 
 
 class _Keeper:

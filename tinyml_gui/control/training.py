@@ -27,7 +27,7 @@ from tinyml_gui.control.downloads import DownloadController
 from tinyml_gui.control.rate_finder import RateController
 from tinyml_gui.document.edits import adapted_spec
 from tinyml_gui.document.state import State
-from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title, pretrained_on
+from tinyml_gui.viewmodels.starts import CONTINUE, FRESH, data_title
 from tinyml_gui.viewmodels.training import Interrupted, Phase, Run, ending_words
 
 __all__ = ["CONTINUE", "FRESH", "TrainingController"]
@@ -86,6 +86,7 @@ class TrainingController(QObject):
         self.data_name = ""
         self.data_error = ""
         self.keep_path: Path | None = None
+        self.runs: Path | None = None  # the folder of the history
         self.interrupted: Interrupted | None = None
         self._waiting: Interrupted | None = None
         self._held = ""
@@ -178,7 +179,8 @@ class TrainingController(QObject):
         self.interrupted = None
         if notes := run_notes(config, lambda knob: f"“{knob.label}”"):
             self.noted.emit(" ".join(notes))
-        self._submit(jobs.TrainOrder(model, self.data, config, keep=self.keep_path, catalogue=self.catalogue))
+        order = jobs.TrainOrder(model, self.data, config, keep=self.keep_path, catalogue=self.catalogue)
+        self._submit(replace(order, runs=self.runs))
 
     def _submit(self, order: jobs.TrainOrder) -> None:
         self._cancel_test()
@@ -277,23 +279,16 @@ class TrainingController(QObject):
                 self.interrupted = Interrupted(order.model, order.run)
         elif isinstance(outcome.result, jobs.Trained):
             self.run.consume([outcome.result.finished])
-            model = self._recorded(outcome.result.finished.model, order)
-            run = outcome.result.run
+            model, run = outcome.result.finished.model, outcome.result.run
+            if model is not order.model:  # it may have been renamed meanwhile
+                model = model.replace(name=self._state.model.name)
             self.interrupted = None if run is None else Interrupted(model, run)
             self._state.replace_model(model, job)
             self.params_published.emit()
-            self._test(model, order.config.loss, job)
+            self._test(model, order.config.loss, job, outcome.result.key)
         elif self.run.status.phase.active:
             self.run.fail("Training ended by a fault of the program; the last parameters shown are kept.")
         self.changed.emit()
-
-    def _recorded(self, model: Model, order: jobs.TrainOrder) -> Model:
-        """Return the result of a run with its name and all that it has learned from."""
-        if model is order.model:  # a run that diverged has changed nothing
-            return model
-        earlier = pretrained_on(order.model, order.data.name)
-        record = replace(model.record, pretrained_on=earlier or None)
-        return model.replace(name=self._state.model.name, record=record)
 
     # Resuming an interrupted run
 
@@ -337,7 +332,8 @@ class TrainingController(QObject):
         self._started_with = offered.model.spec
         if note := resuming_note(offered.run.terms):
             self.noted.emit(note)
-        self._submit(jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path))
+        order = jobs.TrainOrder(offered.model, data, offered.run.config, offered.run, self.keep_path)
+        self._submit(replace(order, runs=self.runs))
 
     def _take_back(self, model: Model) -> None:
         """Take the model of a run; it is a new network unless only the parameters are others."""
@@ -348,18 +344,21 @@ class TrainingController(QObject):
 
     # Testing
 
-    def _test(self, model: Model, loss: str, merge: Job | None) -> None:
+    def _test(self, model: Model, loss: str, merge: Job | None, key: str) -> None:
         if self.run.status.phase is not Phase.DONE:
             return
         self.run.testing()
         make = _without_stop(functools.partial(jobs.evaluate, self.catalogue, self.data_name, model, loss))
-        self._testing = Job(make, functools.partial(self._tested, model, merge))
+        self._testing = Job(make, functools.partial(self._tested, model, merge, key))
         self._tasks.submit(self._testing)
 
-    def _tested(self, model: Model, merge: Job | None, outcome: JobOutcome) -> None:
+    def _tested(self, model: Model, merge: Job | None, key: str, outcome: JobOutcome) -> None:
         self._testing = None
         self.run.tested()
         score = outcome.result
+        if isinstance(score, jobs.Score) and key and self.runs is not None:
+            note = functools.partial(jobs.measured, self.runs, key, score.metrics(self.data_name))
+            self._tasks.submit(Job(_without_stop(note), _ignore))
         if isinstance(score, jobs.Score) and self._state.model is model:
             record = replace(model.record, metrics=score.metrics(self.data_name))
             self._state.replace_model(model.replace(record=record), merge)

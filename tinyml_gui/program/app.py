@@ -129,8 +129,9 @@ def create_window(
 ) -> MainWindow:
     """Build the window with all that it needs, not yet shown.
 
-    `settings` and the `folder` for unsaved models are the user's when left out.
+    `settings` and the `folder` for unsaved models and the history of runs are the user's when left out.
     """
+    from engine.runs.history import runs_folder
     from tinyml_gui.control.controller import Controller
     from tinyml_gui.document.recovery import RecoveryFiles
     from tinyml_gui.document.settings import Settings
@@ -140,6 +141,7 @@ def create_window(
     settings = Settings() if settings is None else settings
     look = Theme(app, settings.theme)
     controller = Controller(settings, recovery_files=RecoveryFiles(folder or _data_folder()))
+    controller.training.runs = runs_folder() if folder is None else folder / "runs"
     return MainWindow(controller, settings, look)
 
 
