@@ -30,6 +30,7 @@ COMMANDS = (
     Command("sheet", "make a page to print and write on, for handwriting of your own"),
     Command("train", "train a network on a data set"),
     Command("runs", "list and compare the networks that were trained"),
+    Command("replay", "train a model again from its record and compare the bits"),
     Command("find-rate", "find the learning rate that suits a network and a data set"),
     Command("sweep", "train many networks and compare them"),
     Command("evaluate", "measure a model on the test part of a data set"),

@@ -19,7 +19,7 @@ from engine.training.config import TrainConfig
 from engine.training.optimizers import OPTIMIZERS
 from engine.training.terms import Terms
 
-__all__ = ["Checkpoint", "KeepInterval", "Position", "set_generator"]
+__all__ = ["MAX_THREADS", "Checkpoint", "KeepInterval", "Position", "set_generator"]
 
 MAX_THREADS = 256
 MAX_EPOCHS = 10_000
