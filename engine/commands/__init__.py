@@ -37,6 +37,7 @@ COMMANDS = (
     Command("predict", "classify images"),
     Command("info", "list the layers of a network and what they cost"),
     Command("quantize", "find the calibration ranges for a model in int8"),
+    Command("calibrate", "find out when a model is sure, so that it refuses what is no character"),
     Command("export", "write a model as code for a microcontroller"),
     Command("import", "take in a network that another program made"),
     Command("compare", "run two models on the same images and show where they differ"),

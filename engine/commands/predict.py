@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from engine.commands.sources import load_for_drawings
 from engine.data.pictures import load_ink
 from engine.data.preprocess import preprocess
 from engine.errors import DataError
-from engine.nn.predictor import Predictor
-from engine.quantize.network import IntegerPredictor
+from engine.nn.certainty import REJECTED
+from engine.quantize.judge import Judge
 from engine.terminal.console import Console, percent
 
 __all__ = ["register"]
@@ -35,11 +36,11 @@ def register(parser: argparse.ArgumentParser) -> None:
 def predict(arguments: argparse.Namespace, console: Console) -> int:
     """Classify images."""
     model = load_for_drawings(arguments.model)
-    predictor = IntegerPredictor(model) if arguments.int8 else Predictor(model)
+    judge = Judge(model, arguments.int8)
     if len(arguments.images) == 1:
-        results = [_answer(predictor, arguments.images[0], arguments.top)]
+        results = [_answer(judge, model.classes, arguments.images[0], arguments.top)]
     else:
-        results = [_answer_or_fault(predictor, path, arguments.top) for path in arguments.images]
+        results = [_answer_or_fault(judge, model.classes, path, arguments.top) for path in arguments.images]
     answers = [result for result in results if "top" in result]
     for result in results:
         if "error" in result:
@@ -48,30 +49,28 @@ def predict(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if len(answers) == len(results) else _SOME_UNREADABLE
 
 
-def _answer_or_fault(predictor: Predictor | IntegerPredictor, path: str, number: int) -> dict[str, Any]:
+def _answer_or_fault(judge: Judge, classes: Sequence[str], path: str, number: int) -> dict[str, Any]:
     """Return the answer for one image of several, or why there is none: the others are still wanted."""
     try:
-        return _answer(predictor, path, number)
+        return _answer(judge, classes, path, number)
     except DataError as error:
         return {"image": path, "error": str(error)}
 
 
-def _answer(predictor: Predictor | IntegerPredictor, path: str, number: int) -> dict[str, Any]:
-    return {"image": path, "top": _top(predictor, path, number)}
-
-
-def _top(predictor: Predictor | IntegerPredictor, path: str, number: int) -> list[dict[str, Any]]:
+def _answer(judge: Judge, classes: Sequence[str], path: str, number: int) -> dict[str, Any]:
     """Return the likeliest classes of the image at `path`, best first; none when nothing is drawn."""
     image = preprocess(load_ink(path))
     if image is None:
-        return []
-    probabilities = predictor.probabilities(image[None])[0]
+        return {"image": path, "top": [], "rejected": False}
+    (probabilities,), (verdict,) = judge(image[None])
     if not np.isfinite(probabilities).all():
         raise DataError(path, "the network's output for it is not a number; train the network again.")
     best = np.argsort(-probabilities, kind="stable")[:number]
-    return [{"class": predictor.classes[i], "probability": float(probabilities[i])} for i in best]
+    top = [{"class": classes[i], "probability": float(probabilities[i])} for i in best]
+    return {"image": path, "top": top, "rejected": bool(verdict == REJECTED)}
 
 
 def _prediction_line(result: dict[str, Any]) -> str:
     named = ", ".join(f"{best['class']} {percent(best['probability'])}" for best in result["top"])
-    return f"{result['image']}: {named or 'nothing drawn'}"
+    doubt = "not sure, perhaps no character; nearest is " if result["rejected"] else ""
+    return f"{result['image']}: {doubt}{named or 'nothing drawn'}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from engine.errors import SpecError
 from engine.int8.ranges import Quantization
+from engine.nn.certainty import Certainty
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.record import UNTRAINED, TrainingRecord
@@ -37,6 +38,8 @@ class Model:
     quantization : Quantization or None
         Calibration ranges for int8. They belong to these parameters, so `replace` drops them if it is given
         others.
+    certainty : Certainty or None
+        When an answer counts. It belongs to parameters and classes, so `replace` drops it with them.
 
     Raises
     ------
@@ -50,6 +53,7 @@ class Model:
     name: str = "untitled"
     record: TrainingRecord = UNTRAINED
     quantization: Quantization | None = None
+    certainty: Certainty | None = None
 
     def __post_init__(self) -> None:
         layout = ParamLayout(self.spec)
@@ -64,6 +68,11 @@ class Model:
             raise SpecError(
                 f"the network has {len(self.spec.layers)} layers but its quantization "
                 f"{len(self.quantization.layers)}; quantize it again."
+            )
+        if self.certainty is not None and len(self.certainty.least) != len(self.classes):
+            raise SpecError(
+                f"the model has {len(self.classes)} classes but its calibration "
+                f"{len(self.certainty.least)}; run `tinyml calibrate` again."
             )
         if not _is_constant(self.params):
             params = np.array(self.params, np.float32)
@@ -84,25 +93,30 @@ class Model:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over description, parameters, classes and quantization, as 16 hex digits."""
+        """SHA-256 over description, parameters, classes, quantization and certainty, as 16 hex digits."""
         digest = hashlib.sha256(self.spec.fingerprint.encode())
         digest.update(np.ascontiguousarray(self.params, "<f4").tobytes())
         digest.update("\0".join(self.classes).encode())
         if self.quantization is not None:
             digest.update(self.quantization.fingerprint.encode())
+        if self.certainty is not None:
+            digest.update(self.certainty.fingerprint.encode())
         return digest.hexdigest()[:16]
 
     def is_same_network(self, other: Model) -> bool:
-        """Return whether `other` differs in parameters, record and quantization at most."""
+        """Return whether `other` differs in parameters and what belongs to them at most."""
         return (self.spec, self.classes, self.name) == (other.spec, other.classes, other.name)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
 
-        With a new `spec` or new `params` the copy has no quantization, unless one is given too.
+        With a new `spec` or new `params` the copy has no quantization and no certainty, unless they are given
+        too; new `classes` drop the certainty.
         """
         if changes.keys() & {"spec", "params"}:
             changes.setdefault("quantization", None)
+        if changes.keys() & {"spec", "params", "classes"}:
+            changes.setdefault("certainty", None)
         return dataclasses.replace(self, **changes)
 
 

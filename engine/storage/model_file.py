@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import FileError, ProjectError, QuantizationError, SpecError, TinyMLError
+from engine.errors import FieldError, FileError, ProjectError, QuantizationError, SpecError, TinyMLError
 from engine.files import read_limited, write_bytes
 from engine.int8.ranges import Quantization
+from engine.nn.certainty import Certainty
 from engine.nn.model import Model
 from engine.nn.param_layout import ParamLayout, ParamView
 from engine.nn.spec_json import spec_from_json
@@ -144,6 +145,8 @@ def _describe(model: Model) -> bytes:
     }
     if model.quantization is not None:  # programs from before quantization ignore it
         description["quantization"] = model.quantization.to_json()
+    if model.certainty is not None:  # so do programs from before it
+        description["certainty"] = model.certainty.to_json()
     return json_bytes(_DESCRIPTION, description, _MAX_JSON)
 
 
@@ -234,6 +237,7 @@ def _assemble(description: Mapping[str, Any], spec: ModelSpec, params: NDArray[n
             str(name),
             TrainingRecord.from_json(record),
             _quantization(description),
+            _certainty(description),
         )
     except SpecError as error:
         raise ArchiveFaultError(str(error)) from error
@@ -245,3 +249,11 @@ def _quantization(description: Mapping[str, Any]) -> Quantization | None:
         return None if value is None else Quantization.from_json(value)
     except QuantizationError as error:
         raise ArchiveFaultError(f"the quantization in it cannot be used: {short(error)}") from error
+
+
+def _certainty(description: Mapping[str, Any]) -> Certainty | None:
+    value = description.get("certainty")
+    try:
+        return None if value is None else Certainty.from_json(value)
+    except FieldError as error:
+        raise ArchiveFaultError(f"the calibration in it cannot be used: {short(str(error))}") from error
