@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,9 +15,11 @@ from engine.data import Dataset
 from engine.errors import DataError
 from engine.insight import CHANGES, Assessment, RobustnessPoint, assess, robustness
 from engine.insight.assessment import ClassFigures
+from engine.nn.certainty import REJECTED
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import evaluate_int8
+from engine.quantize.judge import Judge
 from engine.quantize.probe import silent_layer
 from engine.terminal.console import Console, percent, table
 from engine.training.config import default_threads
@@ -30,6 +32,7 @@ WIDEST_MATRIX = 20  # classes
 LISTED_MISTAKES = 20
 LISTED_IMAGES = 100  # wrong ones, in the JSON
 SEED = 0  # of directions and noise
+BATCH = 32
 SEEN = 256  # images that show whether a layer tells them apart
 FLOAT, INT8 = "float32", "int8"
 
@@ -62,7 +65,9 @@ def evaluate(arguments: argparse.Namespace, console: Console) -> int:
     points = _robustness(model, data, arguments.int8, console) if arguments.robustness else ()
     silent = silent_layer(model, data.images[:SEEN])
     loss = _loss(source, data, arguments.int8)
-    report = _Report(source, data, answers, loss, INT8 if arguments.int8 else FLOAT, silent, tuple(points))
+    sure = _sure(model, data, arguments.int8)
+    numbers = INT8 if arguments.int8 else FLOAT
+    report = _Report(source, data, answers, loss, numbers, silent, tuple(points), sure)
     console.show(report.json(), report.lines())
     return 0
 
@@ -73,6 +78,23 @@ def _loss(source: ProjectSource, data: Dataset, int8: bool) -> float:
     if int8:
         return evaluate_int8(model, loss, labelled, threads).loss
     return Evaluator(model.spec, loss, threads).run(model.params, labelled).loss
+
+
+class _Sure(NamedTuple):
+    """The share of images that a calibrated model is sure of, and the share of these that it gets right."""
+
+    accepted: float
+    accuracy: float
+
+
+def _sure(model: Model, data: Dataset, int8: bool) -> _Sure | None:
+    """Return how often `model` is sure; None if it was not calibrated."""
+    if model.certainty is None:
+        return None
+    verdicts = Judge(model, int8, BATCH)(data.images).verdicts
+    accepted = verdicts != REJECTED
+    right = (verdicts == data.labels)[accepted]
+    return _Sure(float(accepted.mean()), float(right.mean()) if len(right) else 0.0)
 
 
 def _robustness(model: Model, data: Dataset, int8: bool, console: Console) -> list[RobustnessPoint]:
@@ -96,6 +118,7 @@ class _Report:
     numbers: str
     silent: str
     robustness: tuple[RobustnessPoint, ...]
+    sure: _Sure | None
 
     def json(self) -> dict[str, Any]:
         """Return all figures."""
@@ -110,6 +133,7 @@ class _Report:
             "balanced_accuracy": found.balanced_accuracy,
             "top_2_accuracy": found.top_2,
             "calibration_error": found.reliability.error,
+            "certainty": None if self.sure is None else self.sure._asdict(),
             "loss": self.loss,
             "loss_function": self.source.loss,
             "silent_layer": self.silent or None,
@@ -144,6 +168,8 @@ class _Report:
             f"among the first two {percent(found.top_2)}; probabilities are off by "
             f"{percent(found.reliability.error)} on average"
         )
+        if self.sure is not None:
+            yield f"sure of {percent(self.sure.accepted)}; of these {percent(self.sure.accuracy)} are right"
         yield ""
         rows = [
             (c.name, f"{c.images:,}", percent(c.precision), percent(c.recall), percent(c.f1))
