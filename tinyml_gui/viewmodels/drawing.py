@@ -20,6 +20,7 @@ from engine.words import short
 from tinyml_gui.viewmodels.quantities import percent
 
 if TYPE_CHECKING:
+    from engine.quantize.judge import Judge
     from engine.quantize.network import IntegerPredictor
 
 __all__ = ["BAR_COUNT", "Agreement", "Bar", "ClassScore", "Classifier", "DrawingResult", "DrawingViewModel"]
@@ -70,12 +71,15 @@ class DrawingResult:
         What to show; always the same number for the same model.
     sentence : str
         Why there is no answer; empty where there is one.
+    is_sure : bool
+        Whether the drawing is enough like the most probable class to be one.
     """
 
     seen: NDArray[np.uint8] | None
     scores: tuple[ClassScore, ...]
     bars: tuple[Bar, ...]
     sentence: str = ""
+    is_sure: bool = True
 
     @property
     def top(self) -> ClassScore | None:
@@ -87,6 +91,13 @@ def _predictor(model: Model) -> Classifier:
     from engine.nn.predictor import Predictor
 
     return Predictor(model)
+
+
+def _judge(model: Model) -> Judge | None:
+    """Return what says when `model` is not sure; None where that was not calibrated."""
+    from engine.quantize.judge import Judge
+
+    return None if model.certainty is None else Judge(model)
 
 
 def _integer_predictor(model: Model) -> IntegerPredictor:
@@ -119,6 +130,7 @@ class DrawingViewModel:
         self._fault = "There is no model yet."
         self._quantized: Model | None = None
         self._in_int8: IntegerPredictor | None = None
+        self._judge: Judge | None = None
 
     @property
     def bars_note(self) -> str:
@@ -136,18 +148,19 @@ class DrawingViewModel:
         """Classify with `model` from now on; with a `fault`, only say so."""
         self._classes = tuple(map(short, model.classes))  # a file may call them anything
         self._classifier = None
-        self._in_int8 = None
+        self._in_int8 = self._judge = None
         self._quantized = None if model.quantization is None else model
         try:
             self._fault = fault or _misfit(model)
             if not self._fault:
                 self._classifier = self._make(model)
+                self._judge = _judge(model)
         except TinyMLError as error:
             self._fault = str(error)
 
     def publish(self, params: NDArray[np.float32]) -> None:
-        """Swap in a copy of new parameters of the same model; they are not in int8 yet."""
-        self._quantized = self._in_int8 = None
+        """Swap in a copy of new parameters of the same model; they are not in int8, nor calibrated, yet."""
+        self._quantized = self._in_int8 = self._judge = None
         if self._classifier is not None:
             self._classifier.publish(params)
 
@@ -159,14 +172,20 @@ class DrawingViewModel:
         if self._classifier is None:
             return DrawingResult(seen, (), self._bars(None), self._fault)
         try:
-            probabilities = self._classifier.probabilities(seen[None])[0]
+            probabilities, is_sure = self._answer(seen, self._classifier)
         except TinyMLError as error:
             return DrawingResult(seen, (), self._bars(None), str(error))
         if not np.all(np.isfinite(probabilities)):
             return DrawingResult(
                 seen, (), self._bars(None), "The network's output is not a number; train it anew."
             )
-        return DrawingResult(seen, self._scores(probabilities), self._bars(probabilities))
+        return DrawingResult(seen, self._scores(probabilities), self._bars(probabilities), is_sure=is_sure)
+
+    def _answer(self, seen: NDArray[np.uint8], classifier: Classifier) -> tuple[NDArray[np.float32], bool]:
+        if self._judge is None:
+            return classifier.probabilities(seen[None])[0], True
+        (probabilities,), (verdict,) = self._judge(seen[None])
+        return probabilities, bool(verdict >= 0)
 
     def compare(self, result: DrawingResult) -> Agreement | None:
         """Answer the same drawing in int8; None where the model is not quantized or there is no answer.

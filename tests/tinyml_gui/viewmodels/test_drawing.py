@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from engine.data.preprocess import preprocess
 from engine.errors import SpecError
+from engine.nn.certainty import Certainty
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.quantize.calibrate import calibrate
@@ -167,3 +168,32 @@ def preprocessed() -> NDArray[np.uint8]:
     seen = preprocess(ink())
     assert seen is not None
     return seen[None]
+
+
+@pytest.mark.parametrize(("least", "is_sure"), [(-1e6, True), (1e6, False)])
+def test_a_calibrated_model_says_when_it_is_not_sure(least: float, is_sure: bool) -> None:
+    view = DrawingViewModel()
+    view.set_model(network(DIGITS).replace(certainty=Certainty((least,) * 10)))
+    result = view.classify(ink())
+    assert result.top is not None
+    assert result.is_sure is is_sure
+
+
+def test_new_parameters_are_not_calibrated() -> None:
+    view = DrawingViewModel()
+    model = network(DIGITS).replace(certainty=Certainty((1e6,) * 10))
+    view.set_model(model)
+    view.publish(model.params)
+    assert view.classify(ink()).is_sure
+
+
+def test_the_temperature_makes_answers_less_certain() -> None:
+    model = network(DIGITS)
+    tops = []
+    for heat in (1.0, 10.0):
+        view = DrawingViewModel()
+        view.set_model(model.replace(certainty=Certainty((-1e6,) * 10, heat)))
+        top = view.classify(ink()).top
+        assert top is not None
+        tops.append(top.probability)
+    assert tops[0] > tops[1]

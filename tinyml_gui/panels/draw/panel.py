@@ -28,6 +28,7 @@ _LONGEST: Final = 8  # characters of a class's name in large
 _TWO_LINES: Final = 24  # characters of a sentence beside what the network sees
 _IN_INT8: Final = "What the model answers in int8, as on a microcontroller"
 _RANDOM: Final = "Not trained yet: answers are random"
+_NOT_SURE: Final = "Not sure what this is"
 _REST_MS: Final = 120  # from the last change of the drawing until int8 answers too
 _SHORTEST_MS: Final = 8.0  # between two answers: a fast tablet sends events faster than a screen shows them
 
@@ -198,19 +199,27 @@ class DrawPanel(QWidget):
 
     def _compare(self) -> None:
         """Show beside the answer what int8 says, once the pen rests."""
-        found = None if self._last is None or self._random else self._view.compare(self._last)
+        last = self._last
+        found = None if last is None or self._random or not last.is_sure else self._view.compare(last)
         if found is not None:
             set_role(self.sentence_label, "caption" if found.agrees else "caption-warning")
             self.sentence_label.setText(found.words)
             self.sentence_label.setToolTip(_IN_INT8)
 
+    @staticmethod
+    def _doubt(result: DrawingResult) -> str:
+        """Return what there is to say about an answer, or why there is none; nothing where it is sure."""
+        if result.top is None:
+            return "Nothing drawn yet"
+        return "" if result.is_sure else _NOT_SURE
+
     def _show_top(self, result: DrawingResult) -> None:
         top = result.top
         self.top_label.setText(_shortened(top.label) if top else "–")
-        self.top_label.setEnabled(top is not None)
+        self.top_label.setEnabled(top is not None and result.is_sure)
         self.percent_label.setText(percent(top.probability) if top else "")
-        told = result.sentence or (_RANDOM if self._random else "" if top else "Nothing drawn yet")
-        set_role(self.sentence_label, "caption-warning" if told == _RANDOM else "caption")
+        told = result.sentence or (_RANDOM if self._random else self._doubt(result))
+        set_role(self.sentence_label, "caption-warning" if told in (_RANDOM, _NOT_SURE) else "caption")
         self.sentence_label.setText(told)
         self.sentence_label.setToolTip("")
         self.seen_label.setVisible(len(told) < _TWO_LINES)  # both would push the canvas up
