@@ -18,6 +18,8 @@ __all__ = ["TOLERANCE", "Vectors", "agree", "make_vectors", "relative_error"]
 TOLERANCE = 1e-5
 """Largest allowed difference of float outputs, relative to the expected one or to 1 where that is smaller."""
 
+_NOISY = 8  # one of so many vectors
+
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
@@ -51,7 +53,8 @@ def make_vectors(model: Model, count: int, data: Dataset | None = None) -> Vecto
     count : int
         Number of vectors; fewer if `data` has fewer images.
     data : Dataset or None
-        The images are spread evenly over it; None for random images, always the same.
+        The images are spread evenly over it; None for random images, always the same. A model that refuses
+        what is no character gets some random images too.
 
     Raises
     ------
@@ -59,6 +62,8 @@ def make_vectors(model: Model, count: int, data: Dataset | None = None) -> Vecto
         When the images of `data` have another shape than the network's input.
     """
     images, origin = _random(model, count) if data is None else _from_data(model, count, data)
+    if data is not None and model.certainty is not None:
+        images, origin = _with_noise(model, images, origin)
     predictor = Predictor(model, batch=min(32, max(1, len(images))))
     return Vectors(images, predictor.logits(images), predictor.probabilities(images), origin)
 
@@ -79,6 +84,13 @@ def _random(model: Model, count: int) -> tuple[NDArray[np.uint8], str]:
     rng = np.random.default_rng(0)
     shape = (count, *model.spec.input_shape)
     return rng.integers(0, 256, shape, dtype=np.uint8), "random, from seed 0"
+
+
+def _with_noise(model: Model, images: NDArray[np.uint8], origin: str) -> tuple[NDArray[np.uint8], str]:
+    """Replace the last ones of `images`, one of `_NOISY`, by random ones."""
+    kept = len(images) - len(images) // _NOISY
+    noise, of_noise = _random(model, len(images) - kept)
+    return np.concatenate([images[:kept], noise]), f"{origin}, the last {len(noise)} {of_noise}"
 
 
 def _from_data(model: Model, count: int, data: Dataset) -> tuple[NDArray[np.uint8], str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.vectors import TOLERANCE, relative_error
+from engine.nn.certainty import REJECTED
 from engine.verify.reference import Answers, Reference
 
 __all__ = ["AnswerDifferences", "compare_answers"]
@@ -77,7 +79,11 @@ def compare_answers(reference: Reference, answers: Answers) -> AnswerDifferences
 
 def _detail(reference: Reference, answers: Answers, first: int, error: float) -> str:
     classes = reference.model.classes
-    expected = classes[int(reference.outputs[first].argmax())]
-    best = int(answers.best[first])
-    found = classes[best] if 0 <= best < len(classes) else f"number {best}"
-    return f"class {found[:40]} where the engine says {expected[:40]}, largest difference {error:.1e}"
+    found, expected = (_named(classes, int(n)) for n in (answers.best[first], reference.verdicts[first]))
+    return f"class {found} where the engine says {expected}, largest difference {error:.1e}"
+
+
+def _named(classes: Sequence[str], verdict: int) -> str:
+    if verdict == REJECTED:
+        return "none"
+    return classes[verdict][:40] if 0 <= verdict < len(classes) else f"number {verdict}"

@@ -18,8 +18,10 @@ from engine.errors import VerifyError
 from engine.export import c_text
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
 from engine.nn.call_chain import Stage, build_network, output_orders
+from engine.nn.certainty import REJECTED
 from engine.nn.kernel_calls import Order, channels_last
 from engine.nn.model import Model
+from engine.quantize.judge import float_verdicts, int8_verdicts
 from engine.quantize.network import IntegerPredictor, stage_outputs
 from engine.quantize.probe import OUTPUT, Point, Probe
 
@@ -33,7 +35,7 @@ class Answers:
     Attributes
     ----------
     best : ndarray of int32, shape (n,)
-        The classes that ``predict`` returned.
+        The classes that ``predict`` returned, or `REJECTED`.
     scores : ndarray of float32, shape (n, classes)
     outputs : ndarray of float32 or int8, shape (n, classes)
         Outputs of the bare network.
@@ -71,6 +73,8 @@ class Reference(ABC):
         Its expected outputs.
     probabilities : ndarray of float32, shape (n, classes)
         The expected scores of ``predict``.
+    verdicts : ndarray of int64, shape (n,)
+        What ``predict`` must return.
     """
 
     run: ClassVar[str]
@@ -83,6 +87,7 @@ class Reference(ABC):
     inputs: NDArray[Any]
     outputs: NDArray[Any]
     probabilities: NDArray[np.float32]
+    verdicts: NDArray[np.int64]
 
     def __init__(self, model: Model, vectors: Vectors) -> None:
         self.model = model
@@ -104,7 +109,7 @@ class Reference(ABC):
 
     @abstractmethod
     def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return for which inputs `best`, (n,), is not the class of the expected outputs, (n,)."""
+        """Return for which inputs `best`, (n,), is not the verdict on the expected outputs, (n,)."""
 
     @abstractmethod
     def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
@@ -135,6 +140,7 @@ class FloatReference(Reference):
         flat = vectors.images.reshape(len(vectors), -1).astype(np.float32)
         self.inputs = flat * np.float32(1 / 255)
         self.outputs = vectors.outputs
+        self.verdicts = float_verdicts(model, self.outputs)
         self.probabilities = vectors.probabilities
 
     def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
@@ -145,11 +151,19 @@ class FloatReference(Reference):
 
     def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
         valid = (best >= 0) & (best < self.outputs.shape[1])
+        highest = self.outputs.max(axis=1)
         named = self.outputs[np.arange(len(best)), np.where(valid, best, 0)]
-        wrong: NDArray[np.bool_] = ~(
-            valid & agree(named, self.outputs.max(axis=1))
-        )  # a tie may go either way
+        is_rejected = best == REJECTED
+        named_well = valid & agree(named, highest)  # a tie may go either way
+        misjudged = is_rejected != (self.verdicts == REJECTED)
+        wrong: NDArray[np.bool_] = ~(named_well | is_rejected) | (misjudged & ~self._at_the_limit(highest))
         return wrong
+
+    def _at_the_limit(self, highest: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Return which winning outputs, (n,), are as good as the least ones of their classes, (n,)."""
+        if self.model.certainty is None:
+            return np.zeros(len(highest), np.bool_)
+        return agree(highest, self.model.certainty.float_least[self.outputs.argmax(axis=1)])
 
     def stage_values(self, vector: int) -> list[NDArray[Any] | None]:
         seen: dict[int, NDArray[np.float32]] = {}
@@ -200,6 +214,7 @@ class IntegerReference(Reference):
         self.stages = self._network.stages
         self.inputs = (vectors.images.reshape(len(vectors), -1) ^ 0x80).view(np.int8)
         self.outputs = predictor.run(vectors.images)
+        self.verdicts = int8_verdicts(model, predictor, self.outputs)
         self.probabilities = predictor.probabilities(vectors.images)
 
     def errors(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
@@ -210,7 +225,7 @@ class IntegerReference(Reference):
         return np.equal(errors, 0)
 
     def wrong_class(self, best: NDArray[np.int32]) -> NDArray[np.bool_]:
-        wrong: NDArray[np.bool_] = best != self.outputs.argmax(axis=1)
+        wrong: NDArray[np.bool_] = best != self.verdicts
         return wrong
 
     def stage_values(self, vector: int) -> list[NDArray[Any] | None]:

@@ -19,5 +19,8 @@ int tm_predict(const uint8_t *image, float *probabilities)
     if (probabilities) {
         tm_scores(output, probabilities);
     }
+#ifdef TM_REJECTED
+    best = output[best] >= tm_least_outputs[best] ? best : TM_REJECTED;
+#endif
     return best;
 }

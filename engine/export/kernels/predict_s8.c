@@ -18,6 +18,9 @@ int tm_predict(const uint8_t *image, float *probabilities)
         tm_scores(output, probabilities);
     }
 #endif
+#ifdef TM_REJECTED
+    best = output[best] >= TM_GET_U8(tm_least_outputs + best) ? best : TM_REJECTED;
+#endif
     return best;
 }
 

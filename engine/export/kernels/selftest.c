@@ -20,11 +20,31 @@ static int tm_differs(float found, float expected)
     return (number.bits >> 23 & 255) == 255 || found - expected > limit || expected - found > limit;
 }
 
+#ifdef TM_REJECTED
+/* Whether the class may not win with its expected output, or may not be rejected with it; at the limit it may both. */
+static int tm_misjudges(int best, int is_rejected, const float *expected)
+{
+    const float least = tm_least_outputs[best];
+    return is_rejected != !(expected[best] >= least) && tm_differs(expected[best], least);
+}
+#endif
+
 /* Whether predict() names a class that is not the best one of the expected outputs; equals may win. */
 static int tm_misclassifies(const uint8_t *image, const float *expected)
 {
-    const int found = tm_predict(image, 0);
+    int found = tm_predict(image, 0);
     int i;
+#ifdef TM_REJECTED
+    const int is_rejected = found == TM_REJECTED;
+    if (is_rejected) {
+        for (i = 1, found = 0; i < TM_CLASS_COUNT; i++) {
+            found = expected[i] > expected[found] ? i : found;
+        }
+    }
+    if (tm_misjudges(found, is_rejected, expected)) {
+        return 1;
+    }
+#endif
     for (i = 0; i < TM_CLASS_COUNT; i++) {
         if (expected[i] > expected[found] && tm_differs(expected[found], expected[i])) {
             return 1;

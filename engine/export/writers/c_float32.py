@@ -54,7 +54,7 @@ def _files(header: CHeader, options: ExportOptions, data: Dataset | None) -> dic
         f"{c.name}.h": c_header.guarded(
             c,
             c_header.head(header, "float32", tuple(_advice(c))),
-            c_header.declarations(header, "", "declarations.h"),
+            c_header.declarations(header, c_header.rejection(header), "declarations.h"),
             "\n".join(_definitions(header, options)),
         )
     }
@@ -94,6 +94,8 @@ def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
     yield c_header.kernels(header, kernel_files.needed_by(scores), BASE)
     yield c_header.class_names(header)
     yield from _arrays(header)
+    if header.model.certainty is not None:
+        yield c_header.least_outputs(header, "const", header.model.certainty.float_least)
     yield f"static float {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / {FLOAT_BYTES}];\n"
     for number, _ in header.stages:
         yield _stage(header, number)

@@ -24,6 +24,7 @@ from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
 from engine.export.writers import avr
 from engine.nn.call_chain import Network, Stage
+from engine.nn.certainty import REJECTED
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.shapes import Shape, describe_shape, size
@@ -45,7 +46,9 @@ __all__ = [
     "guarded",
     "head",
     "kernels",
+    "least_outputs",
     "only_with",
+    "rejection",
     "scores",
     "shape_sizes",
     "stage_comment",
@@ -92,6 +95,9 @@ class CHeader:
 def usage(model: Model, options: ExportOptions) -> str:
     """Return C that calls an exported header, to be copied into a program."""
     name, upper = options.name, options.name.upper()
+    answer = f"{name}_class_names[best]"
+    if model.certainty is not None:
+        answer = f'best == {upper}_REJECTED ? "not sure" : {answer}'
     pixels = " × ".join(str(n) for n in model.spec.input_shape)
     return (
         f"#define {upper}_IMPLEMENTATION /* in exactly one C or C++ file */\n"
@@ -99,7 +105,7 @@ def usage(model: Model, options: ExportOptions) -> str:
         f"uint8_t image[{upper}_INPUT_SIZE]; /* {pixels}, ink bright */\n"
         f"float scores[{upper}_CLASS_COUNT];\n\n"
         f"int best = {name}_predict(image, scores);\n"
-        f"const char *answer = {name}_class_names[best];\n"
+        f"const char *answer = {answer};\n"
     )
 
 
@@ -267,6 +273,20 @@ def class_names(header: CHeader) -> str:
     c = header.context
     names = c_text.wrapped([c_text.string(name) for name in header.model.classes])
     return f"const char *const {c.symbol('class_names')}[{c.macro('CLASS_COUNT')}] = {{\n{names}\n}};\n"
+
+
+def rejection(header: CHeader) -> str:
+    """Return the #define of what ``predict`` returns for what is no character; nothing if it never does."""
+    if header.model.certainty is None:
+        return ""
+    note = "from predict() for an image that is like none of the classes"
+    return c_text.macro(header.context.macro("REJECTED"), f"({REJECTED})", note)
+
+
+def least_outputs(header: CHeader, qualifier: str, values: NDArray[Any]) -> str:
+    """Return the definition of the outputs, (classes,), that each class needs to win."""
+    name = header.context.symbol("least_outputs")
+    return c_text.array(f"static {qualifier} {c_type(values)} {name}", values)
 
 
 def c_type(values: NDArray[Any]) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from engine.data.dataset import Dataset
 from engine.export import c_text, kernel_files
 from engine.export.arena_plan import plan_arena
@@ -57,7 +59,9 @@ def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset 
         f"{c.name}.h": c_header.guarded(
             c,
             c_header.head(header, "int8", _ADVICE),
-            c_header.declarations(header, _macros(header), "declarations_int8.h"),
+            c_header.declarations(
+                header, c_header.rejection(header) + _macros(header), "declarations_int8.h"
+            ),
             "\n".join(_definitions(header, options)),
         )
     }
@@ -90,8 +94,10 @@ def _header(model: Model, options: ExportOptions) -> CHeader:
 
 def _macros(header: CHeader) -> str:
     stages = header.network.stages
-    return _affine_macros(header.context, "INPUT", stages[0].call.source) + _affine_macros(
-        header.context, "OUTPUT", stages[-1].call.target
+    return (
+        c_header.rejection(header)
+        + _affine_macros(header.context, "INPUT", stages[0].call.source)
+        + _affine_macros(header.context, "OUTPUT", stages[-1].call.target)
     )
 
 
@@ -108,6 +114,7 @@ def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
     yield c_header.kernels(header, [], BASE)
     yield c_header.class_names(header)
     yield from c_header.arrays(header, f"const {c.macro('CONST')} {c.macro('ALIGNED')}")
+    yield from _least_outputs(header)
     yield f"static uint32_t {c.symbol('arena')}[{c.macro('ARENA_BYTES')} / 4];\n"
     for number, _ in header.stages:
         yield stage_function(header, number, "", flip=0)
@@ -116,6 +123,13 @@ def _definitions(header: CHeader, options: ExportOptions) -> Iterator[str]:
     yield _predict(header)
     if header.preprocess:
         yield c.renamed(kernel_files.body("preprocess.c"))
+
+
+def _least_outputs(header: CHeader) -> Iterator[str]:
+    if header.model.certainty is not None:
+        least = header.model.certainty.int8_least(header.network.stages[-1].call.target)
+        held = least.view(np.uint8) ^ 128  # as outputs are held
+        yield c_header.least_outputs(header, f"const {header.context.macro('CONST')}", held)
 
 
 def _other_stages(header: CHeader) -> str:

@@ -57,6 +57,7 @@ FORMAT = Format(
 
 def _files(model: Model, c: Context) -> dict[str, str]:
     check_quantized(model)
+    model = model.replace(certainty=None)  # the protocol names a class for every image
     options = ExportOptions(c.name, test_vectors=0, preprocess=True)
     header = c_int8.FORMAT.prepare(model, options).files[f"{c.name}.h"].decode()
     made = {name: c.renamed(_text(name)) for name in _TEXTS}

@@ -22,6 +22,7 @@ _VARIANT = "compact"  # the least time in browsers, and fewer bytes than fast co
 
 def _prepare(model: Model, options: ExportOptions, data: Dataset | None) -> PreparedExport:
     c_header.check_preprocessed(model)
+    model = model.replace(certainty=None)  # the page shows how likely every class is, and knows no rejection
     return PreparedExport(options, lambda: {f"{options.name}.html": _page(model, options.name)})
 
 
