@@ -18,8 +18,8 @@ from engine.data import Dataset
 from engine.data.preprocess import SIDE, preprocess
 from engine.errors import DataError
 from engine.insight import CoveragePoint, Reliability, coverage_curve, fit_certainty, reliability
+from engine.int8.certainty import REJECTED, Certainty
 from engine.knobs import Knob
-from engine.nn.certainty import REJECTED, Certainty
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor, output_activation
 from engine.quantize.judge import Judge, Judgement

@@ -15,7 +15,7 @@ from engine.data import Dataset
 from engine.errors import DataError
 from engine.insight import CHANGES, Assessment, RobustnessPoint, assess, robustness
 from engine.insight.assessment import ClassFigures
-from engine.nn.certainty import REJECTED
+from engine.int8.certainty import REJECTED
 from engine.nn.losses import LOSSES
 from engine.nn.model import Model
 from engine.quantize.compare_float_int8 import evaluate_int8

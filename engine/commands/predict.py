@@ -13,7 +13,7 @@ from engine.commands.sources import load_for_drawings
 from engine.data.pictures import load_ink
 from engine.data.preprocess import preprocess
 from engine.errors import DataError
-from engine.nn.certainty import REJECTED
+from engine.int8.certainty import REJECTED
 from engine.quantize.judge import Judge
 from engine.terminal.console import Console, percent
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import TrainingError
-from engine.nn.certainty import Certainty
+from engine.int8.certainty import Certainty
 
 __all__ = ["CoveragePoint", "coverage_curve", "fit_certainty"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import SpecError
+from engine.int8.certainty import Certainty
 from engine.int8.ranges import Quantization
-from engine.nn.certainty import Certainty
 from engine.nn.param_layout import ParamLayout
 from engine.nn.specs import ModelSpec
 from engine.record import UNTRAINED, TrainingRecord

@@ -1,6 +1,6 @@
 """Answers with their certainty, as exported code gives them: a class, or none of the classes.
 
-The one place where the outputs of a float or an int8 network meet the calibration in `engine.nn.certainty`.
+The one place where the outputs of a float or an int8 network meet the calibration in `engine.int8.certainty`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.nn.certainty import verdicts
+from engine.int8.certainty import verdicts
 from engine.nn.model import Model
 from engine.nn.predictor import Predictor, scores
 from engine.quantize.network import IntegerPredictor

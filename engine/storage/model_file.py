@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from engine.errors import FieldError, FileError, ProjectError, QuantizationError, SpecError, TinyMLError
 from engine.files import read_limited, write_bytes
+from engine.int8.certainty import Certainty
 from engine.int8.ranges import Quantization
-from engine.nn.certainty import Certainty
 from engine.nn.model import Model
 from engine.nn.param_layout import ParamLayout, ParamView
 from engine.nn.spec_json import spec_from_json

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.export.vectors import TOLERANCE, relative_error
-from engine.nn.certainty import REJECTED
+from engine.int8.certainty import REJECTED
 from engine.verify.reference import Answers, Reference
 
 __all__ = ["AnswerDifferences", "compare_answers"]

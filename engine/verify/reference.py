@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from engine.errors import VerifyError
 from engine.export import c_text
 from engine.export.vectors import TOLERANCE, Vectors, agree, relative_error
+from engine.int8.certainty import REJECTED
 from engine.nn.call_chain import Stage, build_network, output_orders
-from engine.nn.certainty import REJECTED
 from engine.nn.kernel_calls import Order, channels_last
 from engine.nn.model import Model
 from engine.quantize.judge import float_verdicts, int8_verdicts

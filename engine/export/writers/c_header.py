@@ -23,8 +23,8 @@ from engine.export.context import Context
 from engine.export.facts import Facts, KernelWorkload
 from engine.export.options import ExportOptions
 from engine.export.writers import avr
+from engine.int8.certainty import REJECTED
 from engine.nn.call_chain import Network, Stage
-from engine.nn.certainty import REJECTED
 from engine.nn.model import Model
 from engine.nn.predictor import output_activation
 from engine.shapes import Shape, describe_shape, size

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from engine.nn.certainty import Certainty
+from engine.int8.certainty import Certainty
 from engine.storage import model_file
 from engine.storage.shipped import load_shipped
 from tests.engine.conftest import Run

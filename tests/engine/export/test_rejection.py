@@ -10,7 +10,7 @@ import pytest
 from engine.errors import VerifyError
 from engine.export import FORMATS, ExportOptions
 from engine.export.vectors import make_vectors
-from engine.nn.certainty import REJECTED, Certainty
+from engine.int8.certainty import REJECTED, Certainty
 from engine.nn.layers import Conv2D, Dense, Flatten, MaxPool2D
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import TrainingError
 from engine.insight import coverage_curve, fit_certainty
-from engine.nn.certainty import REJECTED, verdicts
+from engine.int8.certainty import REJECTED, verdicts
 
 COUNT, CLASSES = 4000, 5
 

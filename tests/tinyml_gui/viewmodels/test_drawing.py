@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from engine.data.preprocess import preprocess
 from engine.errors import SpecError
-from engine.nn.certainty import Certainty
+from engine.int8.certainty import Certainty
 from engine.nn.model import Model
 from engine.nn.presets import PRESETS
 from engine.quantize.calibrate import calibrate

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import FieldError, ProjectError, SpecError
 from engine.int8.arithmetic import Affine
-from engine.nn.certainty import REJECTED, Certainty, verdicts
+from engine.int8.certainty import REJECTED, Certainty, verdicts
 from engine.nn.layers import Dense, Flatten
 from engine.nn.model import Model
 from engine.nn.specs import ModelSpec
