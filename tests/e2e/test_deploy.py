@@ -33,7 +33,7 @@ def test_a_verified_header_for_a_chosen_board(
     desktop: Desktop, window: Window, program: subprocess.Popen[str], tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
-    window.keys("ctrl+5")
+    window.keys("ctrl+6")
     window.click(*BOARDS)
     window.keys("End", "Return")  # the last board: no emulator has its core
     found: list[tuple[int, int]] = []

@@ -22,7 +22,7 @@ void loop()
     const unsigned long start = micros();
     const int best = tm_predict(image, 0);
     const unsigned long taken = micros() - start;
-    Serial.print(tm_class_names[best]);
+    Serial.print(best < 0 ? "not sure" : tm_class_names[best]);
     Serial.print(' ');
     Serial.print(taken);
     Serial.println(F(" us"));

@@ -20,7 +20,8 @@ void loop()
         label >= TM_CLASS_COUNT) {
         return;
     }
-    Serial.print(tm_class_names[tm_predict(image, 0)]);
+    const int best = tm_predict(image, 0);
+    Serial.print(best < 0 ? "not sure" : tm_class_names[best]);
     Serial.print(' ');
     Serial.println(tm_train_step(image, label, 0.01f), 4);
 }

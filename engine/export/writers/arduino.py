@@ -18,7 +18,7 @@ from engine.export.context import Context
 from engine.export.formats import ALL_OPTIONS, Format, PreparedExport, Proof
 from engine.export.options import ExportOptions
 from engine.export.selftest import prove_by_selftest
-from engine.export.writers import c_int8
+from engine.export.writers import c_header, c_int8
 from engine.nn.model import Model
 from engine.words import short
 
@@ -51,7 +51,9 @@ FORMAT = Format(
     _prepare,
     takes=ALL_OPTIONS,
     has_facts=True,
-    usage=lambda model, options: _sketch(Context(options.name), "Classify.ino"),
+    usage=lambda model, options: c_header.usage(model, options).partition("\n")[
+        2
+    ],  # the library has the code
     proof=_prove,
 )
 """One file, ``NAME.zip``. It needs a quantized model."""

@@ -59,9 +59,7 @@ def _files(model: Model, header: CHeader, options: ExportOptions, data: Dataset 
         f"{c.name}.h": c_header.guarded(
             c,
             c_header.head(header, "int8", _ADVICE),
-            c_header.declarations(
-                header, c_header.rejection(header) + _macros(header), "declarations_int8.h"
-            ),
+            c_header.declarations(header, _macros(header), "declarations_int8.h"),
             "\n".join(_definitions(header, options)),
         )
     }

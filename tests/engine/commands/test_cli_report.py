@@ -28,7 +28,7 @@ def test_prediction_is_what_the_engine_says(run: Run, saved: Path, drawing: Path
     first, second = json.loads(out)["results"]
     assert len(first["top"]) == 2
     assert first["top"][0]["probability"] >= first["top"][1]["probability"] > 0
-    assert second == {"image": "empty.png", "top": []}
+    assert second == {"image": "empty.png", "top": [], "rejected": False}
     code, out, _ = run("predict", saved, "empty.png")
     assert out == "empty.png: nothing drawn\n"
 
